@@ -1,0 +1,100 @@
+"""What is wrong with a spec, and where: spans, diagnostics, and the nearest known name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a diagnostic is: an error stops the pipeline, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of text; lines and columns count from 1, the end is exclusive.
+
+    `file` is a path as the user gave it, or `--set` for the command line.
+    """
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that a diagnostic needs in order to be understood."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake: a stable kebab-case code, one sentence, where it stands, and how to mend it."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    label: str = ""
+    help: str = ""
+    related: tuple[Related, ...] = ()
+    severity: Severity = Severity.ERROR
+    path: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether this stops the pipeline."""
+        return self.severity is Severity.ERROR
+
+
+class SpecError(Exception):
+    """A spec cannot be used; carries every diagnostic found, in document order."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(_headline(diagnostics))
+        self.diagnostics = in_document_order(diagnostics)
+
+
+def in_document_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sort by file, line and column; what has no place comes last."""
+    return tuple(sorted(diagnostics, key=lambda found: (found.span is None, found.span or _NOWHERE)))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was most likely meant to be, if any is close enough."""
+    candidates = list(known)
+    folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
+    if name.casefold() in folded:
+        return folded[name.casefold()]
+    close = get_close_matches(name, candidates, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str], *, kind: str = "", most: int = 12) -> str:
+    """Help text for an unknown name: the nearest one, then the ones there are."""
+    candidates = list(known)
+    close = nearest(name, candidates)
+    guess = f"did you mean `{close}`?" if close else ""
+    if not candidates:
+        return guess
+    shown = ", ".join(candidates[:most]) + (", …" if len(candidates) > most else "")
+    return f"{guess} {kind or 'known'}: {shown}".strip()
+
+
+def _headline(diagnostics: Sequence[Diagnostic]) -> str:
+    first = diagnostics[0] if diagnostics else None
+    place = f" ({first.span.file}:{first.span.line}:{first.span.column})" if first and first.span else ""
+    more = f" and {len(diagnostics) - 1} more" if len(diagnostics) > 1 else ""
+    return f"{first.message}{place}{more}" if first else "the spec is wrong"
+
+
+_NOWHERE = Span("", 0, 0, 0, 0)
