@@ -1,0 +1,1 @@
+"""The linked plan: frozen plain data, from one file a part."""

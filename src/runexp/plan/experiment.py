@@ -1,0 +1,82 @@
+"""The whole plan, and how it is walked, written and identified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from runexp.plan.data import DataPlan
+from runexp.plan.graph import NodePlan
+from runexp.plan.phases import GroupPlan, PhasePlan
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPlan:
+    """Where it computes; `threads` 0 leaves the number to torch."""
+
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The experiment as it will run: every name linked, every default filled in, nodes in topological order."""
+
+    name: str
+    description: str
+    seed: int
+    data: tuple[DataPlan, ...]
+    nodes: tuple[NodePlan, ...]
+    phases: tuple[PhasePlan, ...]
+    execution: ExecutionPlan
+
+    def node(self, name: str) -> NodePlan:
+        """The node of that name; `KeyError` where there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def phase(self, label: str) -> PhasePlan:
+        """The phase or group of that label, at any depth; `KeyError` where there is none."""
+        for phase in walk(self.phases):
+            if phase.label == label:
+                return phase
+        raise KeyError(label)
+
+
+def walk(phases: tuple[PhasePlan, ...]) -> Iterator[PhasePlan]:
+    """Every phase and group in the order they run, a group before what it holds."""
+    for phase in phases:
+        yield phase
+        if isinstance(phase, GroupPlan):
+            yield from walk(phase.phases)
+
+
+def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan
+    """Plain JSON data of a plan or a part of it; each dataclass says its kind."""
+    if is_dataclass(value):
+        body = {field.name: dump(getattr(value, field.name)) for field in fields(value)}
+        return {"kind_of": type(value).__name__} | body
+    if isinstance(value, Mapping):
+        return {key: dump(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [dump(item) for item in value]
+    return value
+
+
+def digest(plan: Plan) -> str:
+    """SHA-256 of what the plan does; where it was written does not count."""
+    text = json.dumps(_without_origins(dump(plan)), sort_keys=True, allow_nan=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_origins(value: Any) -> Any:  # noqa: ANN401 - plain JSON data
+    if isinstance(value, dict):
+        return {key: _without_origins(item) for key, item in value.items() if key != "origin"}
+    if isinstance(value, list):
+        return [_without_origins(item) for item in value]
+    return value

@@ -1,0 +1,97 @@
+"""The planned graph: nodes in topological order, what feeds them, and the routes of losses and metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runexp.plan.values import Call, FrozenMap, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One input of a node: another node's output, or a key of the data.
+
+    `argument` is the keyword of the node's forward; empty: by position.
+    """
+
+    source: Literal["node", "data"]
+    name: str
+    key: str = ""
+    argument: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.key}" if self.source == "data" else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator."""
+
+    name: str
+    kind: Literal["module", "layers", "estimator"]
+    calls: tuple[Call, ...]
+    feeds: tuple[Feed, ...]
+    method: str
+    freeze: bool
+    init: FrozenMap
+    origin: Origin
+
+    @property
+    def is_estimator(self) -> bool:
+        """Whether it is fitted in closed form."""
+        return self.kind == "estimator"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One input of a loss or metric: a node's output, or a key of a feature set.
+
+    `argument` is the keyword it goes to; empty: by position.
+    """
+
+    source: Literal["node", "data"]
+    name: str
+    key: str = ""
+    argument: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.key}" if self.source == "data" else f"{self.name}.outputs"
+
+
+@dataclass(frozen=True, slots=True)
+class LossPlan:
+    """A loss applied to a node: what computes it, what it is given, its share of the total.
+
+    `elementwise`: output and target must have the same shape, so (N, 1) against (N,) is aligned.
+    `decision`: how classes follow from the node's output, for metrics that want labels.
+    """
+
+    name: str
+    node: str
+    call: Call
+    routes: tuple[Route, ...]
+    weight: float
+    elementwise: bool
+    decision: Decision
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPlan:
+    """A metric over a whole split: predictions and targets by their routes.
+
+    `wants`: what it takes as predictions; `decision`: how labels or scores follow from the node's output.
+    """
+
+    name: str
+    node: str
+    call: Call
+    routes: tuple[Route, ...]
+    wants: Literal["labels", "scores", "values"]
+    decision: Decision
+    higher_is_better: bool | None
+    origin: Origin
+
+
+Decision = Literal["argmax", "logit", "probability", "as_is"]

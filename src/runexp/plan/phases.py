@@ -1,0 +1,167 @@
+"""The planned phases: everything a phase needs to run, every default filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runexp.plan.graph import LossPlan, MetricPlan
+from runexp.plan.values import Call, FrozenMap, Origin
+
+Mode = Literal["min", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """How a split is drawn, every row once an epoch."""
+
+    size: int
+    shuffle: bool
+    drop_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerPlan:
+    """A torch optimizer and the options that differ by node."""
+
+    call: Call
+    groups: FrozenMap
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePlan:
+    """The learning rate as a ratio of the optimizer's own, by update."""
+
+    curve: str
+    warmup_steps: int
+    warmup_epochs: float
+    min_ratio: float
+    step_epochs: int
+    gamma: float
+    peak_at: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPlan:
+    """Bounds on gradients; 0 means none."""
+
+    norm: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPlan:
+    """An evaluation of losses and metrics over one split.
+
+    `nodes` are those that must run, in topological order; numbers are named `<prefix><name>`.
+    """
+
+    label: str
+    split: str
+    data: tuple[str, ...]
+    nodes: tuple[str, ...]
+    losses: tuple[LossPlan, ...]
+    metrics: tuple[MetricPlan, ...]
+    batch_size: int
+    prefix: str
+    origin: Origin
+
+    @property
+    def produces(self) -> tuple[str, ...]:
+        """The names of the numbers it reports."""
+        total = ("loss",) if self.losses else ()
+        names = (*total, *(loss.name for loss in self.losses), *(metric.name for metric in self.metrics))
+        return tuple(f"{self.prefix}{name}" for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """Evaluate while training: after every n-th epoch, and before the first if asked."""
+
+    name: str
+    evaluation: EvalPlan
+    every_n_epochs: int
+    at_start: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyStoppingPlan:
+    """Stop when a metric no longer improves; patience counts its evaluations."""
+
+    name: str
+    monitor: str
+    mode: Mode
+    patience: int
+    min_delta: float
+    restore_best: bool
+    origin: Origin
+
+
+CallbackPlan = EvaluationPlan | EarlyStoppingPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointPlan:
+    """When a train phase saves its state; `monitor` is empty where no best is kept, `max_to_keep` 0 for all."""
+
+    at: Literal["epoch_end"]
+    every_n: int
+    max_to_keep: int
+    monitor: str
+    mode: Mode
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """Training of some nodes on one split.
+
+    `nodes` run, in topological order; `trains` are those of them whose parameters the optimizer moves.
+    One of `n_epochs` and `n_steps` is 0.
+    """
+
+    label: str
+    split: str
+    data: tuple[str, ...]
+    nodes: tuple[str, ...]
+    trains: tuple[str, ...]
+    losses: tuple[LossPlan, ...]
+    batches: BatchPlan
+    n_epochs: int
+    n_steps: int
+    optimizer: OptimizerPlan
+    schedule: SchedulePlan | None
+    clip: ClipPlan
+    accumulate: int
+    callbacks: tuple[CallbackPlan, ...]
+    checkpoints: CheckpointPlan | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """Closed-form fit of estimators, in topological order; `targets` maps node → (feature set, key)."""
+
+    label: str
+    split: str
+    data: tuple[str, ...]
+    nodes: tuple[str, ...]
+    runs: tuple[str, ...]
+    targets: FrozenMap
+    freeze_after_fit: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """Phases under one label; labels inside are `group/phase`."""
+
+    label: str
+    phases: tuple[PhasePlan, ...]
+    origin: Origin
+
+
+PhasePlan = TrainPlan | EvalPlan | FitPlan | GroupPlan

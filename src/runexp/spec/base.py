@@ -1,0 +1,39 @@
+"""What every section of the language is made of: strict frozen models, names, and `use`/`with`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=100, description="letters, digits, `_`, `-`"),
+]
+"""A name a user gives to a definition."""
+
+Pattern = Annotated[str, Field(min_length=1, max_length=256)]
+"""A column name, or a shell pattern (`pixel_*`) that gathers several."""
+
+Reference = Annotated[str, Field(min_length=1, max_length=256)]
+"""The written form of a link: a name, `outputs`, `targets.label`, `digits.pixels`."""
+
+Arguments = dict[str, JsonValue]
+"""Keyword arguments of what `use:` names; a value may itself be a `{use:, with:}` mapping."""
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """The base of everything a spec holds: immutable, strictly typed, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Use(Section):
+    """One thing made from a name of the catalog: `use` names it, `with` gives its keyword arguments."""
+
+    use: Annotated[Reference, Field(description="a short name of the catalog or a dotted path")]
+    arguments: Annotated[Arguments, Field(alias="with", description="its keyword arguments")] = {}

@@ -1,0 +1,270 @@
+"""pydantic's errors turned into mistakes a person understands: one each, at a place of the document."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from runexp.diagnostics import did_you_mean, nearest
+from runexp.spec.shape import Path, accepted_kinds, accepted_values, known_keys
+
+_NOTHING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake of shape.
+
+    `path` is what it is about, `place` where it is shown (they differ for a missing key), `cut` what has to be
+    removed for the rest to be usable.
+    """
+
+    code: str
+    message: str
+    path: Path
+    place: Path
+    part: Literal["key", "value"]
+    cut: Path
+    label: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """A pydantic error with its location split into the document's path and the union branches taken."""
+
+    kind: str
+    message: str
+    path: Path
+    branches: tuple[tuple[Path, str], ...]
+    context: Mapping[str, Any]
+
+
+def mistakes_of(errors: Iterable[Mapping[str, Any]], data: object) -> tuple[Mistake, ...]:
+    """One mistake for each thing that is wrong, however many union branches complained of it."""
+    read = [_read(error, data) for error in errors]
+    kept = _one_branch_each(read, data)
+    mistakes = [_mistake(error, data) for error in kept]
+    return tuple(_without_echoes(mistakes))
+
+
+def _read(error: Mapping[str, Any], data: object) -> _Error:
+    path: Path = ()
+    branches: list[tuple[Path, str]] = []
+    value = data
+    steps = error["loc"]
+    for position, step in enumerate(steps):
+        inner = _value_at(value, step)
+        is_missing_key = error["type"] == "missing" and position == len(steps) - 1
+        if inner is _NOTHING and not is_missing_key:
+            branches.append((path, str(step)))
+            continue
+        path, value = (*path, step), inner
+    return _Error(error["type"], error["msg"], path, tuple(branches), error.get("ctx", {}))
+
+
+def _one_branch_each(errors: Sequence[_Error], data: object) -> list[_Error]:
+    """Where several branches of a union complain, keep the one the written value was meant for."""
+    offered: dict[Path, dict[str, None]] = defaultdict(dict)
+    for error in errors:
+        for place, branch in error.branches:
+            offered[place][branch] = None
+    chosen = {place: _meant(tuple(branches), value_at(data, place)) for place, branches in offered.items()}
+    kept = [error for error in errors if all(chosen[place] in (branch, None) for place, branch in error.branches)]
+    unmatched = {place for place, branch in chosen.items() if branch is None}
+    collapsed = [_Error("union_mismatch", "", place, (), {}) for place in unmatched]
+    return [error for error in kept if not _under(error.path, unmatched)] + collapsed
+
+
+def _meant(branches: tuple[str, ...], value: object) -> str | None:
+    if len(branches) == 1:
+        return branches[0]
+    if isinstance(value, str):
+        wanted = [branch for branch in branches if "str" in branch and "[" not in branch]
+    elif isinstance(value, list):
+        wanted = [branch for branch in branches if branch.startswith(("tuple[", "list["))]
+    elif isinstance(value, dict):
+        wanted = [branch for branch in branches if branch.startswith("dict[") or _names_a_model(branch)]
+        wanted.sort(key=lambda branch: branch.startswith("dict["))
+    else:
+        wanted = []
+    return wanted[0] if wanted else None
+
+
+def _names_a_model(branch: str) -> bool:
+    return branch[:1].isupper() or branch.startswith("tagged-union[")
+
+
+def _under(path: Path, places: Iterable[Path]) -> bool:
+    return any(path[: len(place)] == place for place in places)
+
+
+def _mistake(error: _Error, data: object) -> Mistake:
+    if error.kind == "extra_forbidden":
+        return _unknown_key(error.path, data)
+    if error.kind in ("missing", "union_tag_not_found"):
+        return _missing_key(error, data)
+    if error.kind in ("union_tag_invalid", "literal_error", "enum"):
+        return _unknown_word(error, data)
+    if error.path and isinstance(error.path[-1], str) and _is_about_key(error, data):
+        return _bad_name(error.path)
+    return _wrong_value(error, data)
+
+
+def _unknown_key(path: Path, data: object) -> Mistake:
+    key, parent = str(path[-1]), path[:-1]
+    known = known_keys(data, parent)
+    return Mistake(
+        code="unknown-key",
+        message=f"{_named(parent)} has no key `{key}`",
+        path=path,
+        place=path,
+        part="key",
+        cut=path,
+        label="unknown key",
+        help=did_you_mean(key, known, kind="keys"),
+    )
+
+
+def _missing_key(error: _Error, data: object) -> Mistake:
+    discriminator = str(error.context.get("discriminator", "")).strip("'")
+    parent = error.path if discriminator else error.path[:-1]
+    key = discriminator or str(error.path[-1])
+    words = accepted_values(data, (*parent, key))
+    return Mistake(
+        code="missing-key",
+        message=f"{_named(parent)} lacks the key `{key}`",
+        path=(*parent, key),
+        place=parent,
+        part="key",
+        cut=_owner(parent),
+        label=f"`{key}` is missing",
+        help=f"`{key}` is one of: {', '.join(words)}" if words else "",
+    )
+
+
+def _unknown_word(error: _Error, data: object) -> Mistake:
+    discriminator = str(error.context.get("discriminator", "")).strip("'")
+    path = (*error.path, discriminator) if discriminator else error.path
+    word = value_at(data, path)
+    known = accepted_values(data, path)
+    return Mistake(
+        code="unknown-word",
+        message=f"`{_dotted(path)}` cannot be {_shown(word)}",
+        path=path,
+        place=path,
+        part="value",
+        cut=_owner(error.path),
+        label="not one of the accepted words",
+        help=did_you_mean(str(word), known, kind="accepted"),
+    )
+
+
+def _bad_name(path: Path) -> Mistake:
+    return Mistake(
+        code="invalid-name",
+        message=f"{_shown(path[-1])} is no valid name",
+        path=path,
+        place=path,
+        part="key",
+        cut=path,
+        label="invalid name",
+        help="a name starts with a letter or `_` and holds letters, digits, `_` and `-`, at most 100",
+    )
+
+
+def _wrong_value(error: _Error, data: object) -> Mistake:
+    value = value_at(data, error.path)
+    kinds = accepted_kinds(data, error.path)
+    is_kind = error.kind.endswith("_type") or error.kind in ("union_mismatch", "int_from_float")
+    wanted = " or ".join(kinds) if is_kind and kinds else _wanted(error)
+    return Mistake(
+        code="wrong-type" if is_kind else "wrong-value",
+        message=f"`{_dotted(error.path)}` must be {wanted}, not {_shown(value)}",
+        path=error.path,
+        place=error.path,
+        part="value",
+        cut=_owner(error.path),
+        label=f"expected {wanted}",
+    )
+
+
+def _wanted(error: _Error) -> str:
+    context = error.context
+    phrases = {
+        "greater_than": "more than {gt}",
+        "greater_than_equal": "{ge} or more",
+        "less_than": "less than {lt}",
+        "less_than_equal": "{le} or less",
+        "too_short": "a collection of at least {min_length}",
+        "too_long": "a collection of at most {max_length}",
+        "string_too_short": "text of at least {min_length} character",
+        "string_too_long": "text of at most {max_length} characters",
+        "string_pattern_mismatch": "text of the form `{pattern}`",
+        "finite_number": "a finite number",
+    }
+    phrase = phrases.get(error.kind)
+    return phrase.format_map(context) if phrase else error.message.removeprefix("Input should be ").lower()
+
+
+def _is_about_key(error: _Error, data: object) -> bool:
+    return any(branch == "[key]" for _, branch in error.branches)
+
+
+def _without_echoes(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """Drop a missing key where an unknown key beside it is the same key misspelled."""
+    unknown = defaultdict(list)
+    for mistake in mistakes:
+        if mistake.code == "unknown-key":
+            unknown[mistake.path[:-1]].append(str(mistake.path[-1]))
+    return [
+        mistake
+        for mistake in mistakes
+        if mistake.code != "missing-key"
+        or not any(nearest(key, [str(mistake.path[-1])]) for key in unknown[mistake.path[:-1]])
+    ]
+
+
+def _owner(path: Path) -> Path:
+    """The nearest path that is a mapping's key: list items are cut with their list, so that no index moves."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return path
+
+
+def value_at(data: object, path: Path) -> object:
+    """The value at `path`, or a marker that there is none."""
+    for step in path:
+        data = _value_at(data, step)
+    return data
+
+
+def _value_at(value: object, step: str | int) -> object:
+    if isinstance(value, dict):
+        return value.get(step, _NOTHING)
+    if isinstance(value, list) and isinstance(step, int) and step < len(value):
+        return value[step]
+    return _NOTHING
+
+
+def _named(path: Path) -> str:
+    return f"`{_dotted(path)}`" if path else "the spec"
+
+
+def _dotted(path: Path) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+def _shown(value: object) -> str:
+    if value is _NOTHING or value is None:
+        return "empty"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f"{value}"
+    return f"`{text[:57]}…`" if len(text) > 60 else f"`{text}`"

@@ -1,0 +1,52 @@
+"""The `nodes` and `bindings` sections: the graph, and what data feeds its heads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runexp.spec.base import Arguments, Name, Reference, Section
+
+Initializer = Literal[
+    "zeros", "ones", "normal", "uniform", "xavier_uniform", "xavier_normal",
+    "kaiming_uniform", "kaiming_normal", "orthogonal", "trunc_normal",
+]  # fmt: skip
+Layer = Reference | Annotated[dict[str, Arguments | None], Field(min_length=1, max_length=1)]
+Inputs = Reference | tuple[Reference, ...] | dict[Name, Reference]
+Method = Literal["transform", "predict", "predict_proba", "decision_function"]
+
+
+class Node(Section):
+    """One node of the graph: a torch module, a sequence of layers, or a scikit-learn estimator."""
+
+    use: Annotated[
+        Reference | None, Field(description="a torch module or a scikit-learn estimator: short name or dotted path")
+    ] = None
+    arguments: Annotated[Arguments, Field(alias="with", description="its keyword arguments")] = {}
+    layers: Annotated[
+        tuple[Layer, ...] | None,
+        Field(min_length=1, description="a torch.nn.Sequential; sizes of inputs that can be inferred may be left out"),
+    ] = None
+    inputs: Annotated[
+        Inputs | None,
+        Field(description="a node, a key of the data (`digits.pixels`), a list, or a mapping to keyword arguments"),
+    ] = None
+    method: Annotated[
+        Method | None, Field(description="what an estimator gives; left out: transform if it has it, else predict")
+    ] = None
+    freeze: Annotated[bool, Field(description="start frozen: no gradients, no updates, no statistics")] = False
+    init: Annotated[
+        Initializer | dict[str, Initializer] | None,
+        Field(description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"),
+    ] = None
+
+
+class Binding(Section):
+    """Which data feeds which head of the graph."""
+
+    node: Annotated[Name, Field(description="the head that is fed")]
+    data: Annotated[Reference, Field(description="a feature set's key: `digits.pixels`")]
+    argument: Annotated[
+        Name | None, Field(description="the keyword argument of the node's forward it goes to, if not the first")
+    ] = None

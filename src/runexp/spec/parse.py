@@ -1,0 +1,101 @@
+"""Document → Spec: every mistake of shape, located, and what is left when the broken parts are cut out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from runexp.diagnostics import Diagnostic
+from runexp.source import Document
+from runexp.spec.experiment import Spec
+from runexp.spec.mistakes import Mistake, mistakes_of
+from runexp.spec.shape import Path
+
+_STANDINS: dict[str, Any] = {"runexp": 1, "name": "unnamed", "data": {}, "nodes": {}, "phases": {}}
+_MOST_ROUNDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A spec without its broken parts, and where those stood.
+
+    `damaged` holds the paths that were cut out: what depends on them is not reported again.
+    """
+
+    spec: Spec
+    document: Document
+    damaged: frozenset[Path]
+    diagnostics: tuple[Diagnostic, ...]
+
+    def is_damaged(self, path: Path) -> bool:
+        """Whether something at, above or below `path` was cut out."""
+        return any(_related(path, cut) for cut in self.damaged)
+
+
+def parse(document: Document) -> Parsed:
+    """Check the shape of a document; never raises for what a user wrote."""
+    data = document.plain()
+    diagnostics: list[Diagnostic] = []
+    damaged: set[Path] = set()
+    remains: Any = deepcopy(data)
+    for _ in range(_MOST_ROUNDS):
+        mistakes = _validate(remains)
+        if isinstance(mistakes, Spec):
+            return Parsed(mistakes, document, frozenset(damaged), tuple(diagnostics))
+        if not damaged:  # what a later round finds follows from what was cut out
+            diagnostics = [_diagnose(mistake, data, document) for mistake in mistakes]
+        for mistake in mistakes:
+            damaged.add(mistake.cut)
+            _cut(remains, mistake.cut)
+    bare = Spec.model_validate_json(json.dumps(_STANDINS))
+    return Parsed(bare, document, frozenset({()}), tuple(diagnostics))
+
+
+def _validate(data: object) -> Spec | tuple[Mistake, ...]:
+    try:
+        return Spec.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        return mistakes_of(error.errors(include_url=False, include_input=False), data)
+
+
+def _diagnose(mistake: Mistake, data: object, document: Document) -> Diagnostic:
+    return Diagnostic(
+        code=mistake.code,
+        message=mistake.message,
+        span=document.span_of(mistake.place, mistake.part),
+        label=mistake.label,
+        help=mistake.help,
+        related=document.chain(mistake.place),
+        path=".".join(str(step) for step in mistake.path),
+    )
+
+
+def _cut(data: object, path: Path) -> None:
+    """Remove the value at `path`; a top-level key that must be there gets a stand-in."""
+    parent = data
+    for step in path[:-1]:
+        parent = _enter(parent, step)
+    if isinstance(parent, dict):
+        parent.pop(path[-1], None)
+        if len(path) == 1 and path[0] in _STANDINS:
+            parent[path[0]] = deepcopy(_STANDINS[str(path[0])])
+
+
+def _enter(value: object, step: str | int) -> object:
+    if isinstance(value, Mapping):
+        return value.get(step)
+    if isinstance(value, Sequence) and isinstance(step, int) and step < len(value):
+        item: object = value[step]
+        return item
+    return None
+
+
+def _related(path: Path, other: Path) -> bool:
+    shorter = min(len(path), len(other))
+    return path[:shorter] == other[:shorter]
+
