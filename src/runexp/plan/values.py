@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runexp.diagnostics import Span
+
 
 class FrozenMap(Mapping[str, Any]):
     """An immutable, hashable mapping that keeps its order."""
@@ -40,15 +42,13 @@ class FrozenMap(Mapping[str, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an item of the plan was written: its address in the spec, file, line and column (from 1)."""
+    """Where an item of the plan was written: its address in the spec and its place in a file."""
 
     path: str
-    file: str
-    line: int
-    column: int
+    span: Span
 
     def __str__(self) -> str:
-        return f"`{self.path}` ({self.file}:{self.line})"
+        return f"`{self.path}` ({self.span.file}:{self.span.line})"
 
 
 @dataclass(frozen=True, slots=True)
