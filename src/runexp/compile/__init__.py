@@ -1,0 +1,51 @@
+"""Spec → Plan: every name linked, every default filled in, every mistake reported at its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runexp.compile.data import link_data
+from runexp.compile.findings import Findings
+from runexp.compile.graph import link_graph
+from runexp.compile.losses import link_loss
+from runexp.compile.phases import link_phases
+from runexp.compile.scope import Scope
+from runexp.diagnostics import Diagnostic
+from runexp.plan.experiment import ExecutionPlan, Plan
+from runexp.spec import Parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The plan, or None where an error stands in its way, and everything found."""
+
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def link(parsed: Parsed, *, folder: Path) -> Compiled:
+    """Link a parsed spec; `folder` is the spec's own, which relative paths start from."""
+    found = Findings(parsed)
+    data = link_data(found, folder)
+    nodes = link_graph(found, data)
+    scope = Scope(found, data, {node.name: node for node in nodes}, {})
+    linked = {name: link_loss(scope, name, loss, ("losses", name)) for name, loss in found.spec.losses.items()}
+    scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
+    phases = link_phases(scope)
+    _check_sections(found)
+    if found.has_errors:
+        return Compiled(None, found.diagnostics)
+    spec = found.spec
+    execution = ExecutionPlan(spec.execution.device, spec.execution.threads or 0)
+    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution)
+    return Compiled(plan, found.diagnostics)
+
+
+def _check_sections(found: Findings) -> None:
+    for section in ("data", "nodes", "phases"):
+        if not found.names(section) and section in found.document.plain() and not found.is_damaged((section,)):
+            found.error("missing-key", f"the section `{section}` is empty", (section,), part="key")
+
+
+__all__ = ["Compiled", "link"]

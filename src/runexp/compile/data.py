@@ -1,0 +1,154 @@
+"""The data pass: sources, keys, splits and transforms, linked."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+
+from runexp.compile.findings import Findings, Path
+from runexp.plan.data import DataPlan, Domain, KeyPlan, SourcePlan, SplitPlan, TransformPlan
+from runexp.plan.values import FrozenMap
+from runexp.spec.data import Data, Key, Keys, Splits, Transform
+
+_FILE_KINDS = {".csv": "csv", ".tsv": "csv", ".gz": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_SUM_TOLERANCE = 1e-6
+
+
+def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
+    """Every feature set that could be linked; paths are relative to `folder`, the spec's own."""
+    plans = {}
+    for name, data in found.spec.data.items():
+        path: Path = ("data", name)
+        source = _source(found, data, path, folder)
+        keys = _keys(found, data, path)
+        splits = _splits(found, data, path, keys)
+        transforms = tuple(
+            linked
+            for index, transform in enumerate(data.transforms)
+            if (linked := _transform(found, transform, (*path, "transforms", index), keys, splits))
+        )
+        if source is not None:
+            plans[name] = DataPlan(name, source, keys, splits, transforms, found.origin(path))
+    return plans
+
+
+def split_names(plan: DataPlan) -> tuple[str, ...] | None:
+    """The splits of a feature set; None where only its rows can tell."""
+    if plan.splits.kind == "column":
+        return None
+    return tuple(plan.splits.shares) or ("all",)
+
+
+def _source(found: Findings, data: Data, path: Path, folder: FilePath) -> SourcePlan | None:
+    path = (*path, "source")
+    origin = found.origin(path)
+    if not isinstance(data.source, str):
+        linked = found.call(data.source.use, data.source.arguments, path, kinds=("dataset",))
+        return SourcePlan("call", "", linked[0], origin) if linked else None
+    kind = _FILE_KINDS.get(FilePath(data.source).suffix.lower())
+    if kind is None:
+        linked = found.call(data.source, {}, path, kinds=("dataset",), use_path=path)
+        return SourcePlan("call", "", linked[0], origin) if linked else None
+    if not (folder / data.source).is_file():
+        found.error(
+            "missing-file",
+            f"there is no file `{data.source}`",
+            path,
+            label="no such file",
+            help=f"paths are relative to the folder of the spec, `{folder}`",
+        )
+        return None
+    return SourcePlan("csv" if kind == "csv" else "parquet", data.source, None, origin)
+
+
+def _keys(found: Findings, data: Data, path: Path) -> tuple[KeyPlan, ...]:
+    domains: tuple[tuple[Domain, Keys], ...] = (
+        ("features", data.features),
+        ("targets", data.targets),
+        ("tags", data.tags),
+    )
+    plans: dict[str, KeyPlan] = {}
+    for domain, keys in domains:
+        for name, key in keys.items():
+            place = (*path, domain, name)
+            if name in plans:
+                found.error(
+                    "name-clash",
+                    f"`{name}` is a key of {plans[name].domain} already",
+                    place,
+                    part="key",
+                    help="keys are named once in a feature set: `<data>.<key>` has to be unique",
+                )
+                continue
+            plans[name] = _key(name, domain, key, found, place)
+    return tuple(plans.values())
+
+
+def _key(name: str, domain: Domain, key: str | tuple[str, ...] | Key, found: Findings, path: Path) -> KeyPlan:
+    whole = key if isinstance(key, Key) else Key(columns=key)
+    columns = (whole.columns,) if isinstance(whole.columns, str) else whole.columns
+    return KeyPlan(name, domain, columns, whole.shape, whole.dtype or "", found.origin(path))
+
+
+def _splits(found: Findings, data: Data, path: Path, keys: tuple[KeyPlan, ...]) -> SplitPlan:
+    path = (*path, "splits")
+    origin = found.origin(path)
+    splits = data.splits
+    if splits is None:
+        return SplitPlan("whole", FrozenMap(), "", "", "", origin)
+    _check_splits(found, splits, path)
+    if splits.column is not None:
+        return SplitPlan("column", FrozenMap(), splits.column, "", "", origin)
+    shares = FrozenMap(splits.shares)
+    if splits.order is not None:
+        column = "" if splits.order is True else splits.order
+        return SplitPlan("order", shares, column, "", "", origin)
+    return SplitPlan("shares", shares, "", splits.stratify_by or "", splits.group_by or "", origin)
+
+
+def _check_splits(found: Findings, splits: Splits, path: Path) -> None:
+    shares = splits.shares
+    pairs = (
+        ("stratify_by", "group_by"),
+        ("column", "stratify_by"),
+        ("column", "group_by"),
+        ("column", "order"),
+        ("order", "stratify_by"),
+        ("order", "group_by"),
+    )
+    for first, second in pairs:
+        if getattr(splits, first) is not None and getattr(splits, second) is not None:
+            found.error("exclusive-keys", f"`{first}` and `{second}` exclude each other", (*path, second), part="key")
+            return
+    if splits.column is not None and shares:
+        name = next(iter(shares))
+        found.error("exclusive-keys", f"`column` and the share of `{name}` exclude each other", (*path, name), part="key")
+    elif splits.column is None and not shares and not found.is_damaged(path):
+        found.error("missing-key", "`splits` names no split", path, part="key", help="for instance {train: 0.8, test: 0.2}")
+    elif shares and abs(sum(shares.values()) - 1) > _SUM_TOLERANCE and not found.is_damaged(path):
+        total = f"{sum(shares.values()):.6g}"
+        found.error("bad-shares", f"the shares of the splits add up to {total}, not 1", path, part="key")
+
+
+def _transform(
+    found: Findings, transform: Transform, path: Path, keys: tuple[KeyPlan, ...], splits: SplitPlan
+) -> TransformPlan | None:
+    linked = found.call(transform.use, transform.arguments, path, kinds=("transform", "estimator"))
+    written = (transform.on,) if isinstance(transform.on, str) else transform.on
+    known = [key.name for key in keys]
+    for index, name in enumerate(written):
+        place = (*path, "on") if isinstance(transform.on, str) else (*path, "on", index)
+        if name not in known and not found.is_damaged(path[:2]):
+            found.unknown("key", name, place, known)
+    names = tuple(splits.shares) or ("all",)
+    fit_on = transform.fit_on if splits.kind != "whole" else "all"
+    if splits.kind in ("shares", "order") and fit_on not in names and not found.is_damaged((*path[:2], "splits")):
+        if "fit_on" in transform.model_fields_set:
+            found.unknown("split", fit_on, (*path, "fit_on"), names)
+        else:
+            found.error(
+                "unknown-split",
+                "a transform is fitted on the split `train`, which is not defined",
+                path,
+                help="say on which: `fit_on: …`; splits: " + ", ".join(names),
+            )
+    return TransformPlan(written, linked[0], fit_on, found.origin(path)) if linked else None

@@ -1,0 +1,171 @@
+"""What a compile pass has found so far, and how it says where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from runexp import catalog
+from runexp.catalog import Entry
+from runexp.diagnostics import Diagnostic, Related, Severity, did_you_mean, in_document_order
+from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.source import Document
+from runexp.spec import Parsed, Spec
+
+Path = tuple[str | int, ...]
+Part = Literal["key", "value"]
+
+
+class Findings:
+    """Collects diagnostics with the place each item was written at; silent about what is broken already."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self._parsed = parsed
+        self._found: list[Diagnostic] = list(parsed.diagnostics)
+
+    @property
+    def spec(self) -> Spec:
+        """The spec, without its broken parts."""
+        return self._parsed.spec
+
+    @property
+    def document(self) -> Document:
+        """The document the spec was read from."""
+        return self._parsed.document
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Everything found, in document order."""
+        return in_document_order(self._found)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything found stops the pipeline."""
+        return any(found.is_error for found in self._found)
+
+    def is_damaged(self, path: Path) -> bool:
+        """Whether part of what stands at `path` was cut out, so that something missing there is no news."""
+        return self._parsed.is_damaged(path)
+
+    def names(self, section: str) -> tuple[str, ...]:
+        """The names defined in a section, broken definitions too."""
+        written = self.document.plain().get(section)
+        return tuple(str(name) for name in written) if isinstance(written, Mapping) else ()
+
+    def origin(self, path: Path) -> Origin:
+        """Where an item stands: at its key."""
+        return Origin(dotted(path), self.document.span_of(path, "key"))
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        part: Part = "value",
+        label: str = "",
+        help: str = "",  # noqa: A002 - the word diagnostics use
+        related: Iterable[Related] = (),
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        """Report one mistake at the key or the value of `path`."""
+        found = Diagnostic(
+            code=code,
+            message=message,
+            span=self.document.span_of(path, part),
+            label=label,
+            help=help,
+            related=(*related, *self.document.chain(path)),
+            severity=severity,
+            path=dotted(path),
+        )
+        if found not in self._found:  # a definition used twice is wrong once
+            self._found.append(found)
+
+    def unknown(self, kind: str, name: str, path: Path, known: Iterable[str], *, subject: str = "") -> None:
+        """Report a name that nothing defines, with the nearest one; says so if another section has it."""
+        elsewhere = self._elsewhere(name, kind)
+        known = tuple(known)
+        hint = f"`{name}` is {elsewhere}, not a {kind}" if elsewhere else did_you_mean(name, known, kind=f"{kind}s")
+        self.error(
+            f"unknown-{kind.replace(' ', '-')}",
+            f"{subject or f'`{dotted(path)}`'} names the {kind} `{name}`, which is not defined",
+            path,
+            label=f"no such {kind}",
+            help=hint or f"no {kind} is defined",
+        )
+
+    def call(
+        self,
+        use: str,
+        arguments: Mapping[str, object],
+        path: Path,
+        *,
+        kinds: tuple[str, ...],
+        supplied: frozenset[str] = frozenset(),
+        use_path: Path | None = None,
+        with_path: Path | None = None,
+    ) -> tuple[Call, Entry] | None:
+        """Link `use`/`with` to the catalog and check the arguments; None if it names nothing of these kinds."""
+        entry = catalog.lookup(use, kinds)
+        if entry is None:
+            self._unknown_use(use, use_path or (*path, "use"), kinds)
+            return None
+        inferred = frozenset(str(name) for name in entry.traits.get("infers", ()))
+        self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
+        fixed = entry.traits.get("fixed", {})
+        return Call(use, entry.target, FrozenMap(arguments), FrozenMap(fixed)), entry
+
+    def _check_arguments(
+        self, entry: Entry, arguments: Mapping[str, object], path: Path, supplied: frozenset[str]
+    ) -> None:
+        for problem in catalog.check_arguments(entry, arguments, supplied=supplied):
+            is_missing = problem.code == "missing-parameter"
+            if is_missing and self.is_damaged(path):
+                continue
+            place = path if is_missing else (*path, problem.parameter)
+            part: Part = "key" if problem.code in ("unknown-parameter", "missing-parameter") else "value"
+            self.error(problem.code, problem.message, place, part=part, help=problem.help)
+
+    def _unknown_use(self, use: str, path: Path, kinds: tuple[str, ...]) -> None:
+        other = catalog.lookup(use)
+        wanted = " or ".join(kinds)
+        if other is not None:
+            self.error(
+                "wrong-use",
+                f"`{use}` is a {other.kind}, and `{dotted(path[:-1])}` needs a {wanted}",
+                path,
+                label=f"a {other.kind}",
+                help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
+            )
+            return
+        self.error(
+            "unknown-use",
+            f"the catalog has no {wanted} named `{use}`",
+            path,
+            label="not in the catalog",
+            help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
+        )
+
+    def _elsewhere(self, name: str, kind: str) -> str:
+        for section, word in _SECTION_WORDS.items():
+            if word != kind and name in self.names(section):
+                return f"a {word}"
+        splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.shares}
+        return "a split" if kind != "split" and name in splits else ""
+
+
+def dotted(path: Path) -> str:
+    """The address of an item as a person writes it: `phases.train.losses[0]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+_SECTION_WORDS = {
+    "data": "feature set",
+    "nodes": "node",
+    "bindings": "binding",
+    "losses": "loss",
+    "metrics": "metric",
+    "callbacks": "callback",
+    "phases": "phase",
+}

@@ -1,0 +1,214 @@
+"""The graph pass: nodes linked to the catalog, to each other and to the data, and sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Literal
+
+from runexp.catalog import Entry
+from runexp.compile.findings import Findings, Path, dotted
+from runexp.plan.data import DataPlan
+from runexp.plan.graph import Feed, NodePlan
+from runexp.plan.values import Call, FrozenMap
+from runexp.spec.nodes import Node
+
+Kind = Literal["module", "layers", "estimator"]
+_ESTIMATORS = ("estimator", "transform")
+
+
+def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan, ...]:
+    """The nodes in topological order; those that could not be linked are left out."""
+    linked: dict[str, NodePlan] = {}
+    for name, node in found.spec.nodes.items():
+        plan = _node(found, name, node, data)
+        if plan is not None:
+            linked[name] = plan
+    for name, feed in _bound(found, data):
+        if name in linked:
+            linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+    for name, plan in linked.items():
+        _check_fed(found, name, plan)
+    return _sorted(found, linked)
+
+
+def ancestors(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[str, ...]:
+    """`targets` and all that feeds them, in topological order."""
+    needed: set[str] = set()
+    waiting = [name for name in targets if name in nodes]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [feed.name for feed in nodes[name].feeds if feed.source == "node" and feed.name in nodes]
+    return tuple(name for name in nodes if name in needed)
+
+
+def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[str, ...]:
+    """The feature sets that feed `targets`, directly or through other nodes."""
+    feeds = (feed for name in ancestors(nodes, targets) for feed in nodes[name].feeds if feed.source == "data")
+    return tuple(dict.fromkeys(feed.name for feed in feeds))
+
+
+def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan]) -> NodePlan | None:
+    path: Path = ("nodes", name)
+    made = _made(found, node, path)
+    feeds = tuple(_feeds(found, node, path, data))
+    if made is None:
+        return None
+    kind, calls, entry = made
+    init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
+    method = _method(found, node, entry, path) if kind == "estimator" else _no_method(found, node, path)
+    return NodePlan(name, kind, calls, feeds, method, node.freeze, FrozenMap(init), found.origin(path))
+
+
+def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ...], Entry | None] | None:
+    if node.use is not None and node.layers is not None:
+        found.error("exclusive-keys", "`use` and `layers` exclude each other", (*path, "layers"), part="key")
+        return None
+    if node.layers is not None:
+        calls = tuple(_layer(found, layer, (*path, "layers", index)) for index, layer in enumerate(node.layers))
+        return ("layers", tuple(call for call in calls if call), None) if all(calls) else None
+    if node.use is None:
+        if not found.is_damaged(path):
+            found.error(
+                "missing-key", f"the node `{path[1]}` has neither `use` nor `layers`", path, part="key",
+                help="`use:` names a torch module or a scikit-learn estimator",
+            )  # fmt: skip
+        return None
+    linked = found.call(node.use, node.arguments, path, kinds=("module", *_ESTIMATORS))
+    if linked is None:
+        return None
+    call, entry = linked
+    return ("estimator" if entry.kind in _ESTIMATORS else "module", (call,), entry)
+
+
+def _layer(found: Findings, layer: object, path: Path) -> Call | None:
+    if isinstance(layer, Mapping):
+        use, arguments = next(iter(layer.items()))
+        inner = (*path, use)
+        linked = found.call(use, arguments or {}, inner, kinds=("module",), use_path=inner, with_path=inner)
+    else:
+        linked = found.call(str(layer), {}, path, kinds=("module",), use_path=path, with_path=path)
+    return linked[0] if linked else None
+
+
+def _method(found: Findings, node: Node, entry: Entry | None, path: Path) -> str:
+    methods = tuple(str(method) for method in entry.traits.get("methods", ())) if entry else ()
+    if node.method is None:
+        return "transform" if "transform" in methods else "predict"
+    if methods and node.method not in methods:
+        found.error(
+            "wrong-value",
+            f"`{node.use}` has no method `{node.method}`",
+            (*path, "method"),
+            help=f"it has: {', '.join(methods)}",
+        )
+    return node.method
+
+
+def _no_method(found: Findings, node: Node, path: Path) -> str:
+    if node.method is not None:
+        found.error("wrong-value", "`method` is for scikit-learn estimators only", (*path, "method"), part="key")
+    return ""
+
+
+def _feeds(found: Findings, node: Node, path: Path, data: Mapping[str, DataPlan]) -> Iterator[Feed]:
+    path = (*path, "inputs")
+    if node.inputs is None:
+        return
+    if isinstance(node.inputs, str):
+        written: list[tuple[str, str, Path]] = [("", node.inputs, path)]
+    elif isinstance(node.inputs, Mapping):
+        written = [(argument, reference, (*path, argument)) for argument, reference in node.inputs.items()]
+    else:
+        written = [("", reference, (*path, index)) for index, reference in enumerate(node.inputs)]
+    for argument, reference, place in written:
+        feed = _feed(found, reference, place, data)
+        if feed is not None:
+            yield replace(feed, argument=argument)
+
+
+def _feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPlan]) -> Feed | None:
+    if "." in reference:
+        return data_feed(found, reference, path, data)
+    names = found.names("nodes")
+    if reference in names:
+        return Feed("node", reference)
+    if reference in data:
+        keys = [key.name for key in data[reference].keys if key.domain == "features"]
+        found.error(
+            "missing-key",
+            f"`{reference}` is a feature set; a node is fed with one of its keys",
+            path,
+            help=" or ".join(f"`{reference}.{key}`" for key in keys),
+        )
+        return None
+    found.unknown("node", reference, path, names)
+    return None
+
+
+def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPlan]) -> Feed | None:
+    """The feed that `<data>.<key>` names; reports what is unknown of it."""
+    set_name, _, key = reference.partition(".")
+    if set_name not in found.names("data"):
+        found.unknown("feature set", set_name, path, found.names("data"))
+        return None
+    if set_name not in data or found.is_damaged(("data", set_name)):
+        return Feed("data", set_name, key)
+    known = [known_key.name for known_key in data[set_name].keys]
+    if key not in known:
+        found.unknown("key", key, path, known, subject=f"`{dotted(path)}`")
+        return None
+    return Feed("data", set_name, key)
+
+
+def _bound(found: Findings, data: Mapping[str, DataPlan]) -> Iterator[tuple[str, Feed]]:
+    for name, binding in found.spec.bindings.items():
+        path: Path = ("bindings", name)
+        if binding.node not in found.names("nodes"):
+            found.unknown("node", binding.node, (*path, "node"), found.names("nodes"))
+            continue
+        feed = data_feed(found, binding.data, (*path, "data"), data)
+        if feed is not None:
+            yield binding.node, replace(feed, argument=binding.argument or "")
+
+
+def _check_fed(found: Findings, name: str, plan: NodePlan) -> None:
+    node = found.spec.nodes[name]
+    bound = any(binding.node == name for binding in found.spec.bindings.values())
+    if plan.feeds or node.inputs is not None or bound or found.is_damaged(("nodes", name)):
+        return
+    if found.is_damaged(("bindings",)):
+        return
+    found.error(
+        "unbound-node",
+        f"nothing feeds the node `{name}`",
+        ("nodes", name),
+        part="key",
+        label="no inputs and no binding",
+        help="`inputs:` takes a node or a key of the data (`digits.pixels`); a binding does the same",
+    )
+
+
+def _sorted(found: Findings, linked: dict[str, NodePlan]) -> tuple[NodePlan, ...]:
+    edges = {
+        name: [feed.name for feed in plan.feeds if feed.source == "node" and feed.name in linked]
+        for name, plan in linked.items()
+    }
+    try:
+        order = list(TopologicalSorter(edges).static_order())
+    except CycleError as error:
+        ring = list(reversed(error.args[1]))[:-1]
+        first = min(ring, key=list(linked).index)
+        start = ring.index(first)
+        around = [*ring[start:], *ring[:start], first]
+        found.error(
+            "cycle",
+            f"the nodes feed each other in a circle: {' → '.join(f'`{name}`' for name in around)}",
+            ("nodes", around[0], "inputs"),
+            label="part of the circle",
+        )
+        return tuple(linked.values())
+    return tuple(linked[name] for name in order)

@@ -1,0 +1,76 @@
+"""The loss pass: losses linked to the catalog, to their node and to what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runexp.compile.findings import Path
+from runexp.compile.routes import link_routes
+from runexp.compile.scope import Scope
+from runexp.plan.graph import Decision, LossPlan
+from runexp.spec.losses import Loss
+
+DECISIONS: dict[str, Decision] = {
+    "torch.nn.CrossEntropyLoss": "argmax",
+    "torch.nn.NLLLoss": "argmax",
+    "torch.nn.MultiMarginLoss": "argmax",
+    "torch.nn.BCEWithLogitsLoss": "logit",
+    "torch.nn.MultiLabelSoftMarginLoss": "logit",
+    "torch.nn.BCELoss": "probability",
+}
+
+
+def link_losses(scope: Scope, items: Sequence[str | Loss], path: Path) -> tuple[LossPlan, ...]:
+    """The losses a phase or evaluation names, in the order written; unknown ones are reported."""
+    linked = []
+    for index, item in enumerate(items):
+        place = (*path, index)
+        if isinstance(item, Loss):
+            plan = link_loss(scope, inline_name(item.use), item, place)
+        else:
+            plan = _named_loss(scope, item, place)
+        if plan is not None:
+            linked.append(plan)
+    return _without_clashes(scope, tuple(linked), path)
+
+
+def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | None:
+    """One loss; None where it, its node or its inputs are unknown."""
+    made = scope.found.call(loss.use, loss.arguments, path, kinds=("loss",))
+    knows_node = scope.knows_node(loss.node, (*path, "node"), subject=f"the loss `{name}`")
+    if not knows_node:
+        return None
+    routes = link_routes(scope, loss.node, loss.inputs, (*path, "inputs"))
+    if made is None or routes is None:
+        return None
+    call, entry = made
+    elementwise = bool(entry.traits.get("elementwise", False))
+    decision = DECISIONS.get(entry.name, "as_is")
+    return LossPlan(name, loss.node, call, routes, loss.weight, elementwise, decision, scope.found.origin(path))
+
+
+def _named_loss(scope: Scope, name: str, path: Path) -> LossPlan | None:
+    names = scope.found.names("losses")
+    if name not in names:
+        scope.found.unknown("loss", name, path, names)
+        return None
+    return scope.losses.get(name)
+
+
+def _without_clashes(scope: Scope, losses: tuple[LossPlan, ...], path: Path) -> tuple[LossPlan, ...]:
+    seen: dict[str, LossPlan] = {}
+    for index, loss in enumerate(losses):
+        if loss.name in seen or loss.name == "loss":
+            scope.found.error(
+                "label-clash",
+                f"two numbers of this phase would be called `{loss.name}`",
+                (*path, index),
+                help="`loss` is the name of the weighted total; every other name stands once",
+            )
+        seen.setdefault(loss.name, loss)
+    return tuple(seen.values())
+
+
+def inline_name(use: str) -> str:
+    """The name of a definition that stands where it is used."""
+    return use.rsplit(".", 1)[-1]

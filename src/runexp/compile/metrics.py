@@ -1,0 +1,114 @@
+"""The metric pass: metrics linked to the node they judge and the target they compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from runexp import catalog
+from runexp.compile.findings import Path
+from runexp.compile.losses import DECISIONS, inline_name
+from runexp.compile.routes import domain_of, graph_is_damaged, link_routes, only_target
+from runexp.compile.scope import Scope
+from runexp.plan.graph import Decision, LossPlan, MetricPlan, Route
+from runexp.spec.losses import Metric
+
+
+def link_metrics(
+    scope: Scope, items: Sequence[str | Metric], losses: tuple[LossPlan, ...], path: Path
+) -> tuple[MetricPlan, ...]:
+    """The metrics a phase or evaluation names, in the order written."""
+    linked = []
+    for index, item in enumerate(items):
+        place = (*path, index)
+        if isinstance(item, Metric):
+            plan = _metric(scope, inline_name(item.use), item, losses, place)
+        elif item in scope.found.spec.metrics:
+            plan = _metric(scope, item, scope.found.spec.metrics[item], losses, ("metrics", item))
+        elif item in scope.found.names("metrics"):
+            plan = None
+        elif catalog.lookup(item, "metric") is None:
+            known = (*scope.found.names("metrics"), *catalog.suggest(item, "metric"))
+            scope.found.unknown("metric", item, place, known)
+            plan = None
+        else:
+            plan = _metric(scope, inline_name(item), Metric(use=item), losses, place, short=True)
+        if plan is not None:
+            linked.append(plan)
+    return tuple(linked)
+
+
+def _metric(
+    scope: Scope, name: str, metric: Metric, losses: tuple[LossPlan, ...], path: Path, *, short: bool = False
+) -> MetricPlan | None:
+    made = scope.found.call(metric.use, metric.arguments, path, kinds=("metric",), supplied=_SUPPLIED)
+    node = _judged(scope, name, metric, losses, path, short=short)
+    if made is None or node is None:
+        return None
+    routes = _metric_routes(scope, node, metric, losses, path)
+    if routes is None:
+        return None
+    call, entry = made
+    wants = entry.traits.get("wants", "values")
+    better = entry.traits.get("higher_is_better")
+    decision = _decision(scope, node, losses)
+    return MetricPlan(name, node, call, routes, wants, decision, better, scope.found.origin(path))
+
+
+def _judged(
+    scope: Scope, name: str, metric: Metric, losses: tuple[LossPlan, ...], path: Path, *, short: bool
+) -> str | None:
+    """The node a metric judges: as said, or the only one with a loss here, or the only leaf."""
+    if metric.node is not None:
+        return metric.node if scope.knows_node(metric.node, (*path, "node"), subject=f"the metric `{name}`") else None
+    judged = tuple(dict.fromkeys(loss.node for loss in losses)) or scope.leaves()
+    if len(judged) == 1:
+        return judged[0]
+    if judged and not graph_is_damaged(scope):
+        scope.found.error(
+            "ambiguous-node",
+            f"the metric `{name}` could judge several nodes: {', '.join(f'`{node}`' for node in judged)}",
+            path,
+            part="value" if short else "key",
+            help=f"say which: `{{use: {metric.use}, node: {judged[0]}}}`",
+        )
+    return None
+
+
+def _metric_routes(
+    scope: Scope, node: str, metric: Metric, losses: tuple[LossPlan, ...], path: Path
+) -> tuple[Route, ...] | None:
+    if metric.inputs is not None:
+        return link_routes(scope, node, metric.inputs, (*path, "inputs"))
+    compared = _compared(scope, node, losses)
+    target = compared or only_target(scope, node, (*path, "inputs"))
+    return (Route("node", node), target) if target else None
+
+
+def _compared(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Route | None:
+    """The target that a loss on `node` compares it with."""
+    for loss in losses:
+        if loss.node != node:
+            continue
+        for route in loss.routes:
+            if route.source == "data" and domain_of(scope, route) == "targets":
+                return replace(route, argument="")
+    return None
+
+
+def _decision(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Decision:
+    """How classes follow from the node's output: by its method, or by the loss it is trained with."""
+    plan = scope.nodes[node]
+    if plan.is_estimator:
+        return "argmax" if plan.method == "predict_proba" else "as_is"
+    for loss in losses:
+        if loss.node == node:
+            return loss.decision
+    for other in scope.found.spec.losses.values():
+        entry = catalog.lookup(other.use, "loss")
+        if other.node == node and entry is not None:
+            return DECISIONS.get(entry.name, "as_is")
+    return "argmax"
+
+
+_SUPPLIED = frozenset({"y_true", "y_pred", "y_score", "y_prob", "y_proba", "preds", "target"})

@@ -1,0 +1,220 @@
+"""The phase pass: what runs in which order, with everything it needs linked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runexp.compile.callbacks import Watched, link_callbacks, modes_of, monitored
+from runexp.compile.findings import Path
+from runexp.compile.fitting import Fitted, check_fitted, link_fit
+from runexp.compile.losses import link_losses
+from runexp.compile.metrics import link_metrics
+from runexp.compile.scope import Scope
+from runexp.plan.phases import (
+    BatchPlan,
+    CallbackPlan,
+    CheckpointPlan,
+    ClipPlan,
+    EvalPlan,
+    GroupPlan,
+    OptimizerPlan,
+    PhasePlan,
+    SchedulePlan,
+    TrainPlan,
+)
+from runexp.plan.values import FrozenMap
+from runexp.spec.phases import Clip, EvalPhase, FitPhase, Optimizer, Phase, PhaseGroup, TrainPhase
+
+
+def link_phases(scope: Scope) -> tuple[PhasePlan, ...]:
+    """Every phase that could be linked, in the order written."""
+    return _phases(scope, scope.found.spec.phases, ("phases",), "", Fitted(scope.nodes))
+
+
+def _phases(
+    scope: Scope, written: Mapping[str, Phase], path: Path, prefix: str, fitted: Fitted
+) -> tuple[PhasePlan, ...]:
+    linked = []
+    for name, phase in written.items():
+        plan = _phase(scope, phase, (*path, name), f"{prefix}{name}", fitted)
+        if plan is not None:
+            linked.append(plan)
+    return tuple(linked)
+
+
+def _phase(scope: Scope, phase: Phase, path: Path, label: str, fitted: Fitted) -> PhasePlan | None:
+    match phase:
+        case TrainPhase():
+            return _train(scope, phase, path, label, fitted)
+        case EvalPhase():
+            return _eval(scope, phase, path, label, fitted)
+        case FitPhase():
+            return link_fit(scope, phase, path, label, fitted)
+        case PhaseGroup():
+            phases = _phases(scope, phase.phases, (*path, "phases"), f"{label}/", fitted)
+            return GroupPlan(label, phases, scope.found.origin(path))
+
+
+def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitted) -> TrainPlan | None:
+    losses = link_losses(scope, phase.losses, (*path, "losses"))
+    judged = tuple(dict.fromkeys(loss.node for loss in losses))
+    nodes, data = scope.needed(judged), _data_of(scope, judged, losses)
+    trains = _trained(scope, phase, nodes, path)
+    scope.check_split(phase.split, data, (*path, "split"))
+    check_fitted(scope, nodes, fitted, path)
+    _check_length(scope, phase, path)
+    produced = ("train_loss", *(f"train_{loss.name}" for loss in losses))
+    watched = Watched(label, losses, produced)
+    callbacks = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
+    optimizer = _optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
+    schedule = _schedule(scope, phase, (*path, "schedule"))
+    checkpoints = _checkpoints(scope, phase, watched, callbacks, (*path, "checkpoints"))
+    if optimizer is None or not losses:
+        return None
+    return TrainPlan(
+        label=label,
+        split=phase.split,
+        data=data,
+        nodes=nodes,
+        trains=trains,
+        losses=losses,
+        batches=BatchPlan(phase.batches.size, phase.batches.shuffle, phase.batches.drop_last),
+        n_epochs=phase.epochs or 0,
+        n_steps=phase.steps or 0,
+        optimizer=optimizer,
+        schedule=schedule,
+        clip=_clip(phase.clip),
+        accumulate=phase.accumulate,
+        callbacks=callbacks,
+        checkpoints=checkpoints,
+        origin=scope.found.origin(path),
+    )
+
+
+def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, fitted: Fitted) -> EvalPlan | None:
+    losses = link_losses(scope, phase.losses, (*path, "losses"))
+    metrics = link_metrics(scope, phase.metrics, losses, (*path, "metrics"))
+    if not phase.losses and not phase.metrics and not scope.found.is_damaged(path):
+        scope.found.error(
+            "nothing-to-do",
+            f"the eval phase `{label}` has neither losses nor metrics",
+            path,
+            part="key",
+            help="name what is measured: `losses: […]`, `metrics: [accuracy]`",
+        )
+    judged = tuple(dict.fromkeys([*(loss.node for loss in losses), *(metric.node for metric in metrics)]))
+    nodes, data = scope.needed(judged), _data_of(scope, judged, losses)
+    scope.check_split(phase.split, data, (*path, "split"))
+    check_fitted(scope, nodes, fitted, path)
+    if not judged:
+        return None
+    origin = scope.found.origin(path)
+    return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin)
+
+
+def _data_of(scope: Scope, judged: tuple[str, ...], losses: tuple[object, ...]) -> tuple[str, ...]:
+    routed = [route.name for loss in losses for route in getattr(loss, "routes", ()) if route.source == "data"]
+    return tuple(dict.fromkeys([*scope.feeding(judged), *routed]))
+
+
+def _trained(scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    """The nodes the optimizer moves; reports a phase that has none."""
+    for index, name in enumerate(phase.nodes or ()):
+        scope.knows_node(name, (*path, "nodes", index))
+    trains = tuple(
+        name
+        for name in nodes
+        if not scope.nodes[name].is_estimator
+        and not scope.nodes[name].freeze
+        and (phase.nodes is None or name in phase.nodes)
+    )
+    if nodes and not trains and not scope.found.is_damaged(("nodes",)):
+        scope.found.error(
+            "nothing-to-do",
+            f"the train phase `{path[-1]}` has nothing to train",
+            path,
+            part="key",
+            help=f"the nodes it needs are estimators or frozen: {', '.join(nodes)}",
+        )
+    return trains
+
+
+def _check_length(scope: Scope, phase: TrainPhase, path: Path) -> None:
+    if phase.epochs is not None and phase.steps is not None:
+        scope.found.error("exclusive-keys", "`epochs` and `steps` exclude each other", (*path, "steps"), part="key")
+    elif phase.epochs is None and phase.steps is None and not scope.found.is_damaged(path):
+        scope.found.error(
+            "missing-key",
+            f"`{'.'.join(str(step) for step in path)}` lacks the key `epochs`",
+            path,
+            part="key",
+            label="how long it trains is missing",
+            help="`epochs: 10` counts passes over the split, `steps: 1000` counts updates",
+        )
+
+
+def _optimizer(scope: Scope, written: Optimizer, trains: tuple[str, ...], path: Path) -> OptimizerPlan | None:
+    made = scope.found.call(
+        written.use, written.arguments, path, kinds=("optimizer",), supplied=frozenset({"params"})
+    )
+    for name, options in written.groups.items():
+        place = (*path, "groups", name)
+        if not scope.knows_node(name, place):
+            continue
+        if name not in trains:
+            scope.found.error(
+                "untrained-group",
+                f"the node `{name}` does not train in this phase",
+                place,
+                part="key",
+                help=f"nodes that do: {', '.join(trains)}",
+            )
+        scope.found.call(
+            written.use, options, place, kinds=("optimizer",), supplied=frozenset({"params"}), with_path=place
+        )
+    return OptimizerPlan(made[0], FrozenMap(written.groups), scope.found.origin(path)) if made else None
+
+
+def _schedule(scope: Scope, phase: TrainPhase, path: Path) -> SchedulePlan | None:
+    written = phase.schedule
+    if written is None:
+        return None
+    if written.warmup_steps and written.warmup_epochs is not None:
+        scope.found.error(
+            "exclusive-keys",
+            "`warmup_steps` and `warmup_epochs` exclude each other",
+            (*path, "warmup_epochs"),
+            part="key",
+        )
+    return SchedulePlan(
+        written.use,
+        written.warmup_steps,
+        written.warmup_epochs or 0.0,
+        written.min_ratio,
+        written.step_epochs,
+        written.gamma,
+        written.peak_at,
+        scope.found.origin(path),
+    )
+
+
+def _clip(clip: Clip | None) -> ClipPlan:
+    return ClipPlan(clip.norm or 0.0, clip.value or 0.0) if clip else ClipPlan(0.0, 0.0)
+
+
+def _checkpoints(
+    scope: Scope, phase: TrainPhase, watched: Watched, callbacks: tuple[CallbackPlan, ...], path: Path
+) -> CheckpointPlan | None:
+    written = phase.checkpoints
+    if written is None:
+        return None
+    modes = modes_of(watched, callbacks)
+    mode = monitored(scope, written.monitor, written.mode, modes, (*path, "monitor")) if written.monitor else "min"
+    return CheckpointPlan(
+        written.at,
+        written.every_n,
+        written.max_to_keep or 0,
+        written.monitor or "",
+        mode,
+        scope.found.origin(path),
+    )

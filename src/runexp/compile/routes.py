@@ -1,0 +1,116 @@
+"""The inputs of losses and metrics: written references linked to outputs and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from runexp.compile.findings import Path
+from runexp.compile.scope import Scope
+from runexp.plan.graph import Route
+from runexp.spec.losses import Routes
+
+
+def link_routes(scope: Scope, node: str, written: Routes | None, path: Path) -> tuple[Route, ...] | None:
+    """What a loss or metric is given; left out: the node's output and the only target."""
+    if written is None:
+        target = only_target(scope, node, path)
+        return (Route("node", node), target) if target else None
+    if isinstance(written, Mapping):
+        items = [(argument, reference, (*path, argument)) for argument, reference in written.items()]
+    else:
+        items = [("", reference, (*path, index)) for index, reference in enumerate(written)]
+    routes = []
+    for argument, reference, place in items:
+        route = _route(scope, node, reference, place)
+        routes.append(replace(route, argument=argument) if route else None)
+    return tuple(route for route in routes if route) if all(routes) else None
+
+
+def only_target(scope: Scope, node: str, path: Path) -> Route | None:
+    """The only target of the data that feeds `node`; reports it where there is none or more than one."""
+    feeding = scope.feeding((node,))
+    targets = [
+        Route("data", name, key.name)
+        for name in feeding
+        if name in scope.data
+        for key in scope.data[name].keys
+        if key.domain == "targets"
+    ]
+    if len(targets) == 1:
+        return targets[0]
+    if not _data_is_whole(scope, feeding, node):
+        return None
+    written = ", ".join(f"`targets.{route.key}`" for route in targets)
+    scope.found.error(
+        "ambiguous-target" if targets else "missing-target",
+        f"the data that feeds `{node}` has {'several targets' if targets else 'no target'}",
+        path[:-1],
+        part="key",
+        help=f"say which in `inputs:`; there are {written}" if targets else "name a column under `targets:` of the data",
+    )
+    return None
+
+
+def _route(scope: Scope, node: str, reference: str, path: Path) -> Route | None:
+    head, _, key = reference.partition(".")
+    if reference == "outputs":
+        return Route("node", node)
+    if reference == "targets":
+        return only_target(scope, node, path)
+    if head in _DOMAINS and key:
+        return _column(scope, node, head, key, path)
+    if head in scope.found.names("data") and key:
+        return _key_of(scope, head, key, path)
+    scope.found.error(
+        "unknown-reference",
+        f"`{reference}` is nothing a loss or metric can be given",
+        path,
+        label="no such input",
+        help="there are `outputs`, `targets.<name>`, `features.<name>`, `tags.<name>` and `<data>.<key>`",
+    )
+    return None
+
+
+def _column(scope: Scope, node: str, domain: str, key: str, path: Path) -> Route | None:
+    feeding = scope.feeding((node,)) or tuple(scope.data)
+    known = []
+    for name in feeding:
+        for plan in scope.data[name].keys if name in scope.data else ():
+            if plan.domain == domain and plan.name == key:
+                return Route("data", name, key)
+            if plan.domain == domain:
+                known.append(plan.name)
+    if _data_is_whole(scope, feeding, node):
+        scope.found.unknown(domain.removesuffix("s"), key, path, known)
+    return None
+
+
+def _key_of(scope: Scope, name: str, key: str, path: Path) -> Route | None:
+    if name not in scope.data:
+        return None
+    known = [plan.name for plan in scope.data[name].keys]
+    if key in known:
+        return Route("data", name, key)
+    if not scope.found.is_damaged(("data", name)):
+        scope.found.unknown("key", key, path, known)
+    return None
+
+
+def domain_of(scope: Scope, route: Route) -> str:
+    """Whether a column is a feature, a target or a tag."""
+    return scope.data[route.name].key(route.key).domain
+
+
+def _data_is_whole(scope: Scope, feeding: tuple[str, ...], node: str) -> bool:
+    """Whether what is missing can be blamed on the user: nothing on the way to `node` is broken."""
+    broken = any(scope.found.is_damaged(("data", name)) or name not in scope.data for name in feeding)
+    return bool(feeding) and not broken and not graph_is_damaged(scope)
+
+
+def graph_is_damaged(scope: Scope) -> bool:
+    """Whether part of the graph could not be linked, so that what it lacks is no news."""
+    return scope.found.is_damaged(("nodes",)) or len(scope.nodes) < len(scope.found.names("nodes"))
+
+
+_DOMAINS = ("targets", "features", "tags")

@@ -1,0 +1,52 @@
+"""What the passes after the graph look things up in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runexp.compile.data import split_names
+from runexp.compile.findings import Findings, Path
+from runexp.compile.graph import ancestors, feeding_data
+from runexp.plan.data import DataPlan
+from runexp.plan.graph import LossPlan, NodePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The linked data and graph, and where to report."""
+
+    found: Findings
+    data: Mapping[str, DataPlan]
+    nodes: Mapping[str, NodePlan]
+    losses: Mapping[str, LossPlan]
+
+    def needed(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The nodes that must run for `targets`, in topological order."""
+        return ancestors(self.nodes, targets)
+
+    def feeding(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The feature sets that feed `targets`."""
+        return feeding_data(self.nodes, targets)
+
+    def knows_node(self, name: str, path: Path, *, subject: str = "") -> bool:
+        """Whether the node is linked; reports it if nothing defines it."""
+        names = self.found.names("nodes")
+        if name not in names:
+            self.found.unknown("node", name, path, names, subject=subject)
+        return name in self.nodes
+
+    def check_split(self, split: str, sets: tuple[str, ...], path: Path) -> None:
+        """Report a split that a feature set of the phase does not have."""
+        for name in sets:
+            plan = self.data.get(name)
+            known = split_names(plan) if plan else None
+            broken = self.found.is_damaged(("data", name, "splits"))
+            if known is not None and split not in known and not broken:
+                self.found.unknown("split", split, path, known)
+                return
+
+    def leaves(self) -> tuple[str, ...]:
+        """The nodes that feed no other."""
+        fed = {feed.name for node in self.nodes.values() for feed in node.feeds if feed.source == "node"}
+        return tuple(name for name in self.nodes if name not in fed)
