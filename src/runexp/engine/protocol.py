@@ -1,0 +1,122 @@
+"""What the engine asks of a runtime. The engine decides when; a runtime knows how."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+
+Batches = Any
+"""The batch of every binding of a step, in the runtime's own form; the engine only hands it on."""
+
+Snapshot = Any
+"""A state of the runtime, kept in memory; the engine only hands it back."""
+
+
+@dataclass(slots=True)
+class ExecutionContext:
+    """One step of a phase: where it stands and the batch of every binding. Indices start at 0."""
+
+    phase: str
+    epoch: int
+    batch: int
+    batches: Batches
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """The batches of an epoch: rows of each, and each named number (losses, `loss`, `lr`) as a typed array."""
+
+    n_rows: array[int]
+    columns: Mapping[str, array[float]]
+
+
+class TrainProgram(Protocol):
+    """A train phase made ready: draws batches, takes steps, keeps the record of the epoch."""
+
+    n_rows: int
+    n_batches: int
+    n_steps_an_epoch: int
+
+    def draw(self, epoch: int) -> Iterator[Batches]:
+        """The batches of an epoch, in an order known from seed, phase and epoch."""
+
+    def step(self, context: ExecutionContext) -> None:
+        """Forward, losses, backward, and the update when one is due."""
+
+    def take_record(self) -> EpochRecord:
+        """The record since the last call; costs a synchronisation on a GPU."""
+
+    def latest(self) -> Mapping[str, float]:
+        """The newest loss and learning rate, for a display; cheap, may be called from another thread."""
+
+    def close(self) -> None:
+        """Leave train mode and release what the phase held."""
+
+
+class EvalProgram(Protocol):
+    """An evaluation made ready: runs chunks without gradients, then gives the numbers over the whole split."""
+
+    n_rows: int
+    n_batches: int
+
+    def draw(self) -> Iterator[Batches]:
+        """The chunks of the split, in the order of its rows."""
+
+    def step(self, context: ExecutionContext) -> None:
+        """Forward of one chunk."""
+
+    def finish(self) -> Mapping[str, float]:
+        """Losses and metrics by name, without the plan's prefix; modes are afterwards what they were."""
+
+
+class FitProgram(Protocol):
+    """A fit phase made ready: one context with all rows."""
+
+    n_rows: int
+
+    def draw(self) -> Iterator[Batches]:
+        """The one batch of all rows."""
+
+    def step(self, context: ExecutionContext) -> None:
+        """Fit every estimator in topological order."""
+
+
+class Runtime(Protocol):
+    """The live things an experiment drives: data, modules, estimators, optimizers, random numbers."""
+
+    device: str
+
+    def seed(self, label: str) -> None:
+        """Seed every random number generator for the phase of that label."""
+
+    def open_train(self, plan: TrainPlan) -> TrainProgram:
+        """Make a train phase ready."""
+
+    def open_eval(self, plan: EvalPlan) -> EvalProgram:
+        """Make an evaluation ready."""
+
+    def open_fit(self, plan: FitPlan) -> FitProgram:
+        """Make a fit phase ready."""
+
+    def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
+        """A copy of the state of `nodes`; None: of everything a phase may change, random numbers too."""
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Set back what a snapshot holds, bit for bit."""
+
+
+class CheckpointStore(Protocol):
+    """Where checkpoints go."""
+
+    def save(self, phase: str, name: str, state: Mapping[str, Any], program: TrainProgram) -> str:
+        """Commit one checkpoint; returns its name below the store's folder. `OSError` if it cannot be written."""
+
+    def remove(self, name: str) -> None:
+        """Delete one checkpoint's files."""
+
+    def point(self, phase: str, pointers: Mapping[str, str]) -> None:
+        """Remember which checkpoint of a phase is `last` and which is `best`."""
