@@ -1,0 +1,109 @@
+"""The built-in callbacks: evaluation during training, and early stopping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from runexp.engine.protocol import Snapshot
+from runexp.engine.view import Callback, Hook, View
+from runexp.plan.phases import CallbackPlan, EarlyStoppingPlan, EvaluationPlan, Mode
+
+
+def make_callback(plan: CallbackPlan) -> Callback:
+    """The live callback of a plan item."""
+    match plan:
+        case EvaluationPlan():
+            return Evaluation(plan)
+        case EarlyStoppingPlan():
+            return EarlyStopping(plan)
+
+
+def improves(value: float, best: float, mode: Mode, min_delta: float = 0.0) -> bool:
+    """Whether `value` beats `best` by more than `min_delta`; what is not finite never does."""
+    if not math.isfinite(value):
+        return False
+    if not math.isfinite(best):
+        return True
+    return value < best - min_delta if mode == "min" else value > best + min_delta
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best evaluation so far, and what is needed to go back to it."""
+
+    by: str
+    epoch: int
+    monitor: str
+    value: float
+    measured: Mapping[str, float]
+    snapshot: Snapshot
+
+
+class Evaluation:
+    """Evaluates another split after every n-th epoch, and before the first if asked (S-34)."""
+
+    measures = True
+
+    def __init__(self, plan: EvaluationPlan) -> None:
+        self.name = plan.name
+        self._plan = plan
+
+    def hooks(self) -> Mapping[Hook, Callable[[View], None]]:
+        """Epoch ends; the start of the phase only if asked."""
+        hooks: dict[Hook, Callable[[View], None]] = {"on_epoch_end": self._after_epoch}
+        if self._plan.at_start:
+            hooks["on_phase_start"] = self._evaluate
+        return hooks
+
+    def _after_epoch(self, view: View) -> None:
+        if (view.epoch + 1) % self._plan.every_n_epochs == 0:
+            self._evaluate(view)
+
+    def _evaluate(self, view: View) -> None:
+        view.evaluate(self._plan.evaluation, self.name)
+
+
+class EarlyStopping:
+    """Stops when a metric no longer improves. Patience counts its measurements, not epochs (S-35)."""
+
+    measures = False
+
+    def __init__(self, plan: EarlyStoppingPlan) -> None:
+        self.name = plan.name
+        self._plan = plan
+        self._best = Best(plan.name, -1, plan.monitor, math.nan, {}, None)
+        self._waited = 0
+
+    def hooks(self) -> Mapping[Hook, Callable[[View], None]]:
+        """Epoch ends; the end of the phase to restore the best."""
+        hooks: dict[Hook, Callable[[View], None]] = {"on_epoch_end": self._after_epoch}
+        if self._plan.restore_best:
+            hooks["on_phase_end"] = self._restore
+        return hooks
+
+    def _after_epoch(self, view: View) -> None:
+        plan = self._plan
+        value = view.measured.get(plan.monitor)
+        if value is None:
+            return
+        if improves(value, self._best.value, plan.mode, plan.min_delta):
+            snapshot = view.snapshot() if plan.restore_best else None
+            self._best = Best(self.name, view.epoch, plan.monitor, value, dict(view.measured), snapshot)
+            self._waited = 0
+            return
+        self._waited += 1
+        if self._waited >= plan.patience:
+            view.request_stop(self.name, self._reason())
+
+    def _reason(self) -> str:
+        best, waited = self._best, self._waited
+        if best.epoch < 0:
+            return f"{self._plan.monitor} was never a finite number in {waited} evaluations"
+        since = f"no better {best.monitor} in {waited} evaluation{'s' if waited > 1 else ''}"
+        return f"{since}; best {best.value:.6g} at epoch {best.epoch}"
+
+    def _restore(self, view: View) -> None:
+        if self._best.snapshot is not None and self._best.epoch != view.epoch:
+            view.restore(self._best.snapshot, self._best)

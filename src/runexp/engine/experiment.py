@@ -1,0 +1,207 @@
+"""The experiment: decides when. It runs the phases of a plan on a runtime and yields what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from runexp.engine.callbacks import make_callback
+from runexp.engine.checkpoints import CheckpointRule
+from runexp.engine.control import Control
+from runexp.engine.live import Live
+from runexp.engine.phases import EvalPhase, FitPhase, Surroundings, TrainPhase
+from runexp.engine.protocol import CheckpointStore, ExecutionContext, Runtime
+from runexp.events import (
+    BatchFinished,
+    Event,
+    GroupFinished,
+    GroupStarted,
+    PhaseFinished,
+    PhaseStarted,
+    RunFinished,
+    RunStarted,
+    Status,
+)
+from runexp.plan.experiment import Plan, digest, walk
+from runexp.plan.phases import EarlyStoppingPlan, EvalPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.values import FrozenMap
+
+
+class Experiment:
+    """One execution of a plan. `wants` are the event types that sinks ask for beyond the usual."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        runtime: Runtime,
+        *,
+        checkpoints: CheckpointStore | None = None,
+        control: Control | None = None,
+        live: Live | None = None,
+        wants: frozenset[type] = frozenset(),
+    ) -> None:
+        self.live = live or Live()
+        self.control = control or Control()
+        self._plan = plan
+        self._runtime = runtime
+        self._checkpoints = checkpoints
+        self._wants_batches = BatchFinished in wants
+
+    def run(self) -> Iterator[Event]:
+        """Run every phase; ends in exactly one `RunFinished`, after which an error of the run is raised."""
+        plan = self._plan
+        labels = tuple(phase.label for phase in walk(plan.phases) if not isinstance(phase, GroupPlan))
+        yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
+        yield from self._to_the_end(plan.phases)
+
+    def run_phase(self, label: str, *, n_epochs: int = 0, n_steps: int = 0) -> Iterator[Event]:
+        """Run one phase or group, shortened if asked. `KeyError` for an unknown label."""
+        phase = shortened(self._plan.phase(label), n_epochs=n_epochs, n_steps=n_steps)
+        yield RunStarted(self._plan.name, self._plan.seed, digest(self._plan), self._runtime.device, (label,))
+        yield from self._to_the_end((phase,))
+
+    def preview_phase(self, label: str, *, n_epochs: int = 0, n_steps: int = 0) -> Iterator[Event]:
+        """Run one phase or group and restore everything, on every way out; saves no checkpoint (S-30)."""
+        before = self._runtime.snapshot()
+        kept, self._checkpoints = self._checkpoints, None
+        try:
+            yield from self.run_phase(label, n_epochs=n_epochs, n_steps=n_steps)
+        finally:
+            self._checkpoints = kept
+            self._runtime.restore(before)
+
+    def _to_the_end(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
+        try:
+            yield from self._run_all(phases)
+        except KeyboardInterrupt:
+            yield RunFinished("interrupted", "interrupted", self.live.phase)
+            raise
+        except Exception as error:
+            yield RunFinished("failed", f"{type(error).__name__}: {error}", self.live.phase)
+            raise
+        if self.control.signal:
+            yield RunFinished("interrupted", self.control.signal, self.live.phase)
+        else:
+            yield RunFinished("completed")
+
+    def _run_all(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
+        for phase in phases:
+            if self.control.signal:
+                return
+            if isinstance(phase, GroupPlan):
+                yield GroupStarted(phase.label)
+                yield from self._run_all(phase.phases)
+                yield GroupFinished(phase.label)
+            else:
+                yield from self._run_one(phase)
+
+    def _run_one(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
+        self.live.phase, self.live.epoch, self.live.batch = phase.label, 0, 0
+        try:
+            self._runtime.seed(phase.label)
+            match phase:
+                case TrainPlan():
+                    yield from self._train(phase)
+                case EvalPlan():
+                    yield from self._eval(phase)
+                case FitPlan():
+                    yield from self._fit(phase)
+        except Exception as error:
+            error.add_note(f"in phase {phase.origin}")
+            raise
+
+    def _train(self, plan: TrainPlan) -> Iterator[Event]:
+        program = self._runtime.open_train(plan)
+        around = self._surroundings()
+        rule = CheckpointRule(plan.checkpoints, plan.label, self._checkpoints) if self._keeps(plan) else None
+        phase = TrainPhase(plan, program, around, [make_callback(item) for item in plan.callbacks], rule)
+        self.live.n_epochs, self.live.n_batches = plan.n_epochs, program.n_batches
+        self.live.latest = program.latest
+        n_steps = plan.n_steps or plan.n_epochs * program.n_steps_an_epoch
+        yield PhaseStarted(
+            plan.label, "train", plan.split, program.n_rows, plan.n_epochs, program.n_batches, n_steps,
+            _monitored(plan),
+        )  # fmt: skip
+        try:
+            yield from _drive(phase.iter_execution(), program.step, around)
+        finally:
+            program.close()
+            self.live.latest = Live().latest
+        status, by = self._ending(phase.stopped_by)
+        n_epochs, final = phase.epoch + 1, FrozenMap(phase.measured)
+        yield PhaseFinished(plan.label, "train", status, by, n_epochs, phase.step, final)
+
+    def _eval(self, plan: EvalPlan) -> Iterator[Event]:
+        program = self._runtime.open_eval(plan)
+        around = self._surroundings()
+        self.live.n_epochs, self.live.n_batches = 0, program.n_batches
+        yield PhaseStarted(plan.label, "eval", plan.split, program.n_rows, 0, program.n_batches, 0)
+        yield from _drive(EvalPhase(plan, program, around).iter_execution(), program.step, around)
+        metrics = {} if self.control.signal else program.finish()
+        status, by = self._ending("")
+        yield PhaseFinished(plan.label, "eval", status, by, 0, 0, FrozenMap(metrics))
+
+    def _fit(self, plan: FitPlan) -> Iterator[Event]:
+        program = self._runtime.open_fit(plan)
+        around = self._surroundings()
+        self.live.n_epochs, self.live.n_batches = 0, 0
+        yield PhaseStarted(plan.label, "fit", plan.split, program.n_rows, 0, 1, 0)
+        yield from _drive(FitPhase(plan, program, around).iter_execution(), program.step, around)
+        status, by = self._ending("")
+        yield PhaseFinished(plan.label, "fit", status, by, 0, 0, FrozenMap())
+
+    def _evaluate(self, plan: EvalPlan) -> Mapping[str, float]:
+        """The numbers of an evaluation within a phase, under the names it reports them by."""
+        program = self._runtime.open_eval(plan)
+        around = self._surroundings()
+        around.control = Control()  # an evaluation that has begun is finished: half a split gives no number
+        for context in EvalPhase(plan, program, around).iter_execution():
+            program.step(context)
+        return {f"{plan.prefix}{name}": value for name, value in program.finish().items()}
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            self.control,
+            self.live,
+            self._evaluate,
+            self._runtime.snapshot,
+            self._runtime.restore,
+            wants_batches=self._wants_batches,
+        )
+
+    def _keeps(self, plan: TrainPlan) -> bool:
+        return plan.checkpoints is not None and self._checkpoints is not None
+
+    def _ending(self, stopped_by: str) -> tuple[Status, str]:
+        if self.control.signal:
+            return "interrupted", self.control.signal
+        return ("stopped", stopped_by) if stopped_by else ("completed", "")
+
+
+def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
+    """The phase with its train phases cut to so many epochs or steps; 0 leaves a length as it is."""
+    if isinstance(phase, GroupPlan):
+        parts = tuple(shortened(part, n_epochs=n_epochs, n_steps=n_steps) for part in phase.phases)
+        return replace(phase, phases=parts)
+    if not isinstance(phase, TrainPlan) or not (n_epochs or n_steps):
+        return phase
+    if n_steps:
+        return replace(phase, n_epochs=0, n_steps=n_steps)
+    return replace(phase, n_epochs=n_epochs, n_steps=0)
+
+
+def _drive(
+    contexts: Iterator[ExecutionContext], perform: Callable[[ExecutionContext], None], around: Surroundings
+) -> Iterator[Event]:
+    """Perform each context with the verb that belongs to it, and pass on the facts in between."""
+    outbox = around.outbox
+    for context in contexts:
+        while outbox:
+            yield outbox.popleft()
+        perform(context)
+    while outbox:
+        yield outbox.popleft()
+
+
+def _monitored(plan: TrainPlan) -> tuple[str, ...]:
+    return tuple(item.monitor for item in plan.callbacks if isinstance(item, EarlyStoppingPlan))

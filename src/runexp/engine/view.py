@@ -1,0 +1,62 @@
+"""What a callback may see and do: a narrow view of the running phase, never the experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+from runexp.engine.protocol import Snapshot
+from runexp.plan.phases import EvalPlan
+
+Hook = Literal[
+    "on_phase_start", "on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end", "on_phase_end"
+]  # fmt: skip
+"""The moments of a phase, in the order they come."""
+
+
+class View(Protocol):
+    """The running phase as a callback sees it."""
+
+    phase: str
+    epoch: int
+    batch: int
+    step: int
+
+    @property
+    def measured(self) -> Mapping[str, float]:
+        """The numbers measured at this epoch so far: means of training, evaluations, what callbacks logged."""
+
+    def log(self, metrics: Mapping[str, float]) -> None:
+        """Report numbers under their names."""
+
+    def evaluate(self, plan: EvalPlan, callback: str) -> None:
+        """Run an evaluation and log its numbers; changes nothing else."""
+
+    def request_stop(self, by: str, reason: str, *, at: Literal["batch", "epoch"] = "epoch") -> None:
+        """End the phase after this batch or this epoch."""
+
+    def snapshot(self) -> Snapshot:
+        """A copy of the weights and buffers that train."""
+
+    def restore(self, snapshot: Snapshot, source: Restored) -> None:
+        """Set weights and buffers back."""
+
+
+class Restored(Protocol):
+    """What a restore says of itself: who asked, and the epoch and value the weights are from."""
+
+    by: str
+    epoch: int
+    monitor: str
+    value: float
+    measured: Mapping[str, float]
+
+
+class Callback(Protocol):
+    """Something that steers a phase. `measures` callbacks run first at a hook, so that others see their numbers."""
+
+    name: str
+    measures: bool
+
+    def hooks(self) -> Mapping[Hook, Callable[[View], None]]:
+        """The hooks it wants; the others cost nothing."""
