@@ -11,7 +11,13 @@ from runexp.compile.metrics import link_metrics
 from runexp.compile.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.graph import LossPlan
-from runexp.plan.phases import CallbackPlan, EarlyStoppingPlan, EvalPlan, EvaluationPlan, Mode
+from runexp.plan.phases import (
+    CallbackPlan,
+    EarlyStoppingPlan,
+    EvalPlan,
+    EvaluationPlan,
+    Mode,
+)
 from runexp.spec.callbacks import Callback, EarlyStopping, Evaluation
 
 

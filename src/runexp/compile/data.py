@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 
 from runexp.compile.findings import Findings, Path
-from runexp.plan.data import DataPlan, Domain, KeyPlan, SourcePlan, SplitPlan, TransformPlan
+from runexp.plan.data import (
+    DataPlan,
+    Domain,
+    KeyPlan,
+    SourcePlan,
+    SplitPlan,
+    TransformPlan,
+)
 from runexp.plan.values import FrozenMap
 from runexp.spec.data import Data, Key, Keys, Splits, Transform
 

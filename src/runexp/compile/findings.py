@@ -7,7 +7,13 @@ from typing import Literal
 
 from runexp import catalog
 from runexp.catalog import Entry
-from runexp.diagnostics import Diagnostic, Related, Severity, did_you_mean, in_document_order
+from runexp.diagnostics import (
+    Diagnostic,
+    Related,
+    Severity,
+    did_you_mean,
+    in_document_order,
+)
 from runexp.plan.values import Call, FrozenMap, Origin
 from runexp.source import Document
 from runexp.spec import Parsed, Spec

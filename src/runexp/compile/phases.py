@@ -23,7 +23,15 @@ from runexp.plan.phases import (
     TrainPlan,
 )
 from runexp.plan.values import FrozenMap
-from runexp.spec.phases import Clip, EvalPhase, FitPhase, Optimizer, Phase, PhaseGroup, TrainPhase
+from runexp.spec.phases import (
+    Clip,
+    EvalPhase,
+    FitPhase,
+    Optimizer,
+    Phase,
+    PhaseGroup,
+    TrainPhase,
+)
 
 
 def link_phases(scope: Scope) -> tuple[PhasePlan, ...]:

@@ -23,7 +23,14 @@ from runexp.events import (
     Status,
 )
 from runexp.plan.experiment import Plan, digest, walk
-from runexp.plan.phases import EarlyStoppingPlan, EvalPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import (
+    EarlyStoppingPlan,
+    EvalPlan,
+    FitPlan,
+    GroupPlan,
+    PhasePlan,
+    TrainPlan,
+)
 from runexp.plan.values import FrozenMap
 
 

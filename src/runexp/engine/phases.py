@@ -10,7 +10,14 @@ from typing import Literal
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
 from runexp.engine.live import Live
-from runexp.engine.protocol import EpochRecord, EvalProgram, ExecutionContext, FitProgram, Snapshot, TrainProgram
+from runexp.engine.protocol import (
+    EpochRecord,
+    EvalProgram,
+    ExecutionContext,
+    FitProgram,
+    Snapshot,
+    TrainProgram,
+)
 from runexp.engine.view import Callback, Hook, Restored, View
 from runexp.events import (
     BatchesRecorded,
