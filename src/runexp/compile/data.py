@@ -124,13 +124,26 @@ def _check_splits(found: Findings, splits: Splits, path: Path) -> None:
     )
     for first, second in pairs:
         if getattr(splits, first) is not None and getattr(splits, second) is not None:
-            found.error("exclusive-keys", f"`{first}` and `{second}` exclude each other", (*path, second), part="key")
+            found.error(
+                "exclusive-keys", f"`{first}` and `{second}` exclude each other", (*path, second), part="key"
+            )
             return
     if splits.column is not None and shares:
         name = next(iter(shares))
-        found.error("exclusive-keys", f"`column` and the share of `{name}` exclude each other", (*path, name), part="key")
+        found.error(
+            "exclusive-keys",
+            f"`column` and the share of `{name}` exclude each other",
+            (*path, name),
+            part="key",
+        )
     elif splits.column is None and not shares and not found.is_damaged(path):
-        found.error("missing-key", "`splits` names no split", path, part="key", help="for instance {train: 0.8, test: 0.2}")
+        found.error(
+            "missing-key",
+            "`splits` names no split",
+            path,
+            part="key",
+            help="for instance {train: 0.8, test: 0.2}",
+        )
     elif shares and abs(sum(shares.values()) - 1) > _SUM_TOLERANCE and not found.is_damaged(path):
         total = f"{sum(shares.values()):.6g}"
         found.error("bad-shares", f"the shares of the splits add up to {total}, not 1", path, part="key")
@@ -148,7 +161,11 @@ def _transform(
             found.unknown("key", name, place, known)
     names = tuple(splits.shares) or ("all",)
     fit_on = transform.fit_on if splits.kind != "whole" else "all"
-    if splits.kind in ("shares", "order") and fit_on not in names and not found.is_damaged((*path[:2], "splits")):
+    if (
+        splits.kind in ("shares", "order")
+        and fit_on not in names
+        and not found.is_damaged((*path[:2], "splits"))
+    ):
         if "fit_on" in transform.model_fields_set:
             found.unknown("split", fit_on, (*path, "fit_on"), names)
         else:

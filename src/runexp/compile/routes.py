@@ -47,7 +47,9 @@ def only_target(scope: Scope, node: str, path: Path) -> Route | None:
         f"the data that feeds `{node}` has {'several targets' if targets else 'no target'}",
         path[:-1],
         part="key",
-        help=f"say which in `inputs:`; there are {written}" if targets else "name a column under `targets:` of the data",
+        help=f"say which in `inputs:`; there are {written}"
+        if targets
+        else "name a column under `targets:` of the data",
     )
     return None
 

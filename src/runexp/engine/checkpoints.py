@@ -49,6 +49,4 @@ class CheckpointRule:
         for name in self._kept[: max(surplus, 0)]:
             if name != self._best:
                 self._store.remove(name)
-        self._kept = [
-            name for index, name in enumerate(self._kept) if index >= surplus or name == self._best
-        ]
+        self._kept = [name for index, name in enumerate(self._kept) if index >= surplus or name == self._best]

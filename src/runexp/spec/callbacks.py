@@ -19,23 +19,26 @@ class Evaluation(Section):
 
     use: Annotated[Literal["evaluation"], Field(description="evaluate on a split during training")]
     split: Annotated[Name, Field(description="the split that is evaluated")]
-    losses: Annotated[
-        LossItems | None, Field(description="left out: the losses of the phase")
-    ] = None
+    losses: Annotated[LossItems | None, Field(description="left out: the losses of the phase")] = None
     metrics: Annotated[MetricItems, Field(description="names of the catalog, of `metrics:`, or inline")] = ()
     prefix: Annotated[
-        Name | None, Field(description="names are `<prefix>_loss`, `<prefix>_<metric>`; left out: the split's name")
+        Name | None,
+        Field(description="names are `<prefix>_loss`, `<prefix>_<metric>`; left out: the split's name"),
     ] = None
     every_n_epochs: Annotated[Count, Field(description="evaluate after every n-th epoch")] = 1
     at_start: Annotated[bool, Field(description="also evaluate before the first epoch")] = False
-    batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
+    batch_size: Annotated[
+        Count, Field(description="rows a forward pass; the numbers do not depend on it")
+    ] = 1024
 
 
 class EarlyStopping(Section):
     """Stop when a monitored metric no longer improves."""
 
     use: Annotated[Literal["early_stopping"], Field(description="stop when a metric no longer improves")]
-    monitor: Annotated[str, Field(min_length=1, description="the metric: `val_loss`, `val_accuracy`, `train_loss`")]
+    monitor: Annotated[
+        str, Field(min_length=1, description="the metric: `val_loss`, `val_accuracy`, `train_loss`")
+    ]
     mode: Annotated[
         Mode | None, Field(description="whether less or more is better; left out: known from the metric")
     ] = None

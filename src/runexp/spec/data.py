@@ -14,7 +14,9 @@ DType = Literal["float32", "float64", "int64", "int32", "bool"]
 class Key(Section):
     """Columns gathered into one array under a key, in the order of the source."""
 
-    columns: Annotated[Pattern | tuple[Pattern, ...], Field(description="column names or patterns (`pixel_*`)")]
+    columns: Annotated[
+        Pattern | tuple[Pattern, ...], Field(description="column names or patterns (`pixel_*`)")
+    ]
     shape: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...] | None,
         Field(description="shape of one row, for instance [1, 8, 8]; left out: one value a column"),
@@ -42,7 +44,8 @@ class Splits(Section):
         Field(description="divide along this column (time); `true` keeps the order of the source"),
     ] = None
     stratify_by: Annotated[
-        Reference | None, Field(description="keep the proportions of this target, tag or column in every split")
+        Reference | None,
+        Field(description="keep the proportions of this target, tag or column in every split"),
     ] = None
     group_by: Annotated[
         Reference | None, Field(description="keep rows with the same value of this tag or column together")
@@ -58,7 +61,8 @@ class Transform(Use):
     """A scikit-learn transformer fitted on one split and applied to all rows."""
 
     on: Annotated[
-        Reference | tuple[Reference, ...], Field(description="the key (or keys) of features or targets to transform")
+        Reference | tuple[Reference, ...],
+        Field(description="the key (or keys) of features or targets to transform"),
     ]
     fit_on: Annotated[Name, Field(description="the split it is fitted on")] = "train"
 
@@ -78,7 +82,9 @@ class Data(Section):
     tags: Annotated[
         Keys, Field(description="kept with the rows, never fed by accident: groups, ids, times")
     ] = {}
-    splits: Annotated[Splits | None, Field(description="how rows are divided; left out: one split `all`")] = None
+    splits: Annotated[Splits | None, Field(description="how rows are divided; left out: one split `all`")] = (
+        None
+    )
     transforms: Annotated[
         tuple[Transform, ...], Field(description="scikit-learn transformers, applied in the order written")
     ] = ()

@@ -15,7 +15,10 @@ from runexp.spec.phases import Phase
 
 RunName = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="letters, digits, `.`, `_`, `-`; names the run folder"),
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="letters, digits, `.`, `_`, `-`; names the run folder",
+    ),
 ]
 
 
@@ -25,7 +28,9 @@ class Execution(Section):
     device: Annotated[
         str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1 or mps")
     ] = "auto"
-    threads: Annotated[Count | None, Field(description="CPU threads of torch; left out: torch decides")] = None
+    threads: Annotated[Count | None, Field(description="CPU threads of torch; left out: torch decides")] = (
+        None
+    )
 
 
 class Spec(Section):

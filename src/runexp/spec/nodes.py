@@ -21,24 +21,35 @@ class Node(Section):
     """One node of the graph: a torch module, a sequence of layers, or a scikit-learn estimator."""
 
     use: Annotated[
-        Reference | None, Field(description="a torch module or a scikit-learn estimator: short name or dotted path")
+        Reference | None,
+        Field(description="a torch module or a scikit-learn estimator: short name or dotted path"),
     ] = None
     arguments: Annotated[Arguments, Field(alias="with", description="its keyword arguments")] = {}
     layers: Annotated[
         tuple[Layer, ...] | None,
-        Field(min_length=1, description="a torch.nn.Sequential; sizes of inputs that can be inferred may be left out"),
+        Field(
+            min_length=1,
+            description="a torch.nn.Sequential; sizes of inputs that can be inferred may be left out",
+        ),
     ] = None
     inputs: Annotated[
         Inputs | None,
-        Field(description="a node, a key of the data (`digits.pixels`), a list, or a mapping to keyword arguments"),
+        Field(
+            description="a node, a key of the data (`digits.pixels`), a list, or a mapping to keyword arguments"
+        ),
     ] = None
     method: Annotated[
-        Method | None, Field(description="what an estimator gives; left out: transform if it has it, else predict")
+        Method | None,
+        Field(description="what an estimator gives; left out: transform if it has it, else predict"),
     ] = None
-    freeze: Annotated[bool, Field(description="start frozen: no gradients, no updates, no statistics")] = False
+    freeze: Annotated[bool, Field(description="start frozen: no gradients, no updates, no statistics")] = (
+        False
+    )
     init: Annotated[
         Initializer | dict[str, Initializer] | None,
-        Field(description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"),
+        Field(
+            description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"
+        ),
     ] = None
 
 
@@ -48,5 +59,6 @@ class Binding(Section):
     node: Annotated[Name, Field(description="the head that is fed")]
     data: Annotated[Reference, Field(description="a feature set's key: `digits.pixels`")]
     argument: Annotated[
-        Name | None, Field(description="the keyword argument of the node's forward it goes to, if not the first")
+        Name | None,
+        Field(description="the keyword argument of the node's forward it goes to, if not the first"),
     ] = None

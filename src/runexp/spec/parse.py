@@ -98,4 +98,3 @@ def _enter(value: object, step: str | int) -> object:
 def _related(path: Path, other: Path) -> bool:
     shorter = min(len(path), len(other))
     return path[:shorter] == other[:shorter]
-

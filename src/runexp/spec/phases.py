@@ -14,7 +14,9 @@ class Batches(Section):
     """How a split is drawn: every row once an epoch."""
 
     size: Annotated[Count, Field(description="rows a batch")] = 32
-    shuffle: Annotated[bool, Field(description="a new order each epoch, known from seed, phase and epoch")] = True
+    shuffle: Annotated[
+        bool, Field(description="a new order each epoch, known from seed, phase and epoch")
+    ] = True
     drop_last: Annotated[bool, Field(description="leave out a last batch that is not full")] = False
 
 
@@ -72,9 +74,12 @@ class TrainPhase(Section):
     optimizer: Annotated[Optimizer, Field(description="a torch optimizer")]
     schedule: Annotated[Schedule | None, Field(description="learning rate over the phase")] = None
     clip: Annotated[Clip | None, Field(description="bounds on gradients")] = None
-    accumulate: Annotated[Count, Field(description="batches a step: gradients are averaged over their rows")] = 1
+    accumulate: Annotated[
+        Count, Field(description="batches a step: gradients are averaged over their rows")
+    ] = 1
     nodes: Annotated[
-        tuple[Name, ...] | None, Field(min_length=1, description="the nodes that train; left out: all not frozen")
+        tuple[Name, ...] | None,
+        Field(min_length=1, description="the nodes that train; left out: all not frozen"),
     ] = None
     callbacks: Annotated[CallbackItems, Field(description="names or definitions")] = ()
     checkpoints: Annotated[Checkpoints | None, Field(description="when to save")] = None
@@ -87,7 +92,9 @@ class EvalPhase(Section):
     split: Annotated[Name, Field(description="the split that is evaluated")]
     losses: Annotated[LossItems, Field(description="names or definitions")] = ()
     metrics: Annotated[MetricItems, Field(description="names of the catalog, of `metrics:`, or inline")] = ()
-    batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
+    batch_size: Annotated[
+        Count, Field(description="rows a forward pass; the numbers do not depend on it")
+    ] = 1024
 
 
 class FitPhase(Section):
@@ -95,13 +102,17 @@ class FitPhase(Section):
 
     kind: Annotated[Literal["fit"], Field(description="closed-form fit")]
     nodes: Annotated[
-        tuple[Name, ...] | None, Field(min_length=1, description="left out: every estimator that is not fitted yet")
+        tuple[Name, ...] | None,
+        Field(min_length=1, description="left out: every estimator that is not fitted yet"),
     ] = None
     split: Annotated[Name, Field(description="the split they are fitted on")] = "train"
     targets: Annotated[
-        dict[Name, str], Field(description="node → target it learns, where there are several: `{forest: targets.y}`")
+        dict[Name, str],
+        Field(description="node → target it learns, where there are several: `{forest: targets.y}`"),
     ] = {}
-    freeze_after_fit: Annotated[bool, Field(description="keep fitted estimators as they are afterwards")] = True
+    freeze_after_fit: Annotated[bool, Field(description="keep fitted estimators as they are afterwards")] = (
+        True
+    )
 
 
 class PhaseGroup(Section):

@@ -1,0 +1,117 @@
+"""The columns a phase draws from: rows of one split, estimators run beforehand, targets made to fit their losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
+from runexp.plan.graph import LossPlan, Route
+from runexp.plan.values import Origin
+from runexp.runtime.data import FeatureSet
+from runexp.runtime.graph.forward import Forward, Slot, slot_of
+from runexp.runtime.graph.graph import Graph
+
+
+class Columns:
+    """The rows of one split of one or more feature sets, aligned by position.
+
+    `hoisted` are the nodes that are estimators fed by data alone: they run once over all rows, not once a batch.
+    """
+
+    def __init__(
+        self, graph: Graph, sets: Mapping[str, FeatureSet], split: str, used: Sequence[str], origin: Origin
+    ) -> None:
+        self._graph = graph
+        self._sets = sets
+        self._rows = {name: _rows(sets[name], split, origin) for name in used}
+        _check_aligned(self._rows, split, origin)
+        self._device = torch.device("cpu")
+        self._made: dict[Slot, Tensor] = {}
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows the split has."""
+        return len(next(iter(self._rows.values())))
+
+    def on(self, device: torch.device) -> Columns:
+        """The same columns on a device."""
+        self._device = device
+        return self
+
+    def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
+        """The estimators among `nodes` that depend on data and on each other only."""
+        constant: list[str] = []
+        for name in nodes:
+            plan = self._graph.plans[name]
+            ready = all(feed.source == "data" or feed.name in constant for feed in plan.feeds)
+            if plan.is_estimator and ready:
+                constant.append(name)
+        return tuple(constant)
+
+    def column(self, slot: Slot) -> Tensor:
+        """All rows of one column, on the device."""
+        if slot not in self._made:
+            self._made[slot] = self._compute(slot) if slot[0] == "node" else self._take(slot)
+        return self._made[slot]
+
+    def fit_targets(self, slot: Slot, fitted: Tensor) -> None:
+        """Put a target that was made to fit its loss in the place of the original."""
+        self._made[slot] = fitted
+
+    def _take(self, slot: Slot) -> Tensor:
+        whole = self._sets[slot[1]].tensor(slot[2], self._device)
+        rows = self._rows[slot[1]].to(self._device)
+        return whole if len(rows) == len(whole) and _is_identity(rows) else whole.index_select(0, rows)
+
+    def _compute(self, slot: Slot) -> Tensor:
+        plan = self._graph.plans[slot[1]]
+        inputs = [self.column(slot_of(feed)) for feed in plan.feeds]
+        return self._graph.call_of(plan.name)(*inputs)
+
+
+def route_slot(route: Route) -> Slot:
+    """The slot a loss or metric reads."""
+    return ("data", route.name, route.key) if route.source == "data" else ("node", route.name, "")
+
+
+def prepare(
+    columns: Columns, forward: Forward, losses: Sequence[LossPlan], routes: Sequence[Route]
+) -> list[Tensor]:
+    """Add what losses and metrics read to the columns of a forward pass; the columns in its order."""
+    wanted = [route for loss in losses for route in loss.routes] + list(routes)
+    forward.add_columns([route_slot(route) for route in wanted if route.source == "data"])
+    forward.compile()
+    return [columns.column(slot) for slot in forward.columns]
+
+
+def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
+    if split not in features.splits:
+        found = Diagnostic(
+            code="unknown-split",
+            message=f"the feature set `{features.name}` has no split `{split}`",
+            span=origin.span,
+            help=did_you_mean(split, features.splits, kind="splits"),
+            path=origin.path,
+        )
+        raise SpecError([found])
+    return torch.from_numpy(features.splits[split])
+
+
+def _check_aligned(rows: Mapping[str, Tensor], split: str, origin: Origin) -> None:
+    counts = {name: len(found) for name, found in rows.items()}
+    if len(set(counts.values())) > 1:
+        written = ", ".join(f"`{name}` {count}" for name, count in counts.items())
+        found = Diagnostic(
+            code="unaligned-data",
+            message=f"feature sets used side by side need equally many rows in `{split}`: {written}",
+            span=origin.span,
+            path=origin.path,
+        )
+        raise SpecError([found])
+
+
+def _is_identity(rows: Tensor) -> bool:
+    return bool((rows == torch.arange(len(rows))).all())

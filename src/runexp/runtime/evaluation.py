@@ -1,0 +1,85 @@
+"""An evaluation made ready: chunks forward without gradients, then losses and metrics over the whole split (S-19)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runexp.engine.protocol import ExecutionContext
+from runexp.plan.phases import EvalPlan
+from runexp.runtime.columns import Columns, prepare, route_slot
+from runexp.runtime.graph.forward import Forward
+from runexp.runtime.graph.graph import Graph
+from runexp.runtime.losses import bind_losses, weighted_total
+from runexp.runtime.metrics import bind_metric
+
+
+class EvalProgram:
+    """Runs a split in chunks and keeps the outputs that losses and metrics read; modes are restored at the end (S-23)."""
+
+    def __init__(self, plan: EvalPlan, graph: Graph, columns: Columns, device: torch.device) -> None:
+        self._plan = plan
+        self._graph = graph
+        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
+        routes = [route for metric in plan.metrics for route in metric.routes]
+        prepare(columns, self._forward, plan.losses, routes)
+        with _Evaluating(graph, plan.nodes):
+            self._losses = bind_losses(plan.losses, self._forward, columns, device)
+        self._metrics = [bind_metric(metric, self._forward) for metric in plan.metrics]
+        self._columns = [columns.column(slot) for slot in self._forward.columns]
+        judged = {
+            ("node", name, "") for name in (*(x.node for x in plan.losses), *(x.node for x in plan.metrics))
+        }
+        judged |= {
+            route_slot(route) for loss in plan.losses for route in loss.routes if route.source == "node"
+        }
+        self._kept = sorted({self._forward.slot(slot) for slot in judged} - set(range(len(self._columns))))
+        self._outputs: dict[int, list[Tensor]] = {}
+        self.n_rows = columns.n_rows
+        self.n_batches = -(-self.n_rows // plan.batch_size)
+
+    def draw(self) -> Iterator[Sequence[Tensor]]:
+        """The chunks of the split, in the order of its rows."""
+        self._outputs = {slot: [] for slot in self._kept}
+        chunks = [column.split(self._plan.batch_size) for column in self._columns]
+        yield from zip(*chunks, strict=True)
+
+    def step(self, context: ExecutionContext) -> None:
+        """Forward of one chunk."""
+        with _Evaluating(self._graph, self._plan.nodes), torch.no_grad():
+            values = self._forward(context.batches)
+        for slot, outputs in self._outputs.items():
+            outputs.append(values[slot])
+
+    def finish(self) -> Mapping[str, float]:
+        """The weighted total, each loss, each metric: over all rows at once, so that chunks do not matter."""
+        n_slots = max([len(self._columns), *(slot + 1 for slot in self._kept)])
+        values: list[Any] = [*self._columns, *[None] * (n_slots - len(self._columns))]
+        for slot, outputs in self._outputs.items():
+            values[slot] = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        self._outputs = {}
+        with torch.no_grad():
+            losses = [loss(values) for loss in self._losses]
+            total = {"loss": weighted_total(self._losses, losses).item()} if losses else {}
+        named = {bound.name: loss.item() for bound, loss in zip(self._losses, losses, strict=True)}
+        return total | named | {metric.plan.name: metric(values) for metric in self._metrics}
+
+
+class _Evaluating:
+    """Eval mode for some nodes, and their former modes afterwards."""
+
+    def __init__(self, graph: Graph, nodes: Sequence[str]) -> None:
+        self._modules = [graph.modules[name] for name in nodes if name in graph.modules]
+        self._training: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._training = [module for module in self._modules if module.training]
+        for module in self._training:
+            module.eval()
+
+    def __exit__(self, *exception: object) -> None:
+        for module in self._training:
+            module.train()

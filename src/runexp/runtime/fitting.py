@@ -1,0 +1,71 @@
+"""A fit phase made ready: estimators fitted in topological order, each on what the one before gives (S-24)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.protocol import ExecutionContext
+from runexp.plan.phases import FitPlan
+from runexp.runtime.columns import Columns
+from runexp.runtime.graph.estimators import apply, as_matrix, make_estimator
+from runexp.runtime.graph.forward import slot_of
+from runexp.runtime.graph.graph import Graph
+
+
+class FitProgram:
+    """Fits every estimator of the plan on all rows of a split."""
+
+    def __init__(self, plan: FitPlan, graph: Graph, columns: Columns, seed: int) -> None:
+        self._plan = plan
+        self._graph = graph
+        self._columns = columns
+        self._seed = seed
+        self.n_rows = columns.n_rows
+
+    def draw(self) -> Iterator[Sequence[Tensor]]:
+        """The one batch: nothing is drawn, estimators take whole columns."""
+        yield ()
+
+    def step(self, context: ExecutionContext) -> None:
+        """Fit in topological order; what depends on a fitted node is built at once."""
+        outputs: dict[str, Tensor] = {}
+        for name in self._plan.runs:
+            plan = self._graph.plans[name]
+            inputs = [
+                outputs[feed.name] if feed.source == "node" else self._columns.column(slot_of(feed))
+                for feed in plan.feeds
+            ]
+            if name in self._plan.nodes:
+                self._fit(name, inputs)
+            outputs[name] = self._output(name, inputs)
+        if self._plan.freeze_after_fit:
+            self._graph.freeze(self._plan.nodes)
+
+    def _fit(self, name: str, inputs: Sequence[Tensor]) -> None:
+        plan = self._graph.plans[name]
+        estimator: Any = make_estimator(plan, self._seed)
+        target = self._plan.targets.get(name)
+        arguments = [as_matrix(inputs)]
+        if target is not None:
+            arguments.append(np.asarray(self._columns.column(("data", *target)).cpu()))
+        try:
+            estimator.fit(*arguments)
+        except (ValueError, TypeError) as error:
+            message = f"the estimator `{name}` cannot be fitted: {str(error).splitlines()[0]}"
+            raise SpecError(
+                [Diagnostic("unfittable", message, plan.origin.span, path=plan.origin.path)]
+            ) from error
+        self._graph.set_estimator(name, estimator)
+
+    def _output(self, name: str, inputs: Sequence[Tensor]) -> Tensor:
+        if name in self._graph.estimators:
+            return apply(self._graph.estimators[name], self._graph.plans[name].method, inputs)
+        with torch.no_grad():
+            output: Tensor = self._graph.modules[name](*inputs)
+        return output

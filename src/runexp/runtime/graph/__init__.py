@@ -1,0 +1,1 @@
+"""The live graph: how its nodes are made and run."""

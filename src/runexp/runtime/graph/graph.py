@@ -1,0 +1,150 @@
+"""The live graph: modules and estimators by node, built forward from the data as soon as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.plan.graph import Feed, NodePlan
+from runexp.plan.values import Call
+from runexp.runtime.data import FeatureSet
+from runexp.runtime.graph.estimators import apply
+from runexp.runtime.graph.infer import with_inferred
+from runexp.runtime.graph.initialize import initialize
+from runexp.runtime.resolve import resolve
+from runexp.runtime.seeds import derive_seed
+
+N_EXAMPLE_ROWS = 2
+"""Rows of the data that are sent forward while building, to learn shapes."""
+
+
+class Graph:
+    """The nodes of one experiment. What depends on an estimator is built once that is fitted (S-10).
+
+    `version` grows whenever an estimator is fitted or a module built: what was derived before is then stale.
+    """
+
+    def __init__(
+        self, plans: Sequence[NodePlan], sets: Mapping[str, FeatureSet], device: torch.device, seed: int
+    ) -> None:
+        self.plans = {plan.name: plan for plan in plans}
+        self.modules: dict[str, nn.Module] = {}
+        self.estimators: dict[str, Any] = {}
+        self.frozen = {plan.name for plan in plans if plan.freeze}
+        self.version = 0
+        self._sets = sets
+        self._device = device
+        self._seed = seed
+        self._examples: dict[str, Tensor] = {}
+
+    def build(self) -> None:
+        """Build every module whose inputs are known by now; raises `SpecError` for what does not fit."""
+        for plan in self.plans.values():
+            if plan.name in self._examples or not self._is_ready(plan):
+                continue
+            inputs = [self.example(feed) for feed in plan.feeds]
+            if not plan.is_estimator:
+                self._examples[plan.name] = self._build_module(plan, inputs)
+            elif plan.name in self.estimators:
+                self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
+
+    def set_estimator(self, name: str, estimator: Any) -> None:  # noqa: ANN401 - scikit-learn is untyped
+        """Put a fitted estimator in its place and build what waited for it."""
+        self.estimators[name] = estimator
+        self._examples.pop(name, None)
+        self.version += 1
+        self.build()
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Take back modules and estimators that were made since a snapshot."""
+        for name in names:
+            self.modules.pop(name, None)
+            self.estimators.pop(name, None)
+            self._examples.pop(name, None)
+        self.version += 1
+
+    def example(self, feed: Feed) -> Tensor:
+        """What a feed gives for the first rows of the data."""
+        if feed.source == "node":
+            return self._examples[feed.name]
+        return self._sets[feed.name].tensor(feed.key, self._device)[:N_EXAMPLE_ROWS]
+
+    def output(self, name: str) -> Tensor | None:
+        """What a node gives for the first rows of the data; None if it is not built yet."""
+        return self._examples.get(name)
+
+    def call_of(self, name: str) -> Callable[..., Tensor]:
+        """What computes a node: the module itself, or the estimator's method on tensors."""
+        if name in self.modules:
+            return self.modules[name]
+        estimator, method = self.estimators[name], self.plans[name].method
+        return lambda *inputs: apply(estimator, method, inputs)
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Stop gradients, updates and statistics of these nodes until something says otherwise (S-12)."""
+        self.frozen.update(names)
+
+    def set_modes(self, training: Iterable[str]) -> None:
+        """Put the nodes of `training` in train mode with gradients; every other one in eval mode without."""
+        names = set(training)
+        for name, module in self.modules.items():
+            module.train(name in names)
+            module.requires_grad_(name in names)
+
+    def _is_ready(self, plan: NodePlan) -> bool:
+        return all(feed.source == "data" or feed.name in self._examples for feed in plan.feeds)
+
+    def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor:
+        torch.manual_seed(derive_seed(self._seed, "node", plan.name))
+        positional = [value for feed, value in zip(plan.feeds, inputs, strict=True) if not feed.argument]
+        keyword = {
+            feed.argument: value for feed, value in zip(plan.feeds, inputs, strict=True) if feed.argument
+        }
+        try:
+            module, output = self._sequence(plan, positional, keyword)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise SpecError([_misfit(plan, inputs, error)]) from error
+        initialize(module, plan.init)
+        module.eval().requires_grad_(False)
+        self.modules[plan.name] = module
+        self.version += 1
+        return output
+
+    def _sequence(
+        self, plan: NodePlan, positional: list[Tensor], keyword: dict[str, Tensor]
+    ) -> tuple[nn.Module, Tensor]:
+        """Build the calls one by one, each from what the one before gives."""
+        layers = []
+        for call in plan.calls:
+            layer = self._layer(call, next(iter([*positional, *keyword.values()])))
+            with torch.no_grad():
+                output: Tensor = layer(*positional, **keyword)
+            positional, keyword = [output], {}
+            layers.append(layer)
+        return (layers[0] if plan.kind == "module" else nn.Sequential(*layers)), output
+
+    def _layer(self, call: Call, first: Tensor) -> nn.Module:
+        make: Any = resolve(call)
+        arguments = with_inferred(make, {**call.arguments, **call.fixed}, first)
+        layer: nn.Module = make(**arguments)
+        return layer.to(self._device).eval()
+
+
+def _misfit(plan: NodePlan, inputs: Sequence[Tensor], error: Exception) -> Diagnostic:
+    shapes = ", ".join(f"{feed} {_shape(value)}" for feed, value in zip(plan.feeds, inputs, strict=True))
+    return Diagnostic(
+        code="shape-mismatch",
+        message=f"the node `{plan.name}` cannot take its input: {str(error).splitlines()[0]}",
+        span=plan.origin.span,
+        label=f"is given {shapes}",
+        help="sizes of inputs may be left out: they are then read off the data",
+        path=plan.origin.path,
+    )
+
+
+def _shape(value: Tensor) -> str:
+    return f"(rows, {', '.join(str(size) for size in value.shape[1:])})" if value.ndim > 1 else "(rows)"

@@ -1,0 +1,82 @@
+"""Metrics over a whole split, through scikit-learn's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from runexp.plan.graph import Decision, MetricPlan
+from runexp.runtime.columns import route_slot
+from runexp.runtime.graph.forward import Forward
+from runexp.runtime.resolve import keyword_arguments, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class BoundMetric:
+    """A metric that reads predictions and targets from the slots of a forward pass over a split."""
+
+    plan: MetricPlan
+    function: Callable[..., float]
+    arguments: dict[str, Any]
+    slots: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def __call__(self, values: Sequence[Any]) -> float:
+        """The metric over all rows."""
+        predicted = predictions(values[self.slots[0]], self.plan.wants, self.plan.decision)
+        others = [np.asarray(values[slot].detach().cpu()) for slot in self.slots[1:]]
+        predicted, *others = _aligned([predicted, *others])
+        named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
+        return float(self.function(*others[:1], predicted, **named, **self.arguments))
+
+
+def bind_metric(plan: MetricPlan, forward: Forward) -> BoundMetric:
+    """Bind a metric; its first route gives the predictions, the second the targets, others go by keyword."""
+    function = resolve(plan.call)
+    arguments = keyword_arguments(plan.call, function)
+    slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
+    return BoundMetric(plan, function, arguments, slots, tuple(route.argument for route in plan.routes))
+
+
+def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
+    """A node's output as what a metric takes: class labels, scores of classes, or values as they are."""
+    if wants == "labels":
+        return np.asarray(_labels(output, decision).cpu())
+    if wants == "scores":
+        return np.asarray(_scores(output, decision).cpu())
+    return np.asarray(output.cpu())
+
+
+def _labels(output: Tensor, decision: Decision) -> Tensor:
+    if decision == "as_is":
+        return output
+    if decision == "argmax" and output.ndim > 1 and output.shape[1] > 1:
+        return output.argmax(dim=1)
+    threshold = 0.5 if decision == "probability" else 0.0
+    return (output > threshold).long()
+
+
+def _scores(output: Tensor, decision: Decision) -> Tensor:
+    if decision == "argmax" and output.ndim > 1 and output.shape[1] > 1:
+        chances = output if _are_chances(output) else torch.softmax(output, dim=1)
+        return chances[:, 1] if chances.shape[1] == 2 else chances
+    return torch.sigmoid(output) if decision == "logit" else output
+
+
+def _are_chances(output: Tensor) -> bool:
+    return bool((output >= 0).all()) and bool(
+        torch.allclose(output.sum(1), torch.ones(len(output), device=output.device))
+    )
+
+
+def _aligned(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """(N, 1) beside (N,) is the same column."""
+    if {array.ndim for array in arrays} == {1, 2}:
+        return [array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array for array in arrays]
+    return arrays

@@ -1,0 +1,119 @@
+"""The runtime: data, graph and random numbers of one experiment, on one device."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.plan.experiment import Plan
+from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.plan.values import Origin
+from runexp.runtime.columns import Columns
+from runexp.runtime.data import FeatureSet, build_feature_set
+from runexp.runtime.evaluation import EvalProgram
+from runexp.runtime.fitting import FitProgram
+from runexp.runtime.graph.graph import Graph
+from runexp.runtime.seeds import derive_seed
+from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
+from runexp.runtime.training import TrainProgram
+
+
+class TorchRuntime:
+    """Builds a plan and drives it. Raises `SpecError` for data or shapes that cannot work."""
+
+    def __init__(self, plan: Plan, *, folder: Path) -> None:
+        if plan.execution.threads:
+            torch.set_num_threads(plan.execution.threads)
+        self._device = choose_device(plan.execution.device)
+        self.device = str(self._device)
+        self._seed = plan.seed
+        self.sets = _build_sets(plan, folder)
+        self.graph = Graph(plan.nodes, self.sets, self._device, plan.seed)
+        self.graph.build()
+        self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The content hash of every source, by feature set."""
+        return {name: features.fingerprint for name, features in self.sets.items()}
+
+    def seed(self, label: str) -> None:
+        """Seed every random number generator for the phase of that label (S-50)."""
+        seed = derive_seed(self._seed, "phase", label)
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - the global generator is what estimators may use
+        random.seed(seed)
+
+    def open_train(self, plan: TrainPlan) -> TrainProgram:
+        """Make a train phase ready."""
+        columns = self._columns(plan.split, plan.data, plan.origin)
+        return TrainProgram(plan, self.graph, columns, self._device, self._seed)
+
+    def open_eval(self, plan: EvalPlan) -> EvalProgram:
+        """Make an evaluation ready; the same one is made once as long as no node is fitted or built anew."""
+        key = (plan.label, plan.origin.path, self.graph.version)
+        if key not in self._evaluations:
+            stale = [known for known in self._evaluations if known[2] != self.graph.version]
+            for known in stale:
+                del self._evaluations[known]
+            columns = self._columns(plan.split, plan.data, plan.origin)
+            self._evaluations[key] = EvalProgram(plan, self.graph, columns, self._device)
+        return self._evaluations[key]
+
+    def open_fit(self, plan: FitPlan) -> FitProgram:
+        """Make a fit phase ready."""
+        columns = self._columns(plan.split, plan.data, plan.origin)
+        return FitProgram(plan, self.graph, columns, self._seed)
+
+    def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
+        """A copy of the state of `nodes`; None: of everything a phase may change."""
+        return take_snapshot(self.graph, nodes)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Set back what a snapshot holds, bit for bit."""
+        restore_snapshot(self.graph, snapshot)
+
+    def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: TrainProgram | None) -> None:
+        """Write the state of this moment into an empty folder."""
+        write_checkpoint(folder, self.graph, state, program)
+
+    def _columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
+        return Columns(self.graph, self.sets, split, used, origin).on(self._device)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of that name; `auto` is CUDA where there is one. `SpecError` where it is not there."""
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(wanted)
+    missing_cuda = device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
+    missing_mps = device.type == "mps" and not torch.backends.mps.is_available()
+    if missing_cuda or missing_mps:
+        found = Diagnostic(
+            "missing-device",
+            f"there is no device `{wanted}` here",
+            help=f"torch sees {torch.cuda.device_count()} CUDA devices; `auto` takes what there is",
+            path="execution.device",
+        )
+        raise SpecError([found])
+    return device
+
+
+def _build_sets(plan: Plan, folder: Path) -> dict[str, FeatureSet]:
+    """Every feature set; the mistakes of all of them together."""
+    sets: dict[str, FeatureSet] = {}
+    found: list[Diagnostic] = []
+    for data in plan.data:
+        try:
+            sets[data.name] = build_feature_set(data, seed=plan.seed, folder=folder)
+        except SpecError as error:
+            found += error.diagnostics
+    if found:
+        raise SpecError(found)
+    return sets

@@ -1,0 +1,190 @@
+"""A train phase made ready: the hot path."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.protocol import EpochRecord, ExecutionContext
+from runexp.plan.phases import TrainPlan
+from runexp.runtime.batching import Batcher
+from runexp.runtime.columns import Columns, prepare
+from runexp.runtime.graph.forward import Forward
+from runexp.runtime.graph.graph import Graph
+from runexp.runtime.losses import bind_losses, weighted_total
+from runexp.runtime.optim import build_optimizer, learning_rate_ratio, set_learning_rate
+
+
+class TrainProgram:
+    """Draws batches and takes steps. What a step needs is laid out here, once."""
+
+    def __init__(
+        self, plan: TrainPlan, graph: Graph, columns: Columns, device: torch.device, seed: int
+    ) -> None:
+        self._graph = graph
+        self._accumulate = plan.accumulate
+        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
+        prepare(columns, self._forward, plan.losses, ())
+        self._losses = bind_losses(plan.losses, self._forward, columns, device)
+        drawn = [columns.column(slot) for slot in self._forward.columns]
+        self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
+        self._trains = plan.trains
+        self.n_rows = columns.n_rows
+        self.n_batches = self._batcher.n_batches
+        self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
+        _check_batches(plan, graph, self._batcher.sizes())
+        graph.set_modes(plan.trains)
+        self._parameters = [
+            parameter for name in plan.trains for parameter in graph.modules[name].parameters()
+        ]
+        self.optimizer = build_optimizer(plan.optimizer, graph, plan.trains)
+        self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
+        n_steps = plan.n_steps or plan.n_epochs * self.n_steps_an_epoch
+        self._ratio = (
+            learning_rate_ratio(plan.schedule, n_steps, self.n_steps_an_epoch) if plan.schedule else None
+        )
+        self._clip = plan.clip
+        self._step = 0
+        self._sizes = self._batcher.sizes()
+        self._is_plain = len(self._losses) == 1 and self._losses[0].weight == 1.0
+        names = [loss.name for loss in self._losses]
+        self._record = _Record(names, is_plain=self._is_plain, keeps_tensors=device.type != "cpu")
+        if self._ratio:
+            set_learning_rate(self.optimizer, self._bases, self._ratio(0))
+
+    def draw(self, epoch: int) -> Iterator[Sequence[Tensor]]:
+        """The batches of an epoch."""
+        return self._batcher.draw(epoch)
+
+    def step(self, context: ExecutionContext) -> None:
+        """Forward, losses, backward, and the update when one is due."""
+        values = self._forward(context.batches)
+        losses = [loss(values) for loss in self._losses]
+        total = losses[0] if self._is_plain else weighted_total(self._losses, losses)
+        if self._accumulate == 1:
+            total.backward()
+            self._record.add(losses, total, self.optimizer.param_groups[0]["lr"])
+            self._update()
+            return
+        (total * self._share(context.batch)).backward()
+        self._record.add(losses, total, self.optimizer.param_groups[0]["lr"])
+        if (context.batch + 1) % self._accumulate == 0 or context.batch + 1 == self.n_batches:
+            self._update()
+
+    def take_record(self) -> EpochRecord:
+        """The record since the last call."""
+        return self._record.take(self._sizes)
+
+    def latest(self) -> Mapping[str, float]:
+        """The newest loss and learning rate."""
+        return self._record.latest()
+
+    def close(self) -> None:
+        """Leave train mode; gradients and the optimizer's state are released with this program."""
+        for parameter in self._parameters:
+            parameter.grad = None
+        self._graph.set_modes(())
+
+    def _update(self) -> None:
+        if self._clip.norm:
+            nn.utils.clip_grad_norm_(self._parameters, self._clip.norm)
+        if self._clip.value:
+            nn.utils.clip_grad_value_(self._parameters, self._clip.value)
+        self.optimizer.step()
+        for parameter in self._parameters:
+            parameter.grad = None
+        if self._ratio:
+            self._step += 1
+            set_learning_rate(self.optimizer, self._bases, self._ratio(self._step))
+
+    def _share(self, batch: int) -> float:
+        """This batch's rows among those of its accumulated step: the mean is over rows, on a short last one too."""
+        start = batch - batch % self._accumulate
+        return self._sizes[batch] / sum(self._sizes[start : start + self._accumulate])
+
+
+class _Record:
+    """The losses and rates of the batches so far. Off the CPU, tensors are kept and read once an epoch."""
+
+    def __init__(self, names: list[str], *, is_plain: bool, keeps_tensors: bool) -> None:
+        self._names = names
+        self._is_plain = is_plain
+        self._keeps_tensors = keeps_tensors
+        self._tensors: list[Tensor] = []
+        self._values: list[array[float]] = [array("d") for _ in [*names, "loss"]]
+        self._rates = array("d")
+
+    def add(self, losses: Sequence[Tensor], total: Tensor, rate: float) -> None:
+        """Note one batch; on a CPU reading a loss costs less than keeping it."""
+        self._rates.append(rate)
+        if self._keeps_tensors:
+            self._tensors.append(torch.stack([*losses, total]).detach())
+            return
+        for values, loss in zip(self._values, losses, strict=False):
+            values.append(loss.item())
+        if not self._is_plain:
+            self._values[-1].append(total.item())
+
+    def take(self, sizes: Sequence[int]) -> EpochRecord:
+        """What was noted since the last call."""
+        self._read()
+        columns = dict(zip([*self._names, "loss"], self._values, strict=True))
+        columns["loss"] = columns["loss"] or array("d", columns[self._names[0]])
+        columns["lr"] = self._rates
+        rows = array("q", sizes[: len(self._rates)])
+        self._values = [array("d") for _ in self._values]
+        self._rates = array("d")
+        return EpochRecord(rows, columns)
+
+    def latest(self) -> Mapping[str, float]:
+        """The newest total and rate; empty before the first batch."""
+        tensors, rates = self._tensors, self._rates
+        totals = self._values[0] if self._is_plain else self._values[-1]
+        if tensors and rates:
+            return {"loss": float(tensors[-1][-1]), "lr": rates[-1]}
+        return {"loss": totals[-1], "lr": rates[-1]} if totals and rates else {}
+
+    def _read(self) -> None:
+        if not self._tensors:
+            return
+        for values, numbers in zip(self._values, torch.stack(self._tensors).T.tolist(), strict=True):
+            values.extend(numbers)
+        self._tensors = []
+
+
+def _check_batches(plan: TrainPlan, graph: Graph, sizes: Sequence[int]) -> None:
+    if not sizes:
+        message = f"`{plan.split}` has too few rows for one full batch of {plan.batches.size}"
+        raise SpecError(
+            [
+                Diagnostic(
+                    "no-batch",
+                    message,
+                    plan.origin.span,
+                    help="a smaller `size`, or no `drop_last`",
+                    path=plan.origin.path,
+                )
+            ]
+        )
+    normalised = [
+        name
+        for name in plan.trains
+        if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in graph.modules[name].modules())
+    ]  # noqa: SLF001 - torch names the common base of its batch norms so
+    if normalised and sizes[-1] == 1:
+        message = f"the last batch of `{plan.split}` has one row, and batch normalisation in `{normalised[0]}` needs two"
+        raise SpecError(
+            [
+                Diagnostic(
+                    "single-row-batch",
+                    message,
+                    plan.origin.span,
+                    help="`drop_last: true`, or another batch size",
+                    path=plan.origin.path,
+                )
+            ]
+        )
