@@ -30,9 +30,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     data = link_data(found, folder)
     nodes = link_graph(found, data)
     scope = Scope(found, data, {node.name: node for node in nodes}, {})
-    linked = {
-        name: link_loss(scope, name, loss, ("losses", name)) for name, loss in found.spec.losses.items()
-    }
+    linked = {name: link_loss(scope, name, loss, ("losses", name)) for name, loss in found.spec.losses.items()}
     scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
     phases = link_phases(scope)
     _check_sections(found)
@@ -46,11 +44,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
 
 def _check_sections(found: Findings) -> None:
     for section in ("data", "nodes", "phases"):
-        if (
-            not found.names(section)
-            and section in found.document.plain()
-            and not found.is_damaged((section,))
-        ):
+        if not found.names(section) and section in found.document.plain() and not found.is_damaged((section,)):
             found.error("missing-key", f"the section `{section}` is empty", (section,), part="key")
 
 

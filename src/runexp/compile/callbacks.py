@@ -34,9 +34,7 @@ def link_callbacks(
     scope: Scope, items: Sequence[str | Callback], watched: Watched, path: Path
 ) -> tuple[CallbackPlan, ...]:
     """The callbacks of a phase, in the order written; a monitor may be produced by any of them."""
-    written = [
-        resolved for index, item in enumerate(items) if (resolved := _written(scope, item, (*path, index)))
-    ]
+    written = [resolved for index, item in enumerate(items) if (resolved := _written(scope, item, (*path, index)))]
     evaluations = {
         place: plan
         for name, callback, place in written
@@ -52,9 +50,7 @@ def link_callbacks(
     return tuple(linked)
 
 
-def monitored(
-    scope: Scope, monitor: str, mode: Mode | None, modes: Mapping[str, Mode | None], path: Path
-) -> Mode:
+def monitored(scope: Scope, monitor: str, mode: Mode | None, modes: Mapping[str, Mode | None], path: Path) -> Mode:
     """Whether less or more of a monitored number is better; reports one that nothing produces."""
     if monitor not in modes and not _is_silenced(scope, path):
         scope.found.error(
@@ -83,9 +79,7 @@ def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callb
     return (item, callback, ("callbacks", item)) if callback else None
 
 
-def _evaluation(
-    scope: Scope, name: str, callback: Evaluation, watched: Watched, path: Path
-) -> EvaluationPlan | None:
+def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched, path: Path) -> EvaluationPlan | None:
     losses = watched.losses
     if callback.losses is not None:
         losses = link_losses(scope, callback.losses, (*path, "losses"))

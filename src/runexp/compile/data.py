@@ -124,9 +124,7 @@ def _check_splits(found: Findings, splits: Splits, path: Path) -> None:
     )
     for first, second in pairs:
         if getattr(splits, first) is not None and getattr(splits, second) is not None:
-            found.error(
-                "exclusive-keys", f"`{first}` and `{second}` exclude each other", (*path, second), part="key"
-            )
+            found.error("exclusive-keys", f"`{first}` and `{second}` exclude each other", (*path, second), part="key")
             return
     if splits.column is not None and shares:
         name = next(iter(shares))
@@ -161,11 +159,7 @@ def _transform(
             found.unknown("key", name, place, known)
     names = tuple(splits.shares) or ("all",)
     fit_on = transform.fit_on if splits.kind != "whole" else "all"
-    if (
-        splits.kind in ("shares", "order")
-        and fit_on not in names
-        and not found.is_damaged((*path[:2], "splits"))
-    ):
+    if splits.kind in ("shares", "order") and fit_on not in names and not found.is_damaged((*path[:2], "splits")):
         if "fit_on" in transform.model_fields_set:
             found.unknown("split", fit_on, (*path, "fit_on"), names)
         else:

@@ -70,7 +70,7 @@ class Findings:
         *,
         part: Part = "value",
         label: str = "",
-        help: str = "",  # noqa: A002 - the word diagnostics use
+        help: str = "",
         related: Iterable[Related] = (),
         severity: Severity = Severity.ERROR,
     ) -> None:
@@ -92,11 +92,7 @@ class Findings:
         """Report a name that nothing defines, with the nearest one; says so if another section has it."""
         elsewhere = self._elsewhere(name, kind)
         known = tuple(known)
-        hint = (
-            f"`{name}` is {elsewhere}, not a {kind}"
-            if elsewhere
-            else did_you_mean(name, known, kind=f"{kind}s")
-        )
+        hint = f"`{name}` is {elsewhere}, not a {kind}" if elsewhere else did_you_mean(name, known, kind=f"{kind}s")
         self.error(
             f"unknown-{kind.replace(' ', '-')}",
             f"{subject or f'`{dotted(path)}`'} names the {kind} `{name}`, which is not defined",

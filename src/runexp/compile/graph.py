@@ -41,17 +41,13 @@ def ancestors(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[
         name = waiting.pop()
         if name not in needed:
             needed.add(name)
-            waiting += [
-                feed.name for feed in nodes[name].feeds if feed.source == "node" and feed.name in nodes
-            ]
+            waiting += [feed.name for feed in nodes[name].feeds if feed.source == "node" and feed.name in nodes]
     return tuple(name for name in nodes if name in needed)
 
 
 def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[str, ...]:
     """The feature sets that feed `targets`, directly or through other nodes."""
-    feeds = (
-        feed for name in ancestors(nodes, targets) for feed in nodes[name].feeds if feed.source == "data"
-    )
+    feeds = (feed for name in ancestors(nodes, targets) for feed in nodes[name].feeds if feed.source == "data")
     return tuple(dict.fromkeys(feed.name for feed in feeds))
 
 
@@ -72,9 +68,7 @@ def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ..
         found.error("exclusive-keys", "`use` and `layers` exclude each other", (*path, "layers"), part="key")
         return None
     if node.layers is not None:
-        calls = tuple(
-            _layer(found, layer, (*path, "layers", index)) for index, layer in enumerate(node.layers)
-        )
+        calls = tuple(_layer(found, layer, (*path, "layers", index)) for index, layer in enumerate(node.layers))
         return ("layers", tuple(call for call in calls if call), None) if all(calls) else None
     if node.use is None:
         if not found.is_damaged(path):
@@ -116,9 +110,7 @@ def _method(found: Findings, node: Node, entry: Entry | None, path: Path) -> str
 
 def _no_method(found: Findings, node: Node, path: Path) -> str:
     if node.method is not None:
-        found.error(
-            "wrong-value", "`method` is for scikit-learn estimators only", (*path, "method"), part="key"
-        )
+        found.error("wrong-value", "`method` is for scikit-learn estimators only", (*path, "method"), part="key")
     return ""
 
 

@@ -46,9 +46,7 @@ def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | Non
     call, entry = made
     elementwise = bool(entry.traits.get("elementwise", False))
     decision = DECISIONS.get(entry.name, "as_is")
-    return LossPlan(
-        name, loss.node, call, routes, loss.weight, elementwise, decision, scope.found.origin(path)
-    )
+    return LossPlan(name, loss.node, call, routes, loss.weight, elementwise, decision, scope.found.origin(path))
 
 
 def _named_loss(scope: Scope, name: str, path: Path) -> LossPlan | None:

@@ -60,11 +60,7 @@ def _judged(
 ) -> str | None:
     """The node a metric judges: as said, or the only one with a loss here, or the only leaf."""
     if metric.node is not None:
-        return (
-            metric.node
-            if scope.knows_node(metric.node, (*path, "node"), subject=f"the metric `{name}`")
-            else None
-        )
+        return metric.node if scope.knows_node(metric.node, (*path, "node"), subject=f"the metric `{name}`") else None
     judged = tuple(dict.fromkeys(loss.node for loss in losses)) or scope.leaves()
     if len(judged) == 1:
         return judged[0]

@@ -121,9 +121,7 @@ def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, fitted: Fitted
 
 
 def _data_of(scope: Scope, judged: tuple[str, ...], losses: tuple[object, ...]) -> tuple[str, ...]:
-    routed = [
-        route.name for loss in losses for route in getattr(loss, "routes", ()) if route.source == "data"
-    ]
+    routed = [route.name for loss in losses for route in getattr(loss, "routes", ()) if route.source == "data"]
     return tuple(dict.fromkeys([*scope.feeding(judged), *routed]))
 
 
@@ -151,9 +149,7 @@ def _trained(scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], path: Path
 
 def _check_length(scope: Scope, phase: TrainPhase, path: Path) -> None:
     if phase.epochs is not None and phase.steps is not None:
-        scope.found.error(
-            "exclusive-keys", "`epochs` and `steps` exclude each other", (*path, "steps"), part="key"
-        )
+        scope.found.error("exclusive-keys", "`epochs` and `steps` exclude each other", (*path, "steps"), part="key")
     elif phase.epochs is None and phase.steps is None and not scope.found.is_damaged(path):
         scope.found.error(
             "missing-key",
@@ -166,9 +162,7 @@ def _check_length(scope: Scope, phase: TrainPhase, path: Path) -> None:
 
 
 def _optimizer(scope: Scope, written: Optimizer, trains: tuple[str, ...], path: Path) -> OptimizerPlan | None:
-    made = scope.found.call(
-        written.use, written.arguments, path, kinds=("optimizer",), supplied=frozenset({"params"})
-    )
+    made = scope.found.call(written.use, written.arguments, path, kinds=("optimizer",), supplied=frozenset({"params"}))
     for name, options in written.groups.items():
         place = (*path, "groups", name)
         if not scope.knows_node(name, place):
@@ -221,11 +215,7 @@ def _checkpoints(
     if written is None:
         return None
     modes = modes_of(watched, callbacks)
-    mode = (
-        monitored(scope, written.monitor, written.mode, modes, (*path, "monitor"))
-        if written.monitor
-        else "min"
-    )
+    mode = monitored(scope, written.monitor, written.mode, modes, (*path, "monitor")) if written.monitor else "min"
     return CheckpointPlan(
         written.at,
         written.every_n,

@@ -129,9 +129,7 @@ class TrainPhase:
         """Run an evaluation and log its numbers; changes nothing else."""
         numbers = self._around.evaluate(plan)
         self.log(numbers)
-        event = EvaluationFinished(
-            self.phase, callback, plan.split, self.epoch, self.step, FrozenMap(numbers)
-        )
+        event = EvaluationFinished(self.phase, callback, plan.split, self.epoch, self.step, FrozenMap(numbers))
         self._around.outbox.append(event)
 
     def request_stop(self, by: str, reason: str, *, at: Literal["batch", "epoch"] = "epoch") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runexp.diagnostics import Span
@@ -60,8 +60,8 @@ class Call:
 
     name: str
     target: str
-    arguments: FrozenMap = FrozenMap()
-    fixed: FrozenMap = FrozenMap()
+    arguments: FrozenMap = field(default_factory=FrozenMap)
+    fixed: FrozenMap = field(default_factory=FrozenMap)
 
 
 def freeze(value: Any) -> Any:  # noqa: ANN401 - values of any plain kind

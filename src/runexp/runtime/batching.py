@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+from runexp.runtime.seeds import derive_seed
 from torch import Tensor
 
 from runexp.plan.phases import BatchPlan
-from runexp.runtime.seeds import derive_seed
 
 _BLOCK_BYTES = 1 << 18
 """Gathered at once: small batches share one gather, and a block still fits the processor's cache."""
@@ -34,9 +34,7 @@ class Batcher:
     def draw(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
         """The batches of an epoch, one tensor a column."""
         if not self._plan.shuffle:
-            yield from zip(
-                *[column[: self.n_rows].split(self._plan.size) for column in self._columns], strict=True
-            )
+            yield from zip(*[column[: self.n_rows].split(self._plan.size) for column in self._columns], strict=True)
             return
         order = self._order(epoch)
         for rows in order.split(self._block_rows()):

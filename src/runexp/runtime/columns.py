@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from runexp.runtime.data import FeatureSet
 from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.graph import LossPlan, Route
 from runexp.plan.values import Origin
-from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Forward, Slot, slot_of
 from runexp.runtime.graph.graph import Graph
 
@@ -77,9 +77,7 @@ def route_slot(route: Route) -> Slot:
     return ("data", route.name, route.key) if route.source == "data" else ("node", route.name, "")
 
 
-def prepare(
-    columns: Columns, forward: Forward, losses: Sequence[LossPlan], routes: Sequence[Route]
-) -> list[Tensor]:
+def prepare(columns: Columns, forward: Forward, losses: Sequence[LossPlan], routes: Sequence[Route]) -> list[Tensor]:
     """Add what losses and metrics read to the columns of a forward pass; the columns in its order."""
     wanted = [route for loss in losses for route in loss.routes] + list(routes)
     forward.add_columns([route_slot(route) for route in wanted if route.source == "data"])

@@ -18,7 +18,7 @@ from runexp.runtime.metrics import bind_metric
 
 
 class EvalProgram:
-    """Runs a split in chunks and keeps the outputs that losses and metrics read; modes are restored at the end (S-23)."""
+    """Runs a split in chunks and keeps what losses and metrics read; modes are afterwards what they were (S-23)."""
 
     def __init__(self, plan: EvalPlan, graph: Graph, columns: Columns, device: torch.device) -> None:
         self._plan = plan
@@ -30,12 +30,8 @@ class EvalProgram:
             self._losses = bind_losses(plan.losses, self._forward, columns, device)
         self._metrics = [bind_metric(metric, self._forward) for metric in plan.metrics]
         self._columns = [columns.column(slot) for slot in self._forward.columns]
-        judged = {
-            ("node", name, "") for name in (*(x.node for x in plan.losses), *(x.node for x in plan.metrics))
-        }
-        judged |= {
-            route_slot(route) for loss in plan.losses for route in loss.routes if route.source == "node"
-        }
+        judged = {("node", name, "") for name in (*(x.node for x in plan.losses), *(x.node for x in plan.metrics))}
+        judged |= {route_slot(route) for loss in plan.losses for route in loss.routes if route.source == "node"}
         self._kept = sorted({self._forward.slot(slot) for slot in judged} - set(range(len(self._columns))))
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows

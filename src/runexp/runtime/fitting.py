@@ -58,9 +58,7 @@ class FitProgram:
             estimator.fit(*arguments)
         except (ValueError, TypeError) as error:
             message = f"the estimator `{name}` cannot be fitted: {str(error).splitlines()[0]}"
-            raise SpecError(
-                [Diagnostic("unfittable", message, plan.origin.span, path=plan.origin.path)]
-            ) from error
+            raise SpecError([Diagnostic("unfittable", message, plan.origin.span, path=plan.origin.path)]) from error
         self._graph.set_estimator(name, estimator)
 
     def _output(self, name: str, inputs: Sequence[Tensor]) -> Tensor:

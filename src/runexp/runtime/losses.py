@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from runexp.runtime.resolve import make, resolve
 from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.graph.forward import Forward
-from runexp.runtime.resolve import make, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def bind_losses(
         _fit_targets(plan, values, forward, columns)
         loss_value = _try(plan, loss, _first_rows(forward, columns))
         if loss_value.ndim:
-            raise SpecError([_found(plan, "unreduced-loss", f"the loss `{plan.name}` gives {_shape(loss_value)}, not one number",
-                                    help="leave out `reduction: none`")])  # fmt: skip
+            message = f"the loss `{plan.name}` gives {_shape(loss_value)}, not one number"
+            raise SpecError([_found(plan, "unreduced-loss", message, help="leave out `reduction: none`")])
     return bound
 
 
@@ -63,9 +63,7 @@ def _bind(plan: LossPlan, forward: Forward, device: torch.device) -> BoundLoss:
     is_class = isinstance(target, type)
     function = make(plan.call).to(device) if is_class and issubclass(target, nn.Module) else target
     positional = tuple(forward.slot(route_slot(route)) for route in plan.routes if not route.argument)
-    keyword = tuple(
-        (route.argument, forward.slot(route_slot(route))) for route in plan.routes if route.argument
-    )
+    keyword = tuple((route.argument, forward.slot(route_slot(route))) for route in plan.routes if route.argument)
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
 
 
@@ -104,22 +102,14 @@ def _check_classes(plan: LossPlan, values: Sequence[Any], forward: Forward, colu
         return  # probabilities of classes
     if target.is_floating_point():
         message = f"`{plan.name}` needs whole numbers as classes, and {plan.routes[1]} holds decimals"
-        raise SpecError(
-            [_found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")]
-        )
+        raise SpecError([_found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")])
     n_classes = output.shape[1] if output.ndim > 1 else 1
     counted = target[target != int(plan.call.arguments.get("ignore_index", -100))]
     low, high = (int(counted.min()), int(counted.max())) if len(counted) else (0, 0)
     if low < 0 or high >= n_classes:
-        message = (
-            f"`{plan.node}` gives {n_classes} classes, and {plan.routes[1]} holds labels from {low} to {high}"
-        )
+        message = f"`{plan.node}` gives {n_classes} classes, and {plan.routes[1]} holds labels from {low} to {high}"
         raise SpecError(
-            [
-                _found(
-                    plan, "wrong-classes", message, help=f"labels count from 0; {high + 1} outputs would fit"
-                )
-            ]
+            [_found(plan, "wrong-classes", message, help=f"labels count from 0; {high + 1} outputs would fit")]
         )
 
 
@@ -128,21 +118,18 @@ def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any]) -> Tensor:
         return loss(values)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         given = ", ".join(
-            f"{route} {_shape(values[index])}"
-            for route, index in zip(plan.routes, loss.positional, strict=False)
+            f"{route} {_shape(values[index])}" for route, index in zip(plan.routes, loss.positional, strict=False)
         )
         message = f"the loss `{plan.name}` cannot be computed: {str(error).splitlines()[0]}"
         raise SpecError([_found(plan, "shape-mismatch", message, label=f"is given {given}")]) from error
 
 
 def _mismatch(plan: LossPlan, output: Tensor, route: str, target: Tensor) -> Diagnostic:
-    message = (
-        f"`{plan.node}` gives {_shape(output)}, and `{plan.name}` compares it with {route} {_shape(target)}"
-    )
+    message = f"`{plan.node}` gives {_shape(output)}, and `{plan.name}` compares it with {route} {_shape(target)}"
     return _found(plan, "shape-mismatch", message)
 
 
-def _found(plan: LossPlan, code: str, message: str, *, label: str = "", help: str = "") -> Diagnostic:  # noqa: A002 - the word diagnostics use
+def _found(plan: LossPlan, code: str, message: str, *, label: str = "", help: str = "") -> Diagnostic:
     return Diagnostic(code, message, plan.origin.span, label=label, help=help, path=plan.origin.path)
 
 

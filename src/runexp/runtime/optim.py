@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from runexp.runtime.resolve import keyword_arguments, resolve
 from torch import nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.phases import OptimizerPlan, SchedulePlan
 from runexp.plan.values import thaw
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.resolve import keyword_arguments, resolve
 
 Ratio = Callable[[int], float]
 
 
 def build_optimizer(plan: OptimizerPlan, graph: Graph, trains: Sequence[str]) -> torch.optim.Optimizer:
-    """The optimizer over the parameters of `trains`: a group for each node with options of its own, one for the rest."""
+    """The optimizer over the parameters of `trains`: a group for each node with its own options, one for the rest."""
     groups: list[dict[str, Any]] = []
     rest = [name for name in trains if name not in plan.groups]
     for names, options in [(rest, {}), *(([name], thaw(plan.groups[name])) for name in plan.groups)]:
@@ -76,9 +76,7 @@ def _fused(make: Any, groups: Sequence[dict[str, Any]], arguments: dict[str, Any
     asked = {"fused", "foreach", "capturable", "differentiable"} & arguments.keys()
     devices = {parameter.device.type for group in groups for parameter in group["params"]}
     is_float = all(parameter.is_floating_point() for group in groups for parameter in group["params"])
-    return (
-        {"fused": True} if "fused" in taken and not asked and is_float and devices <= {"cpu", "cuda"} else {}
-    )
+    return {"fused": True} if "fused" in taken and not asked and is_float and devices <= {"cpu", "cuda"} else {}
 
 
 def _constant(plan: SchedulePlan, n_steps_an_epoch: int) -> Callable[[int, float], float]:

@@ -65,9 +65,7 @@ def restore_snapshot(graph: Graph, snapshot: Snapshot) -> None:
         _restore_whole(graph, snapshot.whole)
 
 
-def write_checkpoint(
-    folder: Path, graph: Graph, state: Mapping[str, Any], program: TrainProgram | None
-) -> None:
+def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], program: TrainProgram | None) -> None:
     """Write weights, the optimizer's state and the position into an empty folder, as safetensors and JSON."""
     save_file(_flat_weights(graph), folder / "weights.safetensors")
     written = dict(state)
@@ -95,9 +93,7 @@ def _split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[
                 tensors[f"{index}.{key}"] = value.detach().cpu().contiguous().clone()
             else:
                 plain[f"{index}.{key}"] = value
-    groups = [
-        {key: value for key, value in group.items() if key != "params"} for group in state["param_groups"]
-    ]
+    groups = [{key: value for key, value in group.items() if key != "params"} for group in state["param_groups"]]
     return tensors, {"groups": groups, "values": plain}
 
 
@@ -114,7 +110,7 @@ def _whole(graph: Graph) -> WholeState:
         requires_grad=parameters,
         torch_rng=torch.get_rng_state(),
         cuda_rng=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else (),
-        numpy_rng=np.random.get_state(),  # noqa: NPY002 - the global generator is what estimators may use
+        numpy_rng=np.random.get_state(),
         python_rng=random.getstate(),
     )
 
@@ -132,5 +128,5 @@ def _restore_whole(graph: Graph, whole: WholeState) -> None:
     torch.set_rng_state(whole.torch_rng)
     if whole.cuda_rng:
         torch.cuda.set_rng_state_all(list(whole.cuda_rng))
-    np.random.set_state(whole.numpy_rng)  # noqa: NPY002 - the global generator is what estimators may use
+    np.random.set_state(whole.numpy_rng)
     random.setstate(whole.python_rng)

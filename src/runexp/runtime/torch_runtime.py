@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from runexp.runtime.data import FeatureSet, build_feature_set
+from runexp.runtime.seeds import derive_seed
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan
 from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
 from runexp.plan.values import Origin
 from runexp.runtime.columns import Columns
-from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.seeds import derive_seed
 from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
 from runexp.runtime.training import TrainProgram
 
@@ -47,7 +47,7 @@ class TorchRuntime:
         """Seed every random number generator for the phase of that label (S-50)."""
         seed = derive_seed(self._seed, "phase", label)
         torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 - the global generator is what estimators may use
+        np.random.seed(seed % 2**32)
         random.seed(seed)
 
     def open_train(self, plan: TrainPlan) -> TrainProgram:

@@ -22,9 +22,7 @@ from runexp.runtime.optim import build_optimizer, learning_rate_ratio, set_learn
 class TrainProgram:
     """Draws batches and takes steps. What a step needs is laid out here, once."""
 
-    def __init__(
-        self, plan: TrainPlan, graph: Graph, columns: Columns, device: torch.device, seed: int
-    ) -> None:
+    def __init__(self, plan: TrainPlan, graph: Graph, columns: Columns, device: torch.device, seed: int) -> None:
         self._graph = graph
         self._accumulate = plan.accumulate
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
@@ -38,15 +36,11 @@ class TrainProgram:
         self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
         _check_batches(plan, graph, self._batcher.sizes())
         graph.set_modes(plan.trains)
-        self._parameters = [
-            parameter for name in plan.trains for parameter in graph.modules[name].parameters()
-        ]
+        self._parameters = [parameter for name in plan.trains for parameter in graph.modules[name].parameters()]
         self.optimizer = build_optimizer(plan.optimizer, graph, plan.trains)
         self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
         n_steps = plan.n_steps or plan.n_epochs * self.n_steps_an_epoch
-        self._ratio = (
-            learning_rate_ratio(plan.schedule, n_steps, self.n_steps_an_epoch) if plan.schedule else None
-        )
+        self._ratio = learning_rate_ratio(plan.schedule, n_steps, self.n_steps_an_epoch) if plan.schedule else None
         self._clip = plan.clip
         self._step = 0
         self._sizes = self._batcher.sizes()
@@ -159,32 +153,18 @@ class _Record:
 def _check_batches(plan: TrainPlan, graph: Graph, sizes: Sequence[int]) -> None:
     if not sizes:
         message = f"`{plan.split}` has too few rows for one full batch of {plan.batches.size}"
-        raise SpecError(
-            [
-                Diagnostic(
-                    "no-batch",
-                    message,
-                    plan.origin.span,
-                    help="a smaller `size`, or no `drop_last`",
-                    path=plan.origin.path,
-                )
-            ]
-        )
-    normalised = [
-        name
-        for name in plan.trains
-        if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in graph.modules[name].modules())
-    ]  # noqa: SLF001 - torch names the common base of its batch norms so
+        raise SpecError([_found(plan, "no-batch", message, "a smaller `size`, or no `drop_last`")])
+    normalised = [name for name in plan.trains if _normalises_batches(graph.modules[name])]
     if normalised and sizes[-1] == 1:
-        message = f"the last batch of `{plan.split}` has one row, and batch normalisation in `{normalised[0]}` needs two"
-        raise SpecError(
-            [
-                Diagnostic(
-                    "single-row-batch",
-                    message,
-                    plan.origin.span,
-                    help="`drop_last: true`, or another batch size",
-                    path=plan.origin.path,
-                )
-            ]
-        )
+        name = normalised[0]
+        message = f"the last batch of `{plan.split}` has one row, and batch normalisation in `{name}` needs two"
+        raise SpecError([_found(plan, "single-row-batch", message, "`drop_last: true`, or another batch size")])
+
+
+def _normalises_batches(module: nn.Module) -> bool:
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    return any(isinstance(part, kinds) for part in module.modules())
+
+
+def _found(plan: TrainPlan, code: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(code, message, plan.origin.span, help=hint, path=plan.origin.path)

@@ -27,28 +27,20 @@ class Evaluation(Section):
     ] = None
     every_n_epochs: Annotated[Count, Field(description="evaluate after every n-th epoch")] = 1
     at_start: Annotated[bool, Field(description="also evaluate before the first epoch")] = False
-    batch_size: Annotated[
-        Count, Field(description="rows a forward pass; the numbers do not depend on it")
-    ] = 1024
+    batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
 
 
 class EarlyStopping(Section):
     """Stop when a monitored metric no longer improves."""
 
     use: Annotated[Literal["early_stopping"], Field(description="stop when a metric no longer improves")]
-    monitor: Annotated[
-        str, Field(min_length=1, description="the metric: `val_loss`, `val_accuracy`, `train_loss`")
-    ]
+    monitor: Annotated[str, Field(min_length=1, description="the metric: `val_loss`, `val_accuracy`, `train_loss`")]
     mode: Annotated[
         Mode | None, Field(description="whether less or more is better; left out: known from the metric")
     ] = None
     patience: Annotated[Count, Field(description="evaluations without improvement before it stops")] = 5
-    min_delta: Annotated[
-        float, Field(ge=0, allow_inf_nan=False, description="what counts as an improvement")
-    ] = 0.0
-    restore_best: Annotated[
-        bool, Field(description="end the phase with the weights of the best evaluation")
-    ] = False
+    min_delta: Annotated[float, Field(ge=0, allow_inf_nan=False, description="what counts as an improvement")] = 0.0
+    restore_best: Annotated[bool, Field(description="end the phase with the weights of the best evaluation")] = False
 
 
 Callback = Annotated[Evaluation | EarlyStopping, Field(discriminator="use")]

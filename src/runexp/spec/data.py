@@ -14,9 +14,7 @@ DType = Literal["float32", "float64", "int64", "int32", "bool"]
 class Key(Section):
     """Columns gathered into one array under a key, in the order of the source."""
 
-    columns: Annotated[
-        Pattern | tuple[Pattern, ...], Field(description="column names or patterns (`pixel_*`)")
-    ]
+    columns: Annotated[Pattern | tuple[Pattern, ...], Field(description="column names or patterns (`pixel_*`)")]
     shape: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...] | None,
         Field(description="shape of one row, for instance [1, 8, 8]; left out: one value a column"),
@@ -36,9 +34,7 @@ class Splits(Section):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Share] = Field(init=False)
 
-    column: Annotated[
-        Pattern | None, Field(description="a column whose values are the names of the splits")
-    ] = None
+    column: Annotated[Pattern | None, Field(description="a column whose values are the names of the splits")] = None
     order: Annotated[
         Pattern | Literal[True] | None,
         Field(description="divide along this column (time); `true` keeps the order of the source"),
@@ -79,12 +75,8 @@ class Data(Section):
     ]
     features: Annotated[Keys, Field(min_length=1, description="what nodes are fed with: key → columns")]
     targets: Annotated[Keys, Field(description="what losses and metrics compare with: key → columns")] = {}
-    tags: Annotated[
-        Keys, Field(description="kept with the rows, never fed by accident: groups, ids, times")
-    ] = {}
-    splits: Annotated[Splits | None, Field(description="how rows are divided; left out: one split `all`")] = (
-        None
-    )
+    tags: Annotated[Keys, Field(description="kept with the rows, never fed by accident: groups, ids, times")] = {}
+    splits: Annotated[Splits | None, Field(description="how rows are divided; left out: one split `all`")] = None
     transforms: Annotated[
         tuple[Transform, ...], Field(description="scikit-learn transformers, applied in the order written")
     ] = ()

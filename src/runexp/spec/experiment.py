@@ -28,9 +28,7 @@ class Execution(Section):
     device: Annotated[
         str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1 or mps")
     ] = "auto"
-    threads: Annotated[Count | None, Field(description="CPU threads of torch; left out: torch decides")] = (
-        None
-    )
+    threads: Annotated[Count | None, Field(description="CPU threads of torch; left out: torch decides")] = None
 
 
 class Spec(Section):

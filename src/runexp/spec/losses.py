@@ -22,9 +22,7 @@ class Loss(Use):
             examples=[["outputs", "targets.label"]],
         ),
     ] = None
-    weight: Annotated[
-        float, Field(allow_inf_nan=False, description="its share of the total, `train_loss`")
-    ] = 1.0
+    weight: Annotated[float, Field(allow_inf_nan=False, description="its share of the total, `train_loss`")] = 1.0
 
 
 class Metric(Use):

@@ -72,9 +72,7 @@ def _one_branch_each(errors: Sequence[_Error], data: object) -> list[_Error]:
         for place, branch in error.branches:
             offered[place][branch] = None
     chosen = {place: _meant(tuple(branches), value_at(data, place)) for place, branches in offered.items()}
-    kept = [
-        error for error in errors if all(chosen[place] in (branch, None) for place, branch in error.branches)
-    ]
+    kept = [error for error in errors if all(chosen[place] in (branch, None) for place, branch in error.branches)]
     unmatched = {place for place, branch in chosen.items() if branch is None}
     collapsed = [_Error("union_mismatch", "", place, (), {}) for place in unmatched]
     return [error for error in kept if not _under(error.path, unmatched)] + collapsed

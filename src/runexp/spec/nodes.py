@@ -34,22 +34,16 @@ class Node(Section):
     ] = None
     inputs: Annotated[
         Inputs | None,
-        Field(
-            description="a node, a key of the data (`digits.pixels`), a list, or a mapping to keyword arguments"
-        ),
+        Field(description="a node, a key of the data (`digits.pixels`), a list, or a mapping to keyword arguments"),
     ] = None
     method: Annotated[
         Method | None,
         Field(description="what an estimator gives; left out: transform if it has it, else predict"),
     ] = None
-    freeze: Annotated[bool, Field(description="start frozen: no gradients, no updates, no statistics")] = (
-        False
-    )
+    freeze: Annotated[bool, Field(description="start frozen: no gradients, no updates, no statistics")] = False
     init: Annotated[
         Initializer | dict[str, Initializer] | None,
-        Field(
-            description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"
-        ),
+        Field(description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"),
     ] = None
 
 

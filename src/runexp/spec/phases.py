@@ -14,18 +14,14 @@ class Batches(Section):
     """How a split is drawn: every row once an epoch."""
 
     size: Annotated[Count, Field(description="rows a batch")] = 32
-    shuffle: Annotated[
-        bool, Field(description="a new order each epoch, known from seed, phase and epoch")
-    ] = True
+    shuffle: Annotated[bool, Field(description="a new order each epoch, known from seed, phase and epoch")] = True
     drop_last: Annotated[bool, Field(description="leave out a last batch that is not full")] = False
 
 
 class Optimizer(Use):
     """A torch optimizer, with options that differ by node."""
 
-    groups: Annotated[
-        dict[Name, dict[str, Any]], Field(description="options by node: `{encoder: {lr: 1e-4}}`")
-    ] = {}
+    groups: Annotated[dict[Name, dict[str, Any]], Field(description="options by node: `{encoder: {lr: 1e-4}}`")] = {}
 
 
 class Schedule(Section):
@@ -74,9 +70,7 @@ class TrainPhase(Section):
     optimizer: Annotated[Optimizer, Field(description="a torch optimizer")]
     schedule: Annotated[Schedule | None, Field(description="learning rate over the phase")] = None
     clip: Annotated[Clip | None, Field(description="bounds on gradients")] = None
-    accumulate: Annotated[
-        Count, Field(description="batches a step: gradients are averaged over their rows")
-    ] = 1
+    accumulate: Annotated[Count, Field(description="batches a step: gradients are averaged over their rows")] = 1
     nodes: Annotated[
         tuple[Name, ...] | None,
         Field(min_length=1, description="the nodes that train; left out: all not frozen"),
@@ -92,9 +86,7 @@ class EvalPhase(Section):
     split: Annotated[Name, Field(description="the split that is evaluated")]
     losses: Annotated[LossItems, Field(description="names or definitions")] = ()
     metrics: Annotated[MetricItems, Field(description="names of the catalog, of `metrics:`, or inline")] = ()
-    batch_size: Annotated[
-        Count, Field(description="rows a forward pass; the numbers do not depend on it")
-    ] = 1024
+    batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
 
 
 class FitPhase(Section):
@@ -110,9 +102,7 @@ class FitPhase(Section):
         dict[Name, str],
         Field(description="node → target it learns, where there are several: `{forest: targets.y}`"),
     ] = {}
-    freeze_after_fit: Annotated[bool, Field(description="keep fitted estimators as they are afterwards")] = (
-        True
-    )
+    freeze_after_fit: Annotated[bool, Field(description="keep fitted estimators as they are afterwards")] = True
 
 
 class PhaseGroup(Section):

@@ -114,12 +114,7 @@ def _resolve(schema: Schema) -> Schema:
 def _value_at(value: object, step: str | int) -> object:
     if isinstance(value, Mapping):
         return value.get(step)
-    if (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and isinstance(step, int)
-        and step < len(value)
-    ):
+    if isinstance(value, Sequence) and not isinstance(value, str) and isinstance(step, int) and step < len(value):
         return value[step]
     return None
 

@@ -23,17 +23,13 @@ class Forward:
     def __init__(self, graph: Graph, nodes: Sequence[str], given: Sequence[str] = ()) -> None:
         runs = [graph.plans[name] for name in nodes if name not in given]
         self.columns: list[Slot] = list(
-            dict.fromkeys(
-                slot for plan in runs for slot in map(slot_of, plan.feeds) if _is_column(slot, given)
-            )
+            dict.fromkeys(slot for plan in runs for slot in map(slot_of, plan.feeds) if _is_column(slot, given))
         )
         self.columns += [("node", name, "") for name in given if ("node", name, "") not in self.columns]
         self._slots = {slot: index for index, slot in enumerate(self.columns)}
         self._runs = runs
         self._graph = graph
-        self._calls: list[
-            tuple[Callable[..., Tensor], tuple[int, ...], tuple[tuple[str, int], ...], int]
-        ] = []
+        self._calls: list[tuple[Callable[..., Tensor], tuple[int, ...], tuple[tuple[str, int], ...], int]] = []
         self._n_extra = 0
 
     def add_columns(self, slots: Sequence[Slot]) -> None:
@@ -65,9 +61,7 @@ class Forward:
                 values[target] = call(*[values[index] for index in positional])
         return values
 
-    def _call(
-        self, plan: NodePlan
-    ) -> tuple[Callable[..., Tensor], tuple[int, ...], tuple[tuple[str, int], ...], int]:
+    def _call(self, plan: NodePlan) -> tuple[Callable[..., Tensor], tuple[int, ...], tuple[tuple[str, int], ...], int]:
         positional = tuple(self._slots[slot_of(feed)] for feed in plan.feeds if not feed.argument)
         keyword = tuple((feed.argument, self._slots[slot_of(feed)]) for feed in plan.feeds if feed.argument)
         return self._graph.call_of(plan.name), positional, keyword, self._slots[("node", plan.name, "")]

@@ -8,9 +8,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 # Initialisers that need at least two dimensions leave vectors (biases, norms) as torch made them.
-_NEED_MATRIX = frozenset(
-    {"xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal"}
-)
+_NEED_MATRIX = frozenset({"xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal"})
 
 
 def initialize(module: nn.Module, rules: Mapping[str, str]) -> None:
