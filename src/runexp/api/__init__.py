@@ -1,0 +1,1 @@
+"""Wires the rooms together: what the command line and Python programs do with a spec."""

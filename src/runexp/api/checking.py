@@ -1,0 +1,69 @@
+"""Text → Plan, with everything found on the way. Imports no torch, runs no user code, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runexp.compile import link
+from runexp.diagnostics import Diagnostic, SpecError, in_document_order
+from runexp.plan.experiment import Plan
+from runexp.source import Document, read
+from runexp.spec import Parsed, Spec, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What checking one spec gave: the stages it reached, and every diagnostic in document order.
+
+    `files` are the texts that were read, by the name diagnostics use; `folder` is where relative paths start.
+    """
+
+    path: str
+    folder: Path
+    document: Document | None
+    parsed: Parsed | None
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The texts read, by the name diagnostics use."""
+        return self.document.files if self.document else {}
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing stands in the way of running."""
+        return self.plan is not None and not any(found.is_error for found in self.diagnostics)
+
+    @property
+    def spec(self) -> Spec:
+        """The spec as written. Raises `SpecError` where it is not valid."""
+        return self.require().parsed_spec
+
+    @property
+    def parsed_spec(self) -> Spec:
+        """The spec, without its broken parts."""
+        if self.parsed is None:
+            raise SpecError(self.diagnostics)
+        return self.parsed.spec
+
+    def require(self) -> Checked:
+        """Itself; raises `SpecError` with everything found where it is not valid."""
+        if not self.is_valid:
+            raise SpecError(self.diagnostics)
+        return self
+
+
+def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | None = None) -> Checked:
+    """Read, parse and link one spec; `-` reads `stdin`. Never raises for what a user wrote."""
+    folder = Path.cwd() if str(source) == "-" else Path(source).parent
+    document, found = read(source, overrides=overrides, stdin=stdin)
+    if document is None:
+        return Checked(str(source), folder, None, None, None, found)
+    parsed = parse(document)
+    linked = link(parsed, folder=folder)
+    everything = in_document_order({*found, *linked.diagnostics})
+    plan = linked.plan if not any(item.is_error for item in everything) else None
+    return Checked(str(source), folder, document, parsed, plan, everything)

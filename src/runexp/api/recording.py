@@ -1,0 +1,80 @@
+"""What a run leaves behind: the files of its folder, from the plan to the summary."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from runexp.api.checking import Checked
+from runexp.plan.experiment import digest, dump
+from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.runtime.training import TrainProgram
+from runexp.runtime.versions import library_versions
+from runexp.store import CheckpointFolder, RunFolder, write_atomically, write_lock_file
+
+
+def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
+    """Write what the run starts from: the spec as given and as understood, the plan, the environment."""
+    checked = checked.require()
+    if checked.plan is None or checked.document is None:
+        return
+    root = folder.path
+    given = checked.files.get(checked.path) or next(iter(checked.files.values()))
+    write_atomically(root / "spec.yaml", given)
+    write_atomically(root / "resolved.yaml", resolved_yaml(checked))
+    write_atomically(root / "plan.json", json.dumps(dump(checked.plan), indent=1, ensure_ascii=False) + "\n")
+    write_lock_file(
+        root,
+        versions=library_versions(),
+        seed=checked.plan.seed,
+        plan_digest=digest(checked.plan),
+        sources=runtime.fingerprints,
+        argv=sys.argv,
+        spec_folder=checked.folder,
+    )
+
+
+def resolved_yaml(checked: Checked) -> str:
+    """The spec as understood: includes, variables and overrides applied, every default visible."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    text = io.StringIO()
+    yaml.dump(checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True), text)
+    return text.getvalue()
+
+
+class Checkpoints:
+    """The checkpoint store of a run: the runtime writes the files, the store commits them."""
+
+    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime) -> None:
+        self._folder = folder
+        self._runtime = runtime
+
+    def save(self, phase: str, name: str, state: Mapping[str, Any], program: TrainProgram) -> str:
+        """Commit one checkpoint; returns its name below checkpoints/."""
+        full = f"{phase}/{name}"
+        aside = self._folder.begin(full)
+        self._runtime.write_checkpoint(Path(aside), state, program)
+        self._folder.commit(aside, full)
+        return full
+
+    def remove(self, name: str) -> None:
+        """Delete one checkpoint's files."""
+        self._folder.remove(name)
+
+    def point(self, phase: str, pointers: Mapping[str, str]) -> None:
+        """Remember which checkpoint of a phase is `last` and which is `best`."""
+        self._folder.point(phase, pointers)
+
+    def save_final(self, status: str) -> None:
+        """Commit the weights the run ended with."""
+        aside = self._folder.begin("final")
+        self._runtime.write_checkpoint(Path(aside), {"status": status}, None)
+        self._folder.commit(aside, "final")
