@@ -52,11 +52,19 @@ def _values(array: Any) -> Array:  # noqa: ANN401 - pyarrow has no types
         return _values(array.storage).reshape(len(array), *inner)
     if pa.types.is_dictionary(kind):
         return _values(array.dictionary_decode())
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        is_text = pa.types.is_string_view(kind)
+        return _values(array.cast(pa.large_string() if is_text else pa.large_binary()))
     if pa.types.is_null(kind):
         return np.full(len(array), np.nan)
     if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _lists(array)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    ):
         return _text(array)
     return _scalars(array)
 
@@ -89,7 +97,7 @@ def _times(array: Any, unit: str) -> Array:  # noqa: ANN401 - pyarrow has no typ
 
 
 def _text(array: Any) -> Array:  # noqa: ANN401 - pyarrow has no types
-    if pa.types.is_binary(array.type):
+    if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
         raise UnreadableTextError(_first_undecodable(array), "text that is not UTF-8")
     if pc.any(pc.match_substring(array, "\x00")).as_py():
         row = pc.index(pc.fill_null(pc.match_substring(array, "\x00"), False), True).as_py()

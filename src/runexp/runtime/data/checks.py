@@ -83,16 +83,20 @@ def _is_number(value: str) -> bool:
 
 def _misfits(values: Array, dtype: DType) -> Array:
     if dtype.kind == "b":
-        return np.logical_and(values != 0, values != 1)
+        other: Array = np.logical_and(values != 0, values != 1)
+        return other
     if dtype.kind == "f":
         is_double = values.dtype.kind == "f" and values.dtype.itemsize > dtype.itemsize
-        return np.asarray(np.abs(values) > _LARGEST_FLOAT32) if is_double else np.zeros(values.shape, bool)
+        limit = _LARGEST_FLOAT32 if is_double else np.inf
+        too_large: Array = np.abs(values) > limit
+        return too_large
     bits = 8 * dtype.itemsize - (dtype.kind == "i")
     lowest = -float(2**bits) if dtype.kind == "i" else 0.0
     # Powers of two are exact in float64, the largest int64 is not: hence the strict comparison.
     outside = np.logical_or(values < lowest, values >= float(2**bits))
     is_fraction = values != np.floor(values) if values.dtype.kind == "f" else False
-    return np.asarray(np.logical_or(outside, is_fraction))
+    misfits: Array = np.logical_or(outside, is_fraction)
+    return misfits
 
 
 def _first(column: Column, bad: Array, source: Source) -> str:
