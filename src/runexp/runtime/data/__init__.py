@@ -1,0 +1,6 @@
+"""Feature sets: from a planned source to checked arrays, splits, transforms and views."""
+
+from runexp.runtime.data.build import build_feature_set
+from runexp.runtime.data.feature_set import FeatureSet, FeatureSetView, SummaryRow
+
+__all__ = ["FeatureSet", "FeatureSetView", "SummaryRow", "build_feature_set"]

@@ -1,0 +1,118 @@
+"""CSV and TSV files, compressed or not; a damaged one is refused with the line it is damaged at."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from runexp.plan.data import SourcePlan
+from runexp.plan.values import Origin
+from runexp.runtime.data.arrow import UnreadableTextError, to_column
+from runexp.runtime.data.files import fingerprint, locate
+from runexp.runtime.data.problems import first_line, shown, wrong
+from runexp.runtime.data.table import Column
+
+_BLOCK = 16 * 2**20  # a row must fit into a block; bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DelimitedSource:
+    """A table of text, read whole; the types of its columns follow from all of their values."""
+
+    path: Path
+    delimiter: str
+    table: Any
+    fingerprint: str
+
+    @property
+    def label(self) -> str:
+        return self.path.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.table.column_names)
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.table.num_rows)
+
+    def column(self, name: str, origin: Origin) -> Column:
+        try:
+            return to_column(name, self.table.column(name), empty_is_missing=True)
+        except UnreadableTextError as error:
+            message = f"column {shown(name)} of {shown(self.label)} holds {error} in {self.place(error.row)}"
+            raise wrong(origin, "unreadable-file", message) from error
+
+    def place(self, row: int) -> str:
+        """Lines are counted only here, for a message: blank ones and quoted line breaks shift them."""
+        records = _records(self.path, self.delimiter)
+        line = next((line for index, (line, _) in enumerate(records) if index == row + 1), None)
+        return f"row {row}" if line is None else f"row {row} (line {line})"
+
+
+def open_delimited(plan: SourcePlan, folder: Path) -> DelimitedSource:
+    """Read a `.csv` or `.tsv` file, also compressed (`.gz`, `.bz2`, `.zst`, `.lz4`)."""
+    path = locate(plan, folder)
+    delimiter = "\t" if ".tsv" in path.suffixes else ","
+    digest = fingerprint(plan, path)
+    try:
+        table = _read(path, delimiter)
+        names = table.column_names
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise wrong(plan.origin, "unreadable-file", _explain(path, delimiter, error)) from error
+    _check_header(plan, path, names)
+    if table.num_rows == 0:
+        raise wrong(plan.origin, "empty-source", f"{shown(path.name)} has a header and no rows")
+    return DelimitedSource(path, delimiter, table, digest)
+
+
+def _read(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    with pa.input_stream(str(path), compression="detect") as stream:
+        return pa.csv.read_csv(
+            stream,
+            read_options=pa.csv.ReadOptions(block_size=_BLOCK),
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        )
+
+
+def _check_header(plan: SourcePlan, path: Path, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        message = f"{shown(path.name)} line 1 names column {shown(twice[0])} twice"
+        raise wrong(plan.origin, "duplicate-column", message)
+    if any("\0" in name for name in names):
+        raise wrong(plan.origin, "unreadable-file", f"{shown(path.name)} line 1 holds a NUL character")
+
+
+def _explain(path: Path, delimiter: str, error: Exception) -> str:
+    try:
+        records = _records(path, delimiter)
+        _, header = next(records, (0, []))
+        if not header:
+            return f"{shown(path.name)} is empty"
+        for line, fields in records:
+            if len(fields) != len(header):
+                message = f"{shown(path.name)} line {line} has {len(fields)} values"
+                return f"{message} where the header names {len(header)} columns"
+    except (OSError, csv.Error, pa.ArrowException):
+        pass  # what cannot even be scanned is described by the first error alone
+    return f"{shown(path.name)} cannot be read: {first_line(error)}"
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Every record with the line it starts at, the header first; blank lines are none."""
+    with pa.input_stream(str(path), compression="detect") as stream:
+        text = stream.read().decode("utf-8-sig", errors="replace")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    line = 1
+    for fields in reader:
+        if fields:
+            yield line, fields
+        line = reader.line_num + 1

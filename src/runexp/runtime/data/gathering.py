@@ -1,0 +1,143 @@
+"""From columns to one array a key: checked, stacked, shaped, and coded where the target is text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from runexp.diagnostics import Diagnostic
+from runexp.plan.data import KeyPlan
+from runexp.runtime.data.checks import (
+    check_finite,
+    check_fits,
+    check_numeric,
+    check_present,
+    is_spoilt_number,
+)
+from runexp.runtime.data.matching import Match
+from runexp.runtime.data.problems import shown, stop_at, wrong
+from runexp.runtime.data.table import Array, Column, DType, Source
+
+_MOST_COLUMNS = 5  # diagnostics of one key; a broken file has the same fault in all columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """The array of a key: `raw` (N, *shape) in its type, `exact` the same before it was rounded to that type.
+
+    `classes` are the labels that the codes of a text target stand for.
+    """
+
+    key: KeyPlan
+    raw: Array
+    exact: Array
+    classes: tuple[str, ...]
+    n_missing: int
+
+
+def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
+    """Read and check the columns of a key; `SpecError` with every column that is wrong."""
+    key = match.key
+    columns = [source.column(name, key.origin) for name in match.columns]
+    is_text = all(column.kind == "text" for column in columns)
+    _check(key, columns, source, is_text=is_text)
+    _refuse_uneven(key, columns)
+    n_missing = sum(column.n_missing for column in columns)
+    if is_text and key.domain != "features":
+        values = _shaped(match, np.stack([column.values for column in columns], axis=1), columns[0])
+        if key.domain == "tags":
+            return Gathered(key, values, values, (), n_missing)
+        labels, codes = np.unique(values, return_inverse=True)
+        raw = codes.reshape(values.shape).astype(key.dtype or "int64")
+        return Gathered(key, raw, raw, tuple(str(label) for label in labels), n_missing)
+    dtype = dtype_of(key, columns)
+    _stop_at_columns(
+        [check_fits(column, dtype, source, key.origin) for column in columns] if _casts(dtype) else []
+    )
+    raw = _shaped(match, _stacked(columns, dtype), columns[0])
+    exact = _shaped(match, _stacked(columns, np.dtype("float64")), columns[0]) if keep_exact else raw
+    return Gathered(key, raw, exact, (), n_missing)
+
+
+def dtype_of(key: KeyPlan, columns: list[Column]) -> DType:
+    """The type of a key of numbers: as written, else by its domain."""
+    if key.dtype:
+        return np.dtype(key.dtype)
+    if key.domain == "features":
+        return np.dtype("float32")
+    if key.domain == "tags":
+        return np.result_type(*(column.values.dtype for column in columns))
+    is_whole = all(column.kind in {"integer", "bool"} for column in columns)
+    return np.dtype("int64" if is_whole else "float32")
+
+
+def _casts(dtype: DType) -> bool:
+    return dtype.kind in "biuf"
+
+
+def _check(key: KeyPlan, columns: list[Column], source: Source, *, is_text: bool) -> None:
+    """Tags are kept as they are; what is fed or compared with must be complete, finite numbers."""
+    if key.domain == "tags":
+        if key.dtype:
+            _stop_at_columns([check_numeric(column, source, key.origin) for column in columns])
+        elif len({column.is_numeric or column.kind for column in columns}) > 1:
+            message = (
+                f"the columns of tag {shown(key.name)} are of different kinds, which one array cannot hold"
+            )
+            raise wrong(key.origin, "mixed-columns", message, hint="give each kind a tag of its own")
+        return
+    coded = is_text and key.domain == "targets" and not key.dtype.startswith("float")
+    found: list[Diagnostic | None] = []
+    for column in columns:
+        wants_numbers = not coded or is_spoilt_number(column)
+        found.append(
+            (check_numeric(column, source, key.origin) if wants_numbers else None)
+            or check_present(column, source, key.origin)
+            or check_finite(column, source, key.origin)
+        )
+    _stop_at_columns(found)
+
+
+def _stop_at_columns(found: list[Diagnostic | None]) -> None:
+    stop_at([diagnostic for diagnostic in found if diagnostic is not None][:_MOST_COLUMNS])
+
+
+def _stacked(columns: list[Column], dtype: DType) -> Array:
+    """(N, k, *inner), filled column by column, so that no second copy of the table is held."""
+    first = columns[0].values
+    stacked = np.empty((len(first), len(columns), *first.shape[1:]), dtype=dtype)
+    for index, column in enumerate(columns):
+        stacked[:, index] = column.values
+    return stacked
+
+
+def _shaped(match: Match, stacked: Array, first: Column) -> Array:
+    """(N, *shape): as the key asks, else one axis for its columns unless a single one was named."""
+    key, n_rows = match.key, len(stacked)
+    if key.shape is not None:
+        if math.prod(key.shape) != math.prod(stacked.shape[1:]):
+            raise _ragged(key, stacked.shape[1:])
+        return stacked.reshape(n_rows, *key.shape)
+    keeps_axis = not match.is_single or (key.domain == "features" and first.values.ndim == 1)
+    return stacked if keeps_axis else stacked[:, 0]
+
+
+def _ragged(key: KeyPlan, shape: tuple[int, ...]) -> Exception:
+    wanted = "x".join(str(size) for size in key.shape or ())
+    message = (
+        f"a row of {shown(key.name)} has {math.prod(shape)} values, which do not fill its shape {wanted}"
+    )
+    return wrong(key.origin, "ragged-shape", message)
+
+
+def _refuse_uneven(key: KeyPlan, columns: list[Column]) -> None:
+    """Columns of arrays can be gathered only when their rows have one shape."""
+    first = columns[0]
+    for column in columns[1:]:
+        if column.values.shape != first.values.shape:
+            message = (
+                f"columns {shown(first.name)} and {shown(column.name)} of {shown(key.name)} differ in shape"
+            )
+            raise wrong(key.origin, "ragged-shape", message)

@@ -1,0 +1,70 @@
+"""Which columns of a source each key gathers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from runexp.diagnostics import Diagnostic, did_you_mean
+from runexp.plan.data import DataPlan, KeyPlan, SplitPlan
+from runexp.runtime.data.problems import problem, shown
+from runexp.runtime.data.table import Source
+
+_WILDCARDS = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The columns of a key; `is_single` where it names one column outright."""
+
+    key: KeyPlan
+    columns: tuple[str, ...]
+    is_single: bool
+
+
+def match_keys(plan: DataPlan, source: Source, found: list[Diagnostic]) -> tuple[Match, ...]:
+    """The columns of every key, in the order of the patterns and, inside one, of the source."""
+    return tuple(_match(key, source, found) for key in plan.keys)
+
+
+def check_split_columns(plan: DataPlan, source: Source, found: list[Diagnostic]) -> None:
+    """What rows are divided by must be a key or a column."""
+    known = [*(key.name for key in plan.keys), *source.names]
+    for name in references(plan.splits):
+        if name not in known:
+            message = f"splits of {shown(plan.name)} need {shown(name)}, which is no key or column"
+            hint = did_you_mean(name, known, kind="keys and columns")
+            found.append(problem(plan.splits.origin, "unknown-column", message, hint=hint))
+
+
+def references(splits: SplitPlan) -> tuple[str, ...]:
+    """The names of keys or columns that the splits look at."""
+    column = splits.column if splits.kind in {"column", "order"} else ""
+    return tuple(name for name in (column, splits.stratify_by, splits.group_by) if name)
+
+
+def _match(key: KeyPlan, source: Source, found: list[Diagnostic]) -> Match:
+    columns: dict[str, None] = {}
+    for pattern in key.columns:
+        matched = _matched(pattern, source.names)
+        if not matched:
+            found.append(_nothing(key, pattern, source))
+        columns |= dict.fromkeys(matched)
+    is_single = len(key.columns) == 1 and key.columns[0] in columns
+    return Match(key, tuple(columns), is_single)
+
+
+def _matched(pattern: str, names: Sequence[str]) -> tuple[str, ...]:
+    if pattern in names:
+        return (pattern,)
+    return tuple(name for name in names if fnmatchcase(name, pattern))
+
+
+def _nothing(key: KeyPlan, pattern: str, source: Source) -> Diagnostic:
+    hint = did_you_mean(pattern, source.names, kind="columns")
+    if _WILDCARDS & set(pattern):
+        message = f"no column of {shown(source.label)} matches {shown(pattern)}"
+        return problem(key.origin, "empty-pattern", message, hint=hint)
+    message = f"{shown(source.label)} has no column {shown(pattern)}"
+    return problem(key.origin, "unknown-column", message, hint=hint)

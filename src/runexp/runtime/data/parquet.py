@@ -1,0 +1,75 @@
+"""Parquet files: the schema first, then only the columns that are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from runexp.plan.data import SourcePlan
+from runexp.plan.values import Origin
+from runexp.runtime.data.arrow import UnequalRowsError, UnreadableTextError, to_column
+from runexp.runtime.data.files import fingerprint, locate
+from runexp.runtime.data.problems import first_line, shown, wrong
+from runexp.runtime.data.table import Column
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParquetSource:
+    """An open Parquet file."""
+
+    path: Path
+    file: Any
+    names: tuple[str, ...]
+    n_rows: int
+    fingerprint: str
+
+    @property
+    def label(self) -> str:
+        return self.path.name
+
+    def column(self, name: str, origin: Origin) -> Column:
+        where = f"column {shown(name)} of {shown(self.label)}"
+        try:
+            chunked = self.file.read(columns=[name]).column(name)
+            chunked.validate(full=True)
+            column = to_column(name, chunked, empty_is_missing=False)
+        except UnequalRowsError as error:
+            raise wrong(
+                origin, "ragged-shape", f"{where} holds {error} in {self.place(error.row)}"
+            ) from error
+        except UnreadableTextError as error:
+            raise wrong(
+                origin, "unreadable-file", f"{where} holds {error} in {self.place(error.row)}"
+            ) from error
+        except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+            raise wrong(origin, "unreadable-file", f"{where} cannot be read: {first_line(error)}") from error
+        if len(column.values) != self.n_rows:
+            message = f"{where} has {len(column.values)} rows where the file has {self.n_rows}"
+            raise wrong(origin, "unreadable-file", message)
+        return column
+
+    def place(self, row: int) -> str:
+        return f"row {row}"
+
+
+def open_parquet(plan: SourcePlan, folder: Path) -> ParquetSource:
+    """Open a Parquet file and check its schema."""
+    path = locate(plan, folder)
+    digest = fingerprint(plan, path)
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        names = tuple(file.schema_arrow.names)
+        n_rows = int(file.metadata.num_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        message = f"{shown(path.name)} cannot be read: {first_line(error)}"
+        raise wrong(plan.origin, "unreadable-file", message) from error
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise wrong(plan.origin, "duplicate-column", f"{shown(path.name)} has column {shown(twice)} twice")
+    if n_rows == 0:
+        raise wrong(plan.origin, "empty-source", f"{shown(path.name)} has no rows")
+    return ParquetSource(path, file, names, n_rows, digest)

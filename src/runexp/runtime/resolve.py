@@ -1,0 +1,58 @@
+"""From a call of the plan to the live object it names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from functools import reduce
+from typing import Any
+
+from runexp.plan.values import Call, thaw
+
+ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
+
+
+def resolve(call: Call) -> Any:  # noqa: ANN401 - a class or function of any library
+    """The class or function that the call's target names.
+
+    Raises `LookupError` where there is none, or where the object is another one than was asked for: a name
+    must not reach a third module through what a library happens to import.
+    """
+    module, _, qualname = call.target.partition(":")
+    root = module.partition(".")[0]
+    if root not in ROOTS:
+        raise LookupError(f"`{call.target}` is outside of {', '.join(sorted(ROOTS))}")
+    try:
+        found = reduce(getattr, qualname.split("."), importlib.import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise LookupError(f"`{call.target}` cannot be found: {error}") from error
+    home = getattr(found, "__module__", None) or ""
+    if not callable(found) or home.partition(".")[0] != root or found.__qualname__ != qualname:
+        raise LookupError(f"`{call.target}` is not defined where its name says")
+    return found
+
+
+def make(call: Call) -> Any:  # noqa: ANN401 - an instance of any library's class
+    """An instance of the call's target, with its arguments and those its short name implies."""
+    target = resolve(call)
+    return target(**keyword_arguments(call, target))
+
+
+def keyword_arguments(call: Call, target: Any) -> dict[str, Any]:  # noqa: ANN401 - any callable
+    """The call's arguments as plain values; a list becomes a tuple where the parameter's default is one."""
+    defaults = _defaults(target)
+    arguments = {**call.arguments, **call.fixed}
+    return {
+        name: tuple(thaw(value))
+        if isinstance(value, tuple) and isinstance(defaults.get(name), tuple)
+        else thaw(value)
+        for name, value in arguments.items()
+    }
+
+
+def _defaults(target: Any) -> dict[str, Any]:  # noqa: ANN401 - any callable
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):  # written in C, without a signature
+        return {}
+    return {name: parameter.default for name, parameter in parameters.items()}
