@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from runexp.runtime.seeds import derive_seed
 from torch import Tensor
 
 from runexp.plan.phases import BatchPlan
+from runexp.runtime.seeds import derive_seed
 
 _BLOCK_BYTES = 1 << 18
 """Gathered at once: small batches share one gather, and a block still fits the processor's cache."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from runexp.runtime.data import FeatureSet
 from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.graph import LossPlan, Route
 from runexp.plan.values import Origin
+from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Forward, Slot, slot_of
 from runexp.runtime.graph.graph import Graph
 

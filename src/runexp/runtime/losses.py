@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from runexp.runtime.resolve import make, resolve
 from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.graph.forward import Forward
+from runexp.runtime.resolve import make, resolve
 
 
 @dataclass(frozen=True, slots=True)

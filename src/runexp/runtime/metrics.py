@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from runexp.runtime.resolve import keyword_arguments, resolve
 from torch import Tensor
 
 from runexp.plan.graph import Decision, MetricPlan
 from runexp.runtime.columns import route_slot
 from runexp.runtime.graph.forward import Forward
+from runexp.runtime.resolve import keyword_arguments, resolve
 
 
 @dataclass(frozen=True, slots=True)

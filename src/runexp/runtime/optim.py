@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from runexp.runtime.resolve import keyword_arguments, resolve
 from torch import nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.phases import OptimizerPlan, SchedulePlan
 from runexp.plan.values import thaw
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.resolve import keyword_arguments, resolve
 
 Ratio = Callable[[int], float]
 

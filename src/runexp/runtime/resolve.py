@@ -43,9 +43,7 @@ def keyword_arguments(call: Call, target: Any) -> dict[str, Any]:  # noqa: ANN40
     defaults = _defaults(target)
     arguments = {**call.arguments, **call.fixed}
     return {
-        name: tuple(thaw(value))
-        if isinstance(value, tuple) and isinstance(defaults.get(name), tuple)
-        else thaw(value)
+        name: tuple(thaw(value)) if isinstance(value, tuple) and isinstance(defaults.get(name), tuple) else thaw(value)
         for name, value in arguments.items()
     }
 

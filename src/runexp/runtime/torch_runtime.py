@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from runexp.runtime.data import FeatureSet, build_feature_set
-from runexp.runtime.seeds import derive_seed
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan
 from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
 from runexp.plan.values import Origin
 from runexp.runtime.columns import Columns
+from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.seeds import derive_seed
 from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
 from runexp.runtime.training import TrainProgram
 

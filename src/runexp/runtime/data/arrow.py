@@ -77,9 +77,7 @@ def _scalars(array: Any) -> Array:  # noqa: ANN401 - pyarrow has no types
         return _times(array.cast(pa.timestamp("s")), "s").astype("datetime64[D]")
     if pa.types.is_timestamp(kind):
         return _times(array, kind.unit)
-    numeric = (
-        pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type)
-    )
+    numeric = pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type)
     return _filled(array) if numeric else np.asarray(array.to_pylist(), dtype=object)
 
 

@@ -72,9 +72,7 @@ def _ids(gathered: Mapping[str, Gathered], source: Source) -> Array:
         again = values[int(np.argmax(counts > 1))]
         rows = np.flatnonzero(tag.raw == again)[:2]
         where = " and ".join(source.place(int(row)) for row in rows)
-        raise wrong(
-            tag.key.origin, "duplicate-id", f"id {shown(again)} stands in {where} of {shown(source.label)}"
-        )
+        raise wrong(tag.key.origin, "duplicate-id", f"id {shown(again)} stands in {where} of {shown(source.label)}")
     return tag.raw
 
 

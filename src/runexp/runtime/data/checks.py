@@ -11,14 +11,10 @@ from runexp.plan.values import Origin
 from runexp.runtime.data.problems import problem, shown
 from runexp.runtime.data.table import Array, Column, DType, Source
 
-_NUMBER = re.compile(
-    r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?(nan|inf|infinity)\s*", re.IGNORECASE
-)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?(nan|inf|infinity)\s*", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-_ABSENT = frozenset(
-    {"", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan"}
-)  # pyarrow's own, for numbers
+_ABSENT = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan"})  # pyarrow's own, for numbers
 
 
 def check_present(column: Column, source: Source, origin: Origin) -> Diagnostic | None:

@@ -42,9 +42,7 @@ class FeatureSet:
     fingerprint: str
     gathered: Mapping[str, Gathered]
     transforms: Mapping[str, Transformed]
-    tensors: dict[tuple[str, torch.device], torch.Tensor] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    tensors: dict[tuple[str, torch.device], torch.Tensor] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def n_rows(self) -> int:
@@ -86,9 +84,7 @@ class FeatureSet:
 
     def transformers(self, key: str) -> tuple[Any, ...]:
         """The fitted scikit-learn objects, in the order they were applied."""
-        return (
-            tuple(step.transformer for step in self.transforms[key].steps) if key in self.transforms else ()
-        )
+        return tuple(step.transformer for step in self.transforms[key].steps) if key in self.transforms else ()
 
     def inverse(self, key: str, values: Array) -> Array:
         """A node's values of the key (M, *shape) in original units: (M, *shape of raw), float64.

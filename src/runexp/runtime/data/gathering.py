@@ -53,9 +53,7 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
         raw = codes.reshape(values.shape).astype(key.dtype or "int64")
         return Gathered(key, raw, raw, tuple(str(label) for label in labels), n_missing)
     dtype = dtype_of(key, columns)
-    _stop_at_columns(
-        [check_fits(column, dtype, source, key.origin) for column in columns] if _casts(dtype) else []
-    )
+    _stop_at_columns([check_fits(column, dtype, source, key.origin) for column in columns] if _casts(dtype) else [])
     raw = _shaped(match, _stacked(columns, dtype), columns[0])
     exact = _shaped(match, _stacked(columns, np.dtype("float64")), columns[0]) if keep_exact else raw
     return Gathered(key, raw, exact, (), n_missing)
@@ -83,9 +81,7 @@ def _check(key: KeyPlan, columns: list[Column], source: Source, *, is_text: bool
         if key.dtype:
             _stop_at_columns([check_numeric(column, source, key.origin) for column in columns])
         elif len({column.is_numeric or column.kind for column in columns}) > 1:
-            message = (
-                f"the columns of tag {shown(key.name)} are of different kinds, which one array cannot hold"
-            )
+            message = f"the columns of tag {shown(key.name)} are of different kinds, which one array cannot hold"
             raise wrong(key.origin, "mixed-columns", message, hint="give each kind a tag of its own")
         return
     coded = is_text and key.domain == "targets" and not key.dtype.startswith("float")
@@ -126,9 +122,7 @@ def _shaped(match: Match, stacked: Array, first: Column) -> Array:
 
 def _ragged(key: KeyPlan, shape: tuple[int, ...]) -> Exception:
     wanted = "x".join(str(size) for size in key.shape or ())
-    message = (
-        f"a row of {shown(key.name)} has {math.prod(shape)} values, which do not fill its shape {wanted}"
-    )
+    message = f"a row of {shown(key.name)} has {math.prod(shape)} values, which do not fill its shape {wanted}"
     return wrong(key.origin, "ragged-shape", message)
 
 
@@ -137,7 +131,5 @@ def _refuse_uneven(key: KeyPlan, columns: list[Column]) -> None:
     first = columns[0]
     for column in columns[1:]:
         if column.values.shape != first.values.shape:
-            message = (
-                f"columns {shown(first.name)} and {shown(column.name)} of {shown(key.name)} differ in shape"
-            )
+            message = f"columns {shown(first.name)} and {shown(column.name)} of {shown(key.name)} differ in shape"
             raise wrong(key.origin, "ragged-shape", message)

@@ -38,13 +38,9 @@ class ParquetSource:
             chunked.validate(full=True)
             column = to_column(name, chunked, empty_is_missing=False)
         except UnequalRowsError as error:
-            raise wrong(
-                origin, "ragged-shape", f"{where} holds {error} in {self.place(error.row)}"
-            ) from error
+            raise wrong(origin, "ragged-shape", f"{where} holds {error} in {self.place(error.row)}") from error
         except UnreadableTextError as error:
-            raise wrong(
-                origin, "unreadable-file", f"{where} holds {error} in {self.place(error.row)}"
-            ) from error
+            raise wrong(origin, "unreadable-file", f"{where} holds {error} in {self.place(error.row)}") from error
         except (pa.ArrowException, OSError, ValueError, LookupError) as error:
             raise wrong(origin, "unreadable-file", f"{where} cannot be read: {first_line(error)}") from error
         if len(column.values) != self.n_rows:

@@ -42,13 +42,9 @@ def _by_shares(plan: DataPlan, source: Source, column_of: ColumnOf, *, seed: int
     if splits.kind == "order":
         parts = divide_ordered(_order(splits, source, column_of), shares)
     elif splits.stratify_by:
-        parts = divide_stratified(
-            _codes(_present(splits, source, column_of(splits.stratify_by))), shares, generator
-        )
+        parts = divide_stratified(_codes(_present(splits, source, column_of(splits.stratify_by))), shares, generator)
     elif splits.group_by:
-        parts = divide_grouped(
-            _codes(_present(splits, source, column_of(splits.group_by))), shares, generator
-        )
+        parts = divide_grouped(_codes(_present(splits, source, column_of(splits.group_by))), shares, generator)
     else:
         parts = divide_plain(source.n_rows, shares, generator)
     return dict(zip(names, parts, strict=True))
@@ -58,9 +54,7 @@ def _check_shares(splits: SplitPlan) -> None:
     total = sum(splits.shares.values())
     if abs(total - 1) > _TOLERANCE:
         written = " + ".join(f"{share:g}" for share in splits.shares.values()) or "nothing"
-        raise wrong(
-            splits.origin, "bad-shares", f"the shares of the splits add up to {total:g} ({written}), not to 1"
-        )
+        raise wrong(splits.origin, "bad-shares", f"the shares of the splits add up to {total:g} ({written}), not to 1")
     if splits.kind == "shares" and splits.stratify_by and splits.group_by:
         message = "`stratify_by` and `group_by` cannot both be kept"
         raise wrong(splits.origin, "exclusive-options", message, hint="leave one of them out")
@@ -71,26 +65,20 @@ def _order(splits: SplitPlan, source: Source, column_of: ColumnOf) -> Array:
         return np.arange(source.n_rows)
     values = _present(splits, source, column_of(splits.column)).values
     if values.ndim != 1:
-        raise wrong(
-            splits.origin, "ragged-shape", f"{shown(splits.column)} has several values a row: no order"
-        )
+        raise wrong(splits.origin, "ragged-shape", f"{shown(splits.column)} has several values a row: no order")
     return np.argsort(values, kind="stable")
 
 
 def _by_value(splits: SplitPlan, column: Column) -> dict[str, Array]:
     if column.values.ndim != 1:
-        raise wrong(
-            splits.origin, "ragged-shape", f"{shown(splits.column)} has several values a row: no split name"
-        )
+        raise wrong(splits.origin, "ragged-shape", f"{shown(splits.column)} has several values a row: no split name")
     present = np.ones(len(column.values), bool) if column.missing is None else ~column.missing
     values, first, codes = np.unique(column.values, return_index=True, return_inverse=True)
     order = sorted(range(len(values)), key=lambda code: int(first[code]))
     parts = ((_label(values[code]), np.flatnonzero(present & (codes == code))) for code in order)
     found = {label: rows for label, rows in parts if len(rows)}
     if not found:
-        raise wrong(
-            splits.origin, "empty-split", f"column {shown(splits.column)} names no split: it has no values"
-        )
+        raise wrong(splits.origin, "empty-split", f"column {shown(splits.column)} names no split: it has no values")
     return found
 
 

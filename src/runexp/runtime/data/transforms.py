@@ -76,16 +76,12 @@ def apply_transforms(
     found: list[Diagnostic] = []
     for name, chain in chains.items():
         with collecting(found):
-            done[name] = _chained(
-                gathered[name], chain, splits, seed=derive_seed(seed, "transform", plan.name, name)
-            )
+            done[name] = _chained(gathered[name], chain, splits, seed=derive_seed(seed, "transform", plan.name, name))
     stop_at(found)
     return done
 
 
-def _chained(
-    gathered: Gathered, chain: list[TransformPlan], splits: Mapping[str, Array], *, seed: int
-) -> Transformed:
+def _chained(gathered: Gathered, chain: list[TransformPlan], splits: Mapping[str, Array], *, seed: int) -> Transformed:
     name = gathered.key.name
     if gathered.exact.dtype.kind not in "biuf":
         message = f"{shown(name)} holds no numbers, and transformers take numbers"

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from runexp.runtime.resolve import resolve
-from runexp.runtime.seeds import derive_seed
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from runexp.plan.graph import NodePlan
+from runexp.runtime.resolve import resolve
+from runexp.runtime.seeds import derive_seed
 
 
 def make_estimator(plan: NodePlan, seed: int) -> BaseEstimator:

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from runexp.runtime.data import FeatureSet
-from runexp.runtime.resolve import resolve
-from runexp.runtime.seeds import derive_seed
 from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
+from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import with_inferred
 from runexp.runtime.graph.initialize import initialize
+from runexp.runtime.resolve import resolve
+from runexp.runtime.seeds import derive_seed
 
 N_EXAMPLE_ROWS = 2
 """Rows of the data that are sent forward while building, to learn shapes."""

@@ -1,0 +1,42 @@
+"""What goes to the terminal: results to standard output, talk to standard error, width and colour as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from runexp.diagnostics import Diagnostic
+from runexp.report.diagnostics import render
+
+
+def wants_color(stream: TextIO, *, no_color: bool) -> bool:
+    """Whether a stream is shown in colour: a terminal that nobody asked to keep plain."""
+    return stream.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal; 100 in a pipe unless COLUMNS says otherwise."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def show_diagnostics(
+    found: Sequence[Diagnostic],
+    files: Mapping[str, str],
+    *,
+    form: str = "text",
+    no_color: bool = False,
+    stream: TextIO | None = None,
+) -> None:
+    """Write diagnostics to standard error (or `stream`)."""
+    target = stream or sys.stderr
+    if found or form != "text":
+        text = render(found, files, format=form, color=wants_color(target, no_color=no_color), width=width())
+        target.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Write one line of talk to standard error (or `stream`)."""
+    print(text, file=stream or sys.stderr)
