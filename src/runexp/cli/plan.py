@@ -24,6 +24,7 @@ class PlanForm(StrEnum):
 
 def plan(
     spec: SpecPath,
+    *,
     overrides: Overrides = None,
     form: Annotated[PlanForm, typer.Option("--format", help="tree, json, or mermaid (the graph).")] = PlanForm.TREE,
     device: Device = None,

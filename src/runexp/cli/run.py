@@ -40,6 +40,7 @@ _EXIT = {"SIGINT": 130, "SIGTERM": 143}
 
 def run(
     spec: SpecPath,
+    *,
     overrides: Overrides = None,
     runs: Runs = Path("runs"),
     run_dir: RunDir = None,
