@@ -1,0 +1,120 @@
+"""`repeat: [{…}, …]` under `phases`: one group of phases for every item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeGuard
+
+from runexp.diagnostics import Diagnostic, Related, did_you_mean
+from runexp.source.limits import MAX_EXPANDED_NODES
+from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
+from runexp.source.references import Filling, Reference, broken, filled, has_reference
+from runexp.source.tree import Measure, with_children, with_entry, without
+
+
+def expanded(root: MappingNode, files: Mapping[str, str]) -> tuple[MappingNode, list[Diagnostic]]:
+    """The tree with every repeat under `phases` written out; one of a wrong shape is left for the schema."""
+    phases = root.entry("phases")
+    if phases is None or not isinstance(phases.value, MappingNode):
+        return root, []
+    expansion = _Expansion(files)
+    value = expansion.phases(phases.value, {})
+    return with_entry(root, replace(phases, value=value)), expansion.found
+
+
+class _Expansion:
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.found: list[Diagnostic] = []
+        self._files = files
+        self._measure = Measure()
+        self._copied = 0
+
+    def phases(self, phases: MappingNode, each: Mapping[str, Node]) -> MappingNode:
+        """A mapping of phases, with the repeats in it written out and `${each.…}` filled in."""
+        entries = tuple(replace(entry, value=self._phase(entry.value, each)) for entry in phases.entries)
+        return replace(phases, entries=entries)
+
+    def _phase(self, phase: Node, each: Mapping[str, Node]) -> Node:
+        if not isinstance(phase, MappingNode):
+            return self._filled(phase, each)
+        inner = phase.get("phases")
+        repeat = phase.get("repeat")
+        if not isinstance(inner, MappingNode):
+            return self._filled(phase, each)
+        outer = self._filled(without(without(phase, "phases"), "repeat"), each)
+        if not isinstance(outer, MappingNode):
+            return phase
+        if repeat is None:
+            return self._rebuilt(phase, outer, self.phases(inner, each))
+        items = self._filled(repeat, each)
+        if not _is_repeat(items) or not self._affordable(items, inner):
+            return self._rebuilt(phase, outer, self.phases(inner, each), keep_repeat=True) if each else phase
+        return self._rebuilt(phase, outer, self._groups(items, inner, each))
+
+    def _rebuilt(
+        self, phase: MappingNode, outer: MappingNode, phases: MappingNode, *, keep_repeat: bool = False
+    ) -> MappingNode:
+        """The phase with its own keys filled in and its `phases` replaced, in the order written."""
+        entries = []
+        for entry in phase.entries:
+            if entry.key == "phases":
+                entries.append(replace(entry, value=phases))
+            elif entry.key == "repeat":
+                entries += [entry] if keep_repeat else []
+            else:
+                entries.append(outer.entry(entry.key) or entry)
+        return replace(phase, entries=tuple(entries))
+
+    def _groups(self, items: SequenceNode, inner: MappingNode, each: Mapping[str, Node]) -> MappingNode:
+        groups = []
+        for position, item in enumerate(items.items):
+            if not isinstance(item, MappingNode):
+                continue
+            values = {**each, **{entry.key: entry.value for entry in item.entries}}
+            note = Related(item.span, f"repeated for item {position}")
+            kind = Entry("kind", item.span, ScalarNode("group", item.span, text="group"))
+            phases = Entry("phases", item.span, self.phases(inner, values))
+            group = MappingNode((kind, phases), item.span, (note,))
+            groups.append(Entry(str(position), item.span, group))
+        return replace(inner, entries=tuple(groups))
+
+    def _affordable(self, items: SequenceNode, inner: MappingNode) -> bool:
+        self._copied += len(items.items) * self._measure.of(inner)[0]
+        if self._copied <= MAX_EXPANDED_NODES:
+            return True
+        message = f"written out, the repeats hold more than {MAX_EXPANDED_NODES:,} values"
+        self._report(Diagnostic("limit-exceeded", message, items.span))
+        return False
+
+    def _filled(self, node: Node, each: Mapping[str, Node]) -> Node:
+        if not each:
+            return node
+        if not isinstance(node, ScalarNode):
+            return with_children(node, lambda child: self._filled(child, each))
+        if not has_reference(node):
+            return node
+        return filled(node, Filling(self._files, lambda found: self._value(found, each), self._report, final=False))
+
+    def _value(self, reference: Reference, each: Mapping[str, Node]) -> Node | None:
+        if reference.kind != "each":
+            return None
+        value: Node | None = each.get(reference.names[0])
+        for name in reference.names[1:]:
+            value = value.get(name) if isinstance(value, MappingNode) else None
+        if value is None:
+            name = ".".join(reference.names)
+            message = f"`{reference.written}` names nothing: no item of this repeat has `{name}`"
+            help = did_you_mean(name, each, kind="names")
+            self._report(Diagnostic("unknown-variable", message, reference.span, help=help))
+            return broken(reference.use)
+        return value
+
+    def _report(self, diagnostic: Diagnostic) -> None:
+        """Note a mistake once, although every item meets it."""
+        if all(known.span != diagnostic.span or known.code != diagnostic.code for known in self.found):
+            self.found.append(diagnostic)
+
+
+def _is_repeat(node: Node) -> TypeGuard[SequenceNode]:
+    return isinstance(node, SequenceNode) and all(isinstance(item, MappingNode) for item in node.items)

@@ -1,0 +1,130 @@
+"""The last pass over a tree: every `${…}` gives way to its value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runexp.diagnostics import Diagnostic, Related, did_you_mean
+from runexp.source import values
+from runexp.source.limits import MAX_DEPTH
+from runexp.source.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from runexp.source.references import Filling, Reference, broken, filled, has_reference
+from runexp.source.tree import with_children
+
+
+class Resolution:
+    """Resolves the references of one tree; `env` collects the names of environment variables it read."""
+
+    def __init__(self, root: MappingNode, files: Mapping[str, str], environ: Mapping[str, str]) -> None:
+        self.found: list[Diagnostic] = []
+        self.env: dict[str, None] = {}
+        self._root = root
+        self._filling = Filling(files, self._value, self._report, final=True)
+        self._environ = environ
+        self._done: dict[int, Node] = {}  # by identity: what is shared is resolved once
+        self._open: list[tuple[int, str]] = []  # the variables being resolved, outermost first
+        self._reported: set[tuple[object, str]] = set()
+
+    def root(self) -> Node:
+        """The whole tree, resolved."""
+        return self._resolved(self._root)
+
+    def _resolved(self, node: Node) -> Node:
+        done = self._done.get(id(node))
+        if done is None:
+            done = self._fresh(node)
+            self._done[id(node)] = done
+        return done
+
+    def _fresh(self, node: Node) -> Node:
+        if not isinstance(node, ScalarNode):
+            return with_children(node, self._resolved)
+        if not has_reference(node):
+            return node
+        return filled(node, self._filling)
+
+    def _value(self, reference: Reference) -> Node:
+        if reference.kind == "vars":
+            return self._variable(reference)
+        if reference.kind in ("env", "secret"):
+            return self._environment(reference)
+        message = f"`{reference.written}` is not a reference"
+        if reference.kind == "each":
+            message = f"`{reference.written}` stands outside a `repeat`"
+        self._report(Diagnostic("bad-reference", message, reference.span, help=_ALLOWED))
+        return broken(reference.use)
+
+    def _variable(self, reference: Reference) -> Node:
+        node: Node | None = self._root.get("vars")
+        for name in reference.names:
+            if node is not None and has_reference(node):
+                node = self._entered(node, reference)
+            known = list(node.keys()) if isinstance(node, MappingNode) else []
+            inside = node
+            node = _child(node, name)
+            if node is None:
+                return self._unknown(reference, name, known, inside)
+        return reference.use if node is None else self._entered(node, reference)
+
+    def _entered(self, node: Node, reference: Reference) -> Node:
+        """A variable's value, resolved; a cycle is reported where it closes and breaks everything on it."""
+        shown = ".".join(("vars", *reference.names))
+        if any(identity == id(node) for identity, _ in self._open):
+            names = [name for _, name in self._open] + [shown]
+            path = " → ".join(f"`{name}`" for name in names[names.index(shown) :])
+            where = (Related(node.span, "defined here"),)
+            message = f"variables refer to each other in a circle: {path}"
+            self._report(Diagnostic("variable-cycle", message, reference.span, related=where))
+            return broken(reference.use)
+        if len(self._open) >= MAX_DEPTH:
+            message = f"variables refer to each other more than {MAX_DEPTH} deep"
+            self._report(Diagnostic("limit-exceeded", message, reference.span))
+            return broken(reference.use)
+        self._open.append((id(node), shown))
+        value = self._resolved(node)
+        self._open.pop()
+        return value
+
+    def _unknown(self, reference: Reference, name: str, known: list[str], inside: Node | None) -> Node:
+        if not (isinstance(inside, ScalarNode) and inside.broken):
+            shown = ".".join(reference.names)
+            help = did_you_mean(name, known, kind="variables") or "define it under `vars`"
+            message = f"there is no variable `{shown}`"
+            self._report(Diagnostic("unknown-variable", message, reference.span, help=help))
+        return broken(reference.use)
+
+    def _environment(self, reference: Reference) -> Node:
+        name = reference.names[0]
+        self.env[name] = None
+        text = self._environ.get(name)
+        if text is None:
+            message = f"the environment variable `{name}` is not set"
+            self._report(Diagnostic("missing-env", message, reference.span, help=f"set it: `export {name}=…`"))
+            return broken(reference.use)
+        try:
+            value = values.resolve(text)
+        except values.NotOfTypeError:
+            value = text
+        secret = reference.written if reference.kind == "secret" else ""
+        return ScalarNode(value, reference.use.span, reference.use.chain, text, secret)
+
+    def _report(self, diagnostic: Diagnostic) -> None:
+        """Note a mistake once, although aliases and repeats may meet it again."""
+        key = (diagnostic.span, diagnostic.message)
+        if key not in self._reported:
+            self._reported.add(key)
+            self.found.append(diagnostic)
+
+
+def _child(node: Node | None, name: str) -> Node | None:
+    if isinstance(node, MappingNode):
+        return node.get(name)
+    if isinstance(node, SequenceNode) and name.isdecimal() and len(name) < 7:
+        return node.items[int(name)] if int(name) < len(node.items) else None
+    return None
+
+
+_ALLOWED = (
+    "`${vars.x}`, `${env:NAME}`, `${secret:NAME}` and, inside a repeat, `${each.x}` are known; "
+    "there are no expressions; `$${` gives `${`"
+)
