@@ -15,6 +15,7 @@ _PHRASES = {
     "bool": "true or false",
     "callable": "a function (`use: …`)",
     "float": "a number",
+    "infinity": "infinity (`.inf`)",
     "int": "a whole number",
     "list": "a list",
     "mapping": "a mapping",
@@ -71,6 +72,8 @@ def _takes(parameter: Parameter, word: str, value: object) -> bool:
 
 
 def _takes_number(parameter: Parameter, word: str, number: float) -> bool:
+    if word == "infinity" and number == math.inf:
+        return True
     if word in ("any", "tensor") and not parameter.ranges:
         return True
     if word == "int" and not isinstance(number, int):

@@ -33,13 +33,18 @@ LIBRARIES = (
 @cache
 def catalog_text(library: Library, kind: str) -> str:
     """The file of a library's entries of one kind, as text; an empty object when there is none."""
-    for folder in _folders(library):
-        try:
-            with open(os.path.join(folder, f"{kind}.json"), encoding="utf-8") as stream:
-                return stream.read()
-        except OSError:
-            continue
-    return "{}"
+    found = (_whole_text(os.path.join(folder, f"{kind}.json")) for folder in _folders(library))
+    return next((text for text in found if text), "{}")
+
+
+def _whole_text(path: str) -> str:
+    """The file's text, or nothing where it is missing or damaged."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text if text.endswith("}\n") else ""
 
 
 def cache_folder(library: Library, version: str) -> str:

@@ -53,11 +53,9 @@ def search(text: str) -> tuple[Entry, ...]:
     """Entries whose names have the text in them, then those whose summary has."""
     wanted = text.casefold()
     entries = {(entry.kind, entry.name): entry for kind in KINDS for entry in _entries_of_kind(kind)}
-    by_name = [entry for entry in entries.values() if _named(entry, wanted)]
-    by_summary = [
-        entry for entry in entries.values() if entry not in by_name and wanted in entry.summary.casefold()
-    ]
-    return (*by_name, *by_summary)
+    by_name = {key: entry for key, entry in entries.items() if _named(entry, wanted)}
+    by_summary = {key: entry for key, entry in entries.items() if wanted in entry.summary.casefold()}
+    return tuple((by_name | by_summary).values())
 
 
 def suggest(name: str, kind: str | Iterable[str] | None = None) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ _TYPES: dict[object, tuple[str, ...]] = {
     "array-like": ("list",),
     "sparse matrix": (),
     "boolean": ("bool",),
-    "cv_object": ("int", "object"),
+    "cv_object": ("int", "list", "object", "none"),
     "random_state": ("int", "none"),
     "verbose": ("int", "bool"),
     callable: ("callable",),
@@ -42,7 +42,20 @@ _RANGES: dict[object, Range] = {
     "random_state": Range("int", 0, 2**32 - 1),
     "verbose": Range("int", 0),
 }
-_ORDER = ("int", "float", "bool", "str", "list", "tuple", "mapping", "callable", "object", "any", "none")
+_ORDER = (
+    "int",
+    "float",
+    "infinity",
+    "bool",
+    "str",
+    "list",
+    "tuple",
+    "mapping",
+    "callable",
+    "object",
+    "any",
+    "none",
+)
 
 
 def constrained(parameter: Parameter, constraints: object) -> Parameter:
@@ -72,10 +85,12 @@ def constrained(parameter: Parameter, constraints: object) -> Parameter:
 def _types_of(constraint: Any) -> Iterable[str]:  # noqa: ANN401 - constraints have no common type
     if isinstance(constraint, validation.StrOptions):
         return ("str",)
+    if isinstance(constraint, validation.Options) and math.inf in constraint.options:
+        return ("infinity", "float") if len(constraint.options) > 1 else ("infinity",)
     if isinstance(constraint, validation.Interval | validation.Options):
         return _number_words(constraint.type) or ("any",)
     if isinstance(constraint, validation.HasMethods):
-        return ("object",)
+        return ("any",) if "__iter__" in constraint.methods else ("object",)
     if isinstance(constraint, str) and constraint == "nan":
         return ("float",)
     if isinstance(constraint, type):
