@@ -207,3 +207,10 @@ def test_the_first_lookup_is_quick_reads_one_library_and_imports_none():
     spent, rest = done.stdout.split(" ", 1)
     assert rest.strip() == "[] []"
     assert float(spent) < 0.015
+
+
+def test_metrics_of_torchmetrics_are_known_where_it_is_not_installed():
+    entry = lookup("torchmetrics.Accuracy", "metric")
+    assert entry.parameter("task").choices == ("binary", "multiclass", "multilabel")
+    assert entry.traits["higher_is_better"]
+    assert not entry.accepts_any

@@ -43,8 +43,8 @@ class Range:
 class Parameter:
     """One keyword argument.
 
-    `types` are words: int, float (whole numbers too), infinity, bool, str, none, list, tuple (from a list), tensor,
-    mapping, callable, object (something made with `use:`), any. Where there are `choices` or `ranges`
+    `types` are words: int, float (whole numbers too), infinity, bool, str, none, list, tuple (from a list),
+    tensor, mapping, callable, object (something made with `use:`), any. Where there are `choices` or `ranges`
     of a word's kind, it is limited to them.
     """
 
