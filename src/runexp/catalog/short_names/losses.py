@@ -1,0 +1,27 @@
+"""Short names of losses."""
+
+LOSSES = {
+    "bce": "torch.nn.BCELoss",
+    "bce_with_logits": "torch.nn.BCEWithLogitsLoss",
+    "cosine_embedding": "torch.nn.CosineEmbeddingLoss",
+    "cross_entropy": "torch.nn.CrossEntropyLoss",
+    "ctc": "torch.nn.CTCLoss",
+    "gaussian_nll": "torch.nn.GaussianNLLLoss",
+    "hinge_embedding": "torch.nn.HingeEmbeddingLoss",
+    "huber": "torch.nn.HuberLoss",
+    "kl_div": "torch.nn.KLDivLoss",
+    "l1": "torch.nn.L1Loss",
+    "linear_cross_entropy": "torch.nn.LinearCrossEntropyLoss",
+    "mae": "torch.nn.L1Loss",
+    "margin_ranking": "torch.nn.MarginRankingLoss",
+    "mse": "torch.nn.MSELoss",
+    "multi_label_margin": "torch.nn.MultiLabelMarginLoss",
+    "multi_label_soft_margin": "torch.nn.MultiLabelSoftMarginLoss",
+    "multi_margin": "torch.nn.MultiMarginLoss",
+    "nll": "torch.nn.NLLLoss",
+    "poisson_nll": "torch.nn.PoissonNLLLoss",
+    "smooth_l1": "torch.nn.SmoothL1Loss",
+    "soft_margin": "torch.nn.SoftMarginLoss",
+    "triplet_margin": "torch.nn.TripletMarginLoss",
+    "triplet_margin_with_distance": "torch.nn.TripletMarginWithDistanceLoss",
+}

@@ -1,0 +1,108 @@
+"""Parameters of a user's class or function, read from its source: nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import TypeAlias
+
+from runexp.catalog.docstrings import first_sentence
+from runexp.catalog.entry import Entry
+from runexp.catalog.source_names import Definition, Import, Names, names_of
+from runexp.catalog.source_search import find_module, read_source
+from runexp.catalog.source_signature import Signature, class_signature, function_signature
+from runexp.diagnostics import did_you_mean
+
+_MOST_REEXPORTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureProblem:
+    """Why a name cannot be what was asked for; `file` is the source that was read, if it came to that.
+
+    Codes: invalid-target, unknown-module, unreadable-module, unknown-attribute.
+    """
+
+    code: str
+    message: str
+    help: str = ""
+    file: str = ""
+
+
+Answer: TypeAlias = Signature | SignatureProblem | None
+
+
+def read_signature(target: str, roots: Sequence[Path]) -> Entry | SignatureProblem | None:
+    """The entry (kind `user`) of `package.module:attribute` or `package.module.attribute`.
+
+    None where the source cannot tell: compiled modules, names made at run time. An entry whose signature
+    cannot be known (a decorated class, a base class from elsewhere) takes any argument.
+    """
+    module, colon, attribute = target.partition(":")
+    if not colon:
+        module, _, attribute = target.rpartition(".")
+    if not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
+        return SignatureProblem("invalid-target", f"`{target}` is not of the form `package.module:attribute`")
+    found = _read(module, attribute, tuple(roots), _MOST_REEXPORTS)
+    if not isinstance(found, Signature):
+        return found
+    return Entry(
+        name=f"{module}.{attribute}",
+        target=f"{module}:{attribute}",
+        kind="user",
+        summary=first_sentence(found.docstring),
+        parameters=found.parameters,
+        accepts_any=found.accepts_any,
+    )
+
+
+def _read(module: str, attribute: str, roots: tuple[Path, ...], n_hops: int) -> Answer:
+    spec = find_module(module, roots)
+    if spec is None:
+        return SignatureProblem("unknown-module", f"there is no module `{module}`")
+    source = read_source(spec)
+    if source is None:
+        return None
+    file = spec.origin or ""
+    try:
+        names = names_of(ast.parse(source).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return SignatureProblem("unreadable-module", f"`{module}` is not valid Python: {error}", file=file)
+    first, _, inner = attribute.partition(".")
+    while inner and isinstance(outer := names.definitions.get(first), ast.ClassDef):
+        names = names_of(outer.body)
+        first, _, inner = inner.partition(".")
+    if first in names.imports and n_hops > 0:
+        return _follow(module, spec, names.imports[first], roots, n_hops)
+    if inner or first in names.opaque or first in names.imports:
+        return None
+    if first in names.definitions:
+        return _signature(names.definitions[first], names)
+    return None if names.open_ended else _unknown_attribute(module, first, names, file)
+
+
+def _follow(module: str, spec: ModuleSpec, found: Import, roots: tuple[Path, ...], n_hops: int) -> Answer:
+    """Read a name where it was imported from; a submodule, or a module out of sight, cannot tell."""
+    package = module if spec.submodule_search_locations is not None else module.rpartition(".")[0]
+    parts = package.split(".") if found.level else []
+    parts = parts[: len(parts) - found.level + 1] if found.level else parts
+    source = ".".join([*parts, *([found.module] if found.module else [])])
+    if not source or found.level > len(package.split(".")):
+        return None
+    answer = _read(source, found.attribute, roots, n_hops - 1)
+    return None if isinstance(answer, SignatureProblem) else answer
+
+
+def _signature(definition: Definition, names: Names) -> Signature:
+    if isinstance(definition, ast.ClassDef):
+        return class_signature(definition, names.definitions)
+    return function_signature(definition)
+
+
+def _unknown_attribute(module: str, name: str, names: Names, file: str) -> SignatureProblem:
+    known = sorted(known for known in names.definitions if not known.startswith("_"))
+    message = f"module `{module}` has no `{name}`"
+    return SignatureProblem("unknown-attribute", message, did_you_mean(name, known), file)
