@@ -19,6 +19,7 @@ from runexp.catalog import KINDS, lookup, names, search, suggest
         ("pca", "transform", "sklearn.decomposition:PCA"),
         ("sklearn.linear_model.Ridge", "estimator", "sklearn.linear_model:Ridge"),
         ("sklearn.model_selection.KFold", "splitter", "sklearn.model_selection:KFold"),
+        ("sklearn.model_selection.RepeatedKFold", "splitter", "sklearn.model_selection:RepeatedKFold"),
         ("sklearn.datasets.load_iris", "dataset", "sklearn.datasets:load_iris"),
         ("sklearn.metrics.f1_score", "metric", "sklearn.metrics:f1_score"),
         ("neg_log_loss", "metric", "sklearn.metrics:log_loss"),

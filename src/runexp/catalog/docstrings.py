@@ -11,7 +11,9 @@ _LONGEST = 120
 def first_sentence(docstring: str | None) -> str:
     """The first sentence of the first paragraph that is prose."""
     paragraphs = re.split(r"\n\s*\n", cleandoc(docstring or ""))
-    prose = (text for text in paragraphs if text and not text.lstrip().startswith((".. ", ">>>")))
+    prose = (
+        text for text in paragraphs if text and not text.lstrip().startswith((".. ", ">>>", "__init__("))
+    )
     return _sentence(next(prose, ""))
 
 

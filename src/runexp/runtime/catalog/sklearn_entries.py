@@ -10,7 +10,6 @@ from typing import Any
 
 from sklearn import datasets, model_selection
 from sklearn.base import ClassifierMixin, ClusterMixin, OutlierMixin, RegressorMixin, TransformerMixin
-from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils.discovery import all_estimators
 
 from runexp.catalog.docstrings import first_sentence
@@ -162,7 +161,7 @@ def _splitter(splitter: Any) -> Entry:  # noqa: ANN401
 def _is_splitter(found: object) -> bool:
     if not inspect.isclass(found) or found.__name__.startswith("Base"):
         return False
-    return issubclass(found, BaseCrossValidator | BaseShuffleSplit)
+    return hasattr(found, "split") and hasattr(found, "get_n_splits")
 
 
 def _splitting(parameter: Parameter) -> Parameter:
