@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path as FilePath
 
+from runexp.compile.columns import check_columns
 from runexp.compile.findings import Findings, Path
 from runexp.plan.data import (
     DataPlan,
@@ -27,6 +28,7 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
         path: Path = ("data", name)
         source = _source(found, data, path, folder)
         keys = _keys(found, data, path)
+        check_columns(found, source, keys, path, folder)
         splits = _splits(found, data, path, keys)
         transforms = tuple(
             linked

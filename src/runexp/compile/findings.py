@@ -119,8 +119,22 @@ class Findings:
             return None
         inferred = frozenset(str(name) for name in entry.traits.get("infers", ()))
         self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
-        fixed = entry.traits.get("fixed", {})
-        return Call(use, entry.target, FrozenMap(arguments), FrozenMap(fixed)), entry
+        tensors = tuple(item.name for item in entry.parameters if "tensor" in item.types and item.name in arguments)
+        place = with_path or (*path, "with")
+        linked = {name: self._nested(value, (*place, name)) for name, value in arguments.items()}
+        return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors), entry
+
+    def _nested(self, value: object, path: Path) -> object:
+        """An argument with every `{use:, with:}` inside it linked."""
+        if isinstance(value, Mapping):
+            inner = value.get("with", {})
+            if "use" in value and value.keys() <= {"use", "with"} and isinstance(inner, Mapping):
+                linked = self.call(str(value["use"]), inner, path, kinds=_NESTED_KINDS)
+                return linked[0] if linked else None
+            return {str(key): self._nested(item, (*path, str(key))) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._nested(item, (*path, index)) for index, item in enumerate(value)]
+        return value
 
     def _check_arguments(
         self, entry: Entry, arguments: Mapping[str, object], path: Path, supplied: frozenset[str]
@@ -166,6 +180,7 @@ def dotted(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
+_NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss")
 _SECTION_WORDS = {
     "data": "feature set",
     "nodes": "node",

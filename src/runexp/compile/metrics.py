@@ -49,7 +49,7 @@ def _metric(
     if routes is None:
         return None
     call, entry = made
-    wants = entry.traits.get("wants", "values")
+    wants = entry.traits.get("takes", "values")
     better = entry.traits.get("higher_is_better")
     decision = _decision(scope, node, losses)
     return MetricPlan(name, node, call, routes, wants, decision, better, scope.found.origin(path))

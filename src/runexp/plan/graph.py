@@ -88,7 +88,7 @@ class MetricPlan:
     node: str
     call: Call
     routes: tuple[Route, ...]
-    wants: Literal["labels", "scores", "values"]
+    wants: Literal["labels", "scores", "probabilities", "values"]
     decision: Decision
     higher_is_better: bool | None
     origin: Origin

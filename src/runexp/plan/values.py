@@ -55,13 +55,15 @@ class Origin:
 class Call:
     """Something made from the catalog: what was written, where it is found, its keyword arguments.
 
-    `target` is `module:qualname`; `fixed` are arguments that the short name implies (`f1_macro` → average).
+    `target` is `module:qualname`; `fixed` are arguments that the short name implies (`f1_macro` → average);
+    `tensors` names the arguments that are lists here and tensors there.
     """
 
     name: str
     target: str
     arguments: FrozenMap = field(default_factory=FrozenMap)
     fixed: FrozenMap = field(default_factory=FrozenMap)
+    tensors: tuple[str, ...] = ()
 
 
 def freeze(value: Any) -> Any:  # noqa: ANN401 - values of any plain kind

@@ -48,8 +48,10 @@ def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
     """A node's output as what a metric takes: class labels, scores of classes, or values as they are."""
     if wants == "labels":
         return np.asarray(_labels(output, decision).cpu())
-    if wants == "scores":
-        return np.asarray(_scores(output, decision).cpu())
+    if wants in ("scores", "probabilities"):
+        scores = _scores(output, decision)
+        is_binary = wants == "scores" and decision == "argmax" and scores.ndim > 1 and scores.shape[1] == 2
+        return np.asarray((scores[:, 1] if is_binary else scores).cpu())
     return np.asarray(output.cpu())
 
 
@@ -64,8 +66,7 @@ def _labels(output: Tensor, decision: Decision) -> Tensor:
 
 def _scores(output: Tensor, decision: Decision) -> Tensor:
     if decision == "argmax" and output.ndim > 1 and output.shape[1] > 1:
-        chances = output if _are_chances(output) else torch.softmax(output, dim=1)
-        return chances[:, 1] if chances.shape[1] == 2 else chances
+        return output if _are_chances(output) else torch.softmax(output, dim=1)
     return torch.sigmoid(output) if decision == "logit" else output
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
-from runexp.plan.values import Call, thaw
+import torch
+
+from runexp.plan.values import Call
 
 ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
 
@@ -39,13 +42,22 @@ def make(call: Call) -> Any:  # noqa: ANN401 - an instance of any library's clas
 
 
 def keyword_arguments(call: Call, target: Any) -> dict[str, Any]:  # noqa: ANN401 - any callable
-    """The call's arguments as plain values; a list becomes a tuple where the parameter's default is one."""
+    """The call's arguments as live values: what they name is made, lists become tuples or tensors where wanted."""
     defaults = _defaults(target)
-    arguments = {**call.arguments, **call.fixed}
-    return {
-        name: tuple(thaw(value)) if isinstance(value, tuple) and isinstance(defaults.get(name), tuple) else thaw(value)
-        for name, value in arguments.items()
-    }
+    given = {**call.arguments, **call.fixed}
+    arguments = {name: _live(value, wants_tuple=isinstance(defaults.get(name), tuple)) for name, value in given.items()}
+    return arguments | {name: torch.as_tensor(arguments[name]) for name in call.tensors if arguments[name] is not None}
+
+
+def _live(value: Any, *, wants_tuple: bool = False) -> Any:  # noqa: ANN401 - any value of a plan
+    if isinstance(value, Call):
+        return make(value)
+    if isinstance(value, Mapping):
+        return {key: _live(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        items = [_live(item) for item in value]
+        return tuple(items) if wants_tuple else items
+    return value
 
 
 def _defaults(target: Any) -> dict[str, Any]:  # noqa: ANN401 - any callable

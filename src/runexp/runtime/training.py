@@ -96,9 +96,9 @@ class TrainProgram:
             set_learning_rate(self.optimizer, self._bases, self._ratio(self._step))
 
     def _share(self, batch: int) -> float:
-        """This batch's rows among those of its accumulated step: the mean is over rows, on a short last one too."""
+        """One over the batches of this step: its gradient is their mean, on a short last step too (S-26)."""
         start = batch - batch % self._accumulate
-        return self._sizes[batch] / sum(self._sizes[start : start + self._accumulate])
+        return 1 / min(self._accumulate, self.n_batches - start)
 
 
 class _Record:

@@ -34,9 +34,7 @@ def generate(*, replace_shipped: bool = False) -> tuple[Path, ...]:
         _write_folder(folder, catalog_files(library))
         written.append(folder)
     if replace_shipped:
-        Path(SHIPPED, "versions.json").write_text(
-            json.dumps(versions, indent=2, sort_keys=True) + "\n", "utf-8"
-        )
+        Path(SHIPPED, "versions.json").write_text(json.dumps(versions, indent=2, sort_keys=True) + "\n", "utf-8")
     return tuple(written)
 
 

@@ -46,14 +46,10 @@ def takes_any_keyword(function: Callable[..., Any]) -> bool:
     return inspect.Parameter.VAR_KEYWORD in kinds
 
 
-def described_parameters(
-    parameters: Mapping[str, inspect.Parameter], docstring: str | None
-) -> tuple[Parameter, ...]:
+def described_parameters(parameters: Mapping[str, inspect.Parameter], docstring: str | None) -> tuple[Parameter, ...]:
     """Parameters with types from their annotations and summaries from the docstring."""
     summaries = parameter_summaries(docstring)
-    return tuple(
-        described_parameter(parameter, summaries.get(name, "")) for name, parameter in parameters.items()
-    )
+    return tuple(described_parameter(parameter, summaries.get(name, "")) for name, parameter in parameters.items())
 
 
 def described_parameter(parameter: inspect.Parameter, summary: str) -> Parameter:

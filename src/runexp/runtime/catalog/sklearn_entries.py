@@ -110,8 +110,7 @@ def _estimator(estimator: Any) -> Entry:  # noqa: ANN401 - a class with scikit-l
         kind="transform" if "transform" in methods and not predicts else "estimator",
         summary=first_sentence(estimator.__doc__),
         parameters=tuple(
-            constrained(parameter, constraints.get(parameter.name))
-            for parameter in _class_parameters(estimator)
+            constrained(parameter, constraints.get(parameter.name)) for parameter in _class_parameters(estimator)
         ),
         traits=traits,
     )

@@ -87,9 +87,7 @@ def _function_entry(function: Any, package: str) -> Entry:  # noqa: ANN401 - a f
         target=f"{package}:{name}",
         kind="metric",
         summary=first_sentence(function.__doc__),
-        parameters=tuple(
-            parameter for parameter in constrained_parameters(function) if parameter.name not in given
-        ),
+        parameters=tuple(parameter for parameter in constrained_parameters(function) if parameter.name not in given),
         traits={"takes": takes, "higher_is_better": more_is_better, "inputs": given},
     )
 

@@ -49,9 +49,7 @@ def _module(module: type) -> Entry:
     required = {parameter.name for parameter in entry.parameters if parameter.required}
     inferred = {name: list(place) for name, place in torch_tables.INFERRED.items() if name in required}
     hints: dict[str, Json] = {"infers": inferred, "layout": _layout(module, entry)}
-    return dataclasses.replace(
-        entry, traits={**entry.traits, **{key: hint for key, hint in hints.items() if hint}}
-    )
+    return dataclasses.replace(entry, traits={**entry.traits, **{key: hint for key, hint in hints.items() if hint}})
 
 
 def _layout(module: type, entry: Entry) -> str:

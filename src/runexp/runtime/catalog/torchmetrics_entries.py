@@ -38,9 +38,7 @@ def torchmetrics_entries() -> Iterator[Entry]:
 
 
 def _is_metric(found: object) -> bool:
-    return (
-        inspect.isclass(found) and issubclass(found, torchmetrics.Metric) and found is not torchmetrics.Metric
-    )
+    return inspect.isclass(found) and issubclass(found, torchmetrics.Metric) and found is not torchmetrics.Metric
 
 
 def _metric(name: str, metric: type) -> Entry:

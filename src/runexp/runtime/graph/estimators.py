@@ -13,15 +13,15 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from runexp.plan.graph import NodePlan
-from runexp.runtime.resolve import resolve
+from runexp.runtime.resolve import keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
 
 def make_estimator(plan: NodePlan, seed: int) -> BaseEstimator:
     """An unfitted estimator; a `random_state` that was left out comes from the experiment's seed."""
     call = plan.calls[0]
-    arguments = {**call.arguments, **call.fixed}
     make: Any = resolve(call)
+    arguments = keyword_arguments(call, make)
     if "random_state" in inspect.signature(make).parameters and "random_state" not in arguments:
         arguments["random_state"] = derive_seed(seed, "node", plan.name) % 2**32
     estimator: BaseEstimator = make(**arguments)

@@ -15,7 +15,7 @@ from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import with_inferred
 from runexp.runtime.graph.initialize import initialize
-from runexp.runtime.resolve import resolve
+from runexp.runtime.resolve import keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
 N_EXAMPLE_ROWS = 2
@@ -127,7 +127,7 @@ class Graph:
 
     def _layer(self, call: Call, first: Tensor) -> nn.Module:
         make: Any = resolve(call)
-        arguments = with_inferred(make, {**call.arguments, **call.fixed}, first)
+        arguments = with_inferred(make, keyword_arguments(call, make), first)
         layer: nn.Module = make(**arguments)
         return layer.to(self._device).eval()
 
