@@ -1,0 +1,84 @@
+"""`python -m bench [--rounds N]`: a table of medians and ratios, then start-up times."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import pyarrow as pa
+import torch
+from pyarrow import parquet
+from rich.console import Console
+from rich.table import Table
+
+from bench.loops import JOBS, Job, by_gather, by_hand, by_loader, by_runexp, measure, table_of
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Run every benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="epochs measured for each way")
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    console = Console(width=100)
+    for job in JOBS:
+        console.print(_steps(job, rounds))
+    console.print(_start_up())
+
+
+def _steps(job: Job, rounds: int) -> Table:
+    features, labels = table_of(job)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        columns = {f"x{index:03d}": features[:, index].numpy() for index in range(job.n_columns)}
+        parquet.write_table(pa.table({**columns, "label": labels.numpy()}), folder / "table.parquet")
+        ways = {
+            "by hand, a gather an epoch": by_hand(job, features, labels),
+            "by hand, a gather a batch": by_gather(job, features, labels),
+            "DataLoader loop": by_loader(job, features, labels),
+            "runexp": by_runexp(job, folder),
+        }
+        seconds = measure(ways, rounds)
+    n_steps = -(-job.n_rows // job.batch)
+    best = min(median(seconds[name]) for name in ways if name.startswith("by hand"))
+    table = Table("way", "µs a step", "ratio to the best by hand", title=f"{job.name}, batch {job.batch}, CPU, 1 thread")
+    for name, measured in seconds.items():
+        table.add_row(name, f"{median(measured) / n_steps * 1e6:.1f}", f"{median(measured) / best:.3f}")
+    return table
+
+
+def _start_up() -> Table:
+    """CPU time of commands against the interpreter alone and against the libraries that must be imported."""
+    imports = "import pydantic, ruamel.yaml, typer, rich"
+    commands = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        f"python -c '{imports}'": [sys.executable, "-c", imports],
+        "runexp --help": [sys.executable, "-m", "runexp", "--help"],
+        "runexp validate quickstart": [sys.executable, "-m", "runexp", "validate", str(ROOT / "specs/quickstart.yaml")],
+    }
+    measured = {name: median(_cpu_seconds(command) for _ in range(5)) for name, command in commands.items()}
+    base = list(measured.values())[1]
+    table = Table("command", "CPU ms", "ratio to the imports", title="start-up")
+    for name, seconds in measured.items():
+        table.add_row(name, f"{seconds * 1e3:.0f}", f"{seconds / base:.2f}")
+    return table
+
+
+def _cpu_seconds(command: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    main()
