@@ -18,8 +18,8 @@ from runexp.source.tree import noted, without
 class Composer:
     """Reads a file and what it extends; keeps the texts and the mistakes of all of them."""
 
-    def __init__(self) -> None:
-        self.files: dict[str, str] = {}
+    def __init__(self, files: dict[str, str]) -> None:
+        self.files = files
         self.found: list[Diagnostic] = []
         self._loads = self._bytes = 0
 

@@ -56,14 +56,16 @@ def read(
     known_sections: frozenset[str] | None = None,
     environ: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
+    texts: dict[str, str] | None = None,
 ) -> Reading:
     """The document of a file, `-` for standard input, and every mistake found in document order.
 
     There is no document if a mistake hides the rest. Where there is one beside errors, the values they
-    are about are broken nodes, so that later stages can stay silent about them.
+    are about are broken nodes, so that later stages can stay silent about them. `texts`, if given, receives
+    every text read under the name that spans give, also where there is no document.
     """
     options = Options(overrides, named_sections, known_sections, os.environ if environ is None else environ)
-    composer = Composer()
+    composer = Composer({} if texts is None else texts)
     shown = os.fspath(path)
     if shown != "-":
         return _finished(composer, composer.file(shown), options)
@@ -79,10 +81,11 @@ def read_text(
     named_sections: frozenset[str] = NAMED_SECTIONS,
     known_sections: frozenset[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    texts: dict[str, str] | None = None,
 ) -> Reading:
     """The document of a text that is shown as `file`; `extends` is relative to its folder."""
     options = Options(overrides, named_sections, known_sections, os.environ if environ is None else environ)
-    composer = Composer()
+    composer = Composer({} if texts is None else texts)
     return _finished(composer, composer.content(text, file), options)
 
 

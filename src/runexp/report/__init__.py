@@ -1,0 +1,1 @@
+"""What is shown: diagnostics as text, JSON, SARIF and GitHub annotations."""
