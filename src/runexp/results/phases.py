@@ -1,0 +1,329 @@
+"""What each phase found out. Views are built from the phase's events when first asked for, then kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Literal, NamedTuple, TypeVar
+
+from runexp.events import (
+    BatchesRecorded,
+    CheckpointSaved,
+    EpochFinished,
+    EvaluationFinished,
+    Event,
+    NodeFitted,
+    PhaseFinished,
+    PhaseKind,
+    PhaseStarted,
+    Status,
+    StopRequested,
+    WarningRaised,
+    WeightsRestored,
+)
+from runexp.results.lookup import unknown
+from runexp.results.losses import (
+    TOTAL,
+    is_rate,
+    labelled_series_of,
+    loss_series_of,
+    rate_series_of,
+    recorded_losses,
+)
+from runexp.results.metrics import MetricStore
+from runexp.results.series import LossSeries, MetricSeries
+
+E = TypeVar("E", bound=Event)
+State = Status | Literal["running"]
+
+
+class Best(NamedTuple):
+    """The best epoch by a monitored metric; `value` is None where the metric was not reported for that epoch."""
+
+    epoch: int
+    monitor: str
+    value: float | None
+    restored: bool
+
+
+@dataclass(frozen=True)
+class PhaseFacts:
+    """The events of one phase in order, and what is known around it.
+
+    `loss_nodes` maps each loss to its node, empty where nobody told; `seconds` is None where no times were given.
+    """
+
+    label: str
+    kind: PhaseKind
+    events: tuple[Event, ...]
+    loss_nodes: Mapping[str, str]
+    run_status: State
+    seconds: float | None
+
+    def all_of(self, kind: type[E]) -> tuple[E, ...]:
+        """The events of one kind."""
+        return tuple(event for event in self.events if isinstance(event, kind))
+
+    def last_of(self, kind: type[E]) -> E | None:
+        """The newest event of one kind."""
+        return next((event for event in reversed(self.events) if isinstance(event, kind)), None)
+
+    @property
+    def started(self) -> PhaseStarted | None:
+        """How the phase began."""
+        return self.last_of(PhaseStarted)
+
+    @property
+    def split(self) -> str:
+        """The rows it worked on."""
+        return self.started.split if self.started else ""
+
+    @property
+    def status(self) -> State:
+        """How the phase ended; as the run did where it was cut short."""
+        finished = self.last_of(PhaseFinished)
+        return finished.status if finished else self.run_status
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The final numbers, or the newest epoch's where the phase has not ended."""
+        ended = self.last_of(PhaseFinished) or self.last_of(EpochFinished)
+        return MappingProxyType(dict(ended.metrics) if ended else {})
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know."""
+        return tuple(event.message for event in self.all_of(WarningRaised))
+
+
+@dataclass(frozen=True)
+class TrainResults:
+    """What a train phase found out."""
+
+    facts: PhaseFacts
+
+    @property
+    def label(self) -> str:
+        """The full label, such as `group/train`."""
+        return self.facts.label
+
+    @property
+    def split(self) -> str:
+        """The split it trained on."""
+        return self.facts.split
+
+    @property
+    def status(self) -> State:
+        """How it ended."""
+        return self.facts.status
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The final numbers by name."""
+        return self.facts.numbers
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know."""
+        return self.facts.warnings
+
+    @property
+    def n_epochs(self) -> int:
+        """The epochs that were finished."""
+        return len(self.epoch_indices)
+
+    @property
+    def n_planned_epochs(self) -> int:
+        """The epochs it was to run; 0 where it counts steps only."""
+        return self.facts.started.n_epochs if self.facts.started else 0
+
+    @cached_property
+    def epoch_indices(self) -> tuple[int, ...]:
+        """The finished epochs, the first is 0."""
+        return tuple(dict.fromkeys(event.epoch for event in self.facts.all_of(EpochFinished)))
+
+    @property
+    def stopped_by(self) -> str:
+        """The callback that ended it early; empty where none did."""
+        finished = self.facts.last_of(PhaseFinished)
+        return finished.by if finished else ""
+
+    @property
+    def stop_reason(self) -> str:
+        """Why it was asked to stop; empty where nobody asked."""
+        asked = self.facts.last_of(StopRequested)
+        return asked.reason if asked else ""
+
+    @cached_property
+    def metrics(self) -> MetricStore:
+        """Every number by epoch and step."""
+        store = MetricStore()
+        for event in self.facts.events:
+            if isinstance(event, (EpochFinished, EvaluationFinished)):
+                store.log_all(event.metrics, event.epoch, event.step)
+        return store
+
+    @property
+    def evaluations(self) -> tuple[EvaluationFinished, ...]:
+        """The evaluations on the way, in order."""
+        return self.facts.all_of(EvaluationFinished)
+
+    @property
+    def checkpoints(self) -> tuple[CheckpointSaved, ...]:
+        """The checkpoints written, in order; some may have been removed since."""
+        return self.facts.all_of(CheckpointSaved)
+
+    @cached_property
+    def best(self) -> Best | None:
+        """The best epoch: the one restored, the best checkpoint's, or the lowest of a monitored loss."""
+        restored = self.facts.last_of(WeightsRestored)
+        if restored:
+            return Best(restored.epoch, restored.monitor, restored.value, restored=True)
+        monitored = self.facts.started.monitored if self.facts.started else ()
+        saved = next((event for event in reversed(self.checkpoints) if event.is_best), None)
+        if saved and len(monitored) == 1:
+            return self._best_at(monitored[0], saved.epoch)
+        return next((best for name in monitored if (best := self._lowest(name))), None)
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """The losses there are records of."""
+        return recorded_losses(self._records)
+
+    def losses(self, name: str | None = None) -> LossSeries:
+        """Losses by batch, weighted by rows: collapsing `batch` by `mean` gives the logged number of the epoch.
+
+        `name` is a loss, a node that losses are applied to, or `loss`, the weighted total: over (epoch, batch).
+        Without a name, or for a node with several losses: every loss, over (epoch, batch, label).
+        """
+        if name not in self._views:
+            self._views[name] = self._series(name)
+        return self._views[name]
+
+    def learning_rate(self, name: str = "lr") -> MetricSeries:
+        """The learning rate by (epoch, batch)."""
+        rates = dict.fromkeys(
+            column for record in self._records for column in record.columns if is_rate(column)
+        )
+        if name not in rates:
+            raise unknown("learning rate", name, rates)
+        return rate_series_of(self._records, name)
+
+    @cached_property
+    def _records(self) -> tuple[BatchesRecorded, ...]:
+        return self.facts.all_of(BatchesRecorded)
+
+    @cached_property
+    def _views(self) -> dict[str | None, LossSeries]:
+        return {}
+
+    def _series(self, name: str | None) -> LossSeries:
+        if name is None:
+            return labelled_series_of(self._records, self.loss_names)
+        if name in self.loss_names or any(
+            name == TOTAL and TOTAL in record.columns for record in self._records
+        ):
+            return loss_series_of(self._records, name)
+        nodes = {loss: node for loss in self.loss_names if (node := self.facts.loss_nodes.get(loss))}
+        on_node = [loss for loss, node in nodes.items() if node == name]
+        if not on_node:
+            there = dict.fromkeys((*self.loss_names, TOTAL, *nodes.values()))
+            raise unknown("loss or node", name, there, plural="there are")
+        if len(on_node) == 1:
+            return loss_series_of(self._records, on_node[0])
+        return labelled_series_of(self._records, on_node)
+
+    def _best_at(self, monitor: str, epoch: int) -> Best:
+        known = monitor in self.metrics and epoch in self.metrics.series(monitor).axis_values("epoch")
+        return Best(epoch, monitor, self.metrics.at(monitor, epoch) if known else None, restored=False)
+
+    def _lowest(self, monitor: str) -> Best | None:
+        is_loss = any(monitor == name or monitor.endswith(f"_{name}") for name in (TOTAL, *self.loss_names))
+        reading = self.metrics.best(monitor, "min") if is_loss and monitor in self.metrics else None
+        return Best(reading.epoch, monitor, reading.value, restored=False) if reading else None
+
+
+@dataclass(frozen=True)
+class EvalResults:
+    """What an eval phase found out."""
+
+    facts: PhaseFacts
+
+    @property
+    def label(self) -> str:
+        """The full label, such as `group/test`."""
+        return self.facts.label
+
+    @property
+    def split(self) -> str:
+        """The split it judged."""
+        return self.facts.split
+
+    @property
+    def status(self) -> State:
+        """How it ended."""
+        return self.facts.status
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The final numbers by name."""
+        return self.facts.numbers
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know."""
+        return self.facts.warnings
+
+    @cached_property
+    def metrics(self) -> MetricStore:
+        """The numbers as a store: one value each."""
+        store = MetricStore()
+        store.log_all(self.numbers, 0, 0)
+        return store
+
+    def aggregated_losses(self) -> dict[str, float]:
+        """The losses over the whole split by name; their weighted total is `loss`."""
+        known = {TOTAL, *self.facts.loss_nodes}
+        return {name: value for name, value in self.numbers.items() if name in known}
+
+
+@dataclass(frozen=True)
+class FitResults:
+    """What a fit phase did."""
+
+    facts: PhaseFacts
+
+    @property
+    def label(self) -> str:
+        """The full label, such as `group/reduce`."""
+        return self.facts.label
+
+    @property
+    def split(self) -> str:
+        """The split it fitted on."""
+        return self.facts.split
+
+    @property
+    def status(self) -> State:
+        """How it ended."""
+        return self.facts.status
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The final numbers by name."""
+        return self.facts.numbers
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know."""
+        return self.facts.warnings
+
+    @property
+    def nodes(self) -> dict[str, int]:
+        """The estimators fitted, each with the rows it saw."""
+        return {event.node: event.n_rows for event in self.facts.all_of(NodeFitted)}
+
+
+PhaseResults = TrainResults | EvalResults | FitResults

@@ -1,0 +1,40 @@
+"""The results of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runexp.results.groups import GroupResults
+from runexp.results.phases import State
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds of the run and of each phase by label; None and left out where no times were given."""
+
+    run: float | None
+    phases: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResults:
+    """What a run found out: phases and groups in `results`, numbers in `summary()`.
+
+    `error` and `where` say what went wrong in which phase; `status` is `running` before the end.
+    """
+
+    name: str
+    seed: int
+    device: str
+    status: State
+    error: str
+    where: str
+    results: GroupResults
+    timings: Timings
+    warnings: tuple[str, ...]
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """The final numbers of each phase by its full label; phases without numbers are left out."""
+        phases = self.results.flatten()
+        return {label: dict(phase.numbers) for label, phase in phases.items() if phase.numbers}
