@@ -6,17 +6,21 @@ import io
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
+from runexp.events import Event
+from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
+from runexp.results import Recorder
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.training import TrainProgram
 from runexp.runtime.versions import library_versions
-from runexp.store import CheckpointFolder, RunFolder, write_atomically, write_lock_file
+from runexp.store.checkpoints import CheckpointFolder
+from runexp.store.records import write_lock_file
+from runexp.store.run_folder import RunFolder
 
 
 def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
@@ -24,13 +28,12 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> 
     checked = checked.require()
     if checked.plan is None or checked.document is None:
         return
-    root = folder.path
     given = checked.files.get(checked.path) or next(iter(checked.files.values()))
-    write_atomically(root / "spec.yaml", given)
-    write_atomically(root / "resolved.yaml", resolved_yaml(checked))
-    write_atomically(root / "plan.json", json.dumps(dump(checked.plan), indent=1, ensure_ascii=False) + "\n")
+    folder.write("spec.yaml", given)
+    folder.write("resolved.yaml", resolved_yaml(checked))
+    folder.write("plan.json", json.dumps(dump(checked.plan), indent=1, ensure_ascii=False) + "\n")
     write_lock_file(
-        root,
+        folder.path,
         versions=library_versions(),
         seed=checked.plan.seed,
         plan_digest=digest(checked.plan),
@@ -59,11 +62,7 @@ class Checkpoints:
 
     def save(self, phase: str, name: str, state: Mapping[str, Any], program: TrainProgram) -> str:
         """Commit one checkpoint; returns its name below checkpoints/."""
-        full = f"{phase}/{name}"
-        aside = self._folder.begin(full)
-        self._runtime.write_checkpoint(Path(aside), state, program)
-        self._folder.commit(aside, full)
-        return full
+        return self._folder.save(f"{phase}/{name}", lambda aside: self._runtime.write_checkpoint(aside, state, program))
 
     def remove(self, name: str) -> None:
         """Delete one checkpoint's files."""
@@ -75,6 +74,20 @@ class Checkpoints:
 
     def save_final(self, status: str) -> None:
         """Commit the weights the run ended with."""
-        aside = self._folder.begin("final")
-        self._runtime.write_checkpoint(Path(aside), {"status": status}, None)
-        self._folder.commit(aside, "final")
+        self._folder.save("final", lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None))
+
+
+class ResultsSink:
+    """Feeds a recorder of results."""
+
+    wants: frozenset[type[Event]] = frozenset()
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def receive(self, stamped: Stamped) -> None:
+        """Keep the event and when it was."""
+        self._recorder.receive(stamped.event, stamped.time)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from runexp.api.checking import Checked
-from runexp.api.recording import Checkpoints, write_inputs
+from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.live import Live
-from runexp.events import Event, RunFinished
-from runexp.observe import EventLog, MetricsTable, RecorderSink, Sink, StatusSink, pump, subscribed
+from runexp.events import RunFinished
+from runexp.observe.event_log import EventLog
+from runexp.observe.metrics_table import MetricsTable
+from runexp.observe.pump import pump
+from runexp.observe.sink import Sink, subscribed
+from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
-from runexp.results import Recorder, RunResults
+from runexp.results import Recorder, RunResults, loss_nodes_of
 from runexp.runtime.torch_runtime import TorchRuntime
-from runexp.store import CheckpointFolder, RunFolder, write_summary
+from runexp.store.records import write_summary
+from runexp.store.run_folder import RunFolder
+from runexp.store.status import utc_now
 
 Watch = Callable[[Live], Sequence[Sink]]
 """Makes the sinks that show a run, given where the engine stands."""
@@ -24,9 +30,12 @@ Watch = Callable[[Live], Sequence[Sink]]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of an experiment: its folder, how it ended, what it found out."""
+    """One execution of an experiment: its folder, what it found out, and what it failed of, if it did.
 
-    folder: Path
+    `folder` is None for a preview, which leaves nothing behind.
+    """
+
+    folder: Path | None
     results: RunResults
     finished: RunFinished
     error: Exception | None = None
@@ -45,64 +54,41 @@ class Place:
     at: Path | None = None
 
 
-def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
-    """Build, then run. Nothing is written before everything is built; `SpecError` for data or shapes that cannot work.
-
-    Whatever happens afterwards, the folder ends with a status and every fact up to then.
-    """
+def build(checked: Checked) -> TorchRuntime:
+    """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing."""
     plan = _plan(checked)
     runtime = TorchRuntime(plan, folder=checked.folder)
-    with RunFolder.create(place.runs, plan.name, at=place.at) as folder:
+    runtime.rehearse(plan.phases)
+    return runtime
+
+
+def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
+    """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
+    runtime = build(checked)
+    plan = _plan(checked)
+    with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
         write_inputs(folder, checked, runtime)
         return _run_in(folder, plan, runtime, watch, control or Control())
 
 
-def preview(
-    checked: Checked, label: str, *, watch: Watch, n_epochs: int = 0, n_steps: int = 0, control: Control | None = None
-) -> RunResults:
-    """Run one phase or group and put everything back; nothing is written. An error of the phase is raised."""
-    plan = _plan(checked)
-    runtime = TorchRuntime(plan, folder=checked.folder)
-    live, recorder = Live(), Recorder()
-    experiment = Interpreter(plan, runtime, live=live, control=control)
-    events = experiment.preview_phase(label, n_epochs=n_epochs, n_steps=n_steps)
-    pump(events, [RecorderSink(recorder.receive), *watch(live)])
-    return recorder.results()
-
-
 def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, control: Control) -> Run:
-    live, recorder = Live(), Recorder()
-    checkpoints = Checkpoints(CheckpointFolder(folder.path / "checkpoints"), runtime)
+    live, recorder = Live(), Recorder(loss_nodes_of(plan))
+    checkpoints = Checkpoints(folder.checkpoints(), runtime)
     sinks: list[Sink] = [
-        EventLog(folder.path / "events.jsonl"),
+        EventLog(folder.inside("events.jsonl")),
         MetricsTable(folder.path),
         StatusSink(folder.status.update),
-        RecorderSink(recorder.receive),
+        ResultsSink(recorder),
         *watch(live),
     ]
     experiment = Interpreter(
         plan, runtime, checkpoints=checkpoints, control=control, live=live, wants=subscribed(sinks)
     )
-    outcome = _Outcome()
-    finished = pump(outcome.guard(experiment.run()), sinks)
+    finished = pump(experiment.run(), sinks)
     results = recorder.results()
-    write_summary(folder.path, results.summary(), status=finished.status)
     checkpoints.save_final(finished.status)
-    return Run(folder.path, results, finished, outcome.error)
-
-
-class _Outcome:
-    """Lets the pump finish its work after a failure, and keeps the error for the caller."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-
-    def guard(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The events; the error that ends them is kept, since the last event told of it."""
-        try:
-            yield from events
-        except Exception as error:
-            self.error = error
+    write_summary(folder.path, {"status": finished.status, "metrics": results.summary()})
+    return Run(folder.path, results, finished, experiment.error)
 
 
 def _plan(checked: Checked) -> Plan:

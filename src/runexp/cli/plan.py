@@ -41,7 +41,8 @@ def plan(
 
         print(json.dumps({"digest": digest(linked)} | dump(linked), indent=1, ensure_ascii=False))
         return
-    from runexp.report import render_graph_mermaid, render_plan
+    from runexp.report.mermaid import render_graph_mermaid
+    from runexp.report.plan import render_plan
 
     if form is PlanForm.MERMAID:
         sys.stdout.write(render_graph_mermaid(linked))

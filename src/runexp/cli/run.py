@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -26,14 +26,14 @@ from runexp.cli.options import (
     Verbose,
     as_overrides,
 )
-from runexp.cli.screen import say, wants_color, width
+from runexp.cli.screen import say, show_diagnostics, wants_color, width
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # these import torch; the verbs import them when they run
     from runexp.api.running import Run
     from runexp.engine.control import Control
     from runexp.engine.live import Live
-    from runexp.observe import Sink
+    from runexp.observe.sink import Sink
 
 _EXIT = {"SIGINT": 130, "SIGTERM": 143}
 
@@ -59,6 +59,7 @@ def run(
     from runexp.api.running import Place
     from runexp.api.running import run as run_checked
     from runexp.engine.control import Control
+    from runexp.store.run_folder import FolderInUse
 
     control = Control()
     stop_on_signals(control)
@@ -71,7 +72,10 @@ def run(
         )
     except SpecError as error:
         raise leave_with(error, checked.files, no_color=no_color) from None
-    _report(finished, form=form, no_color=no_color, verbose=verbose)
+    except FolderInUse as error:
+        say(f"error: {error}")
+        raise typer.Exit(2) from None
+    _report(finished, checked.files, form=form, no_color=no_color, verbose=verbose)
     _leave(finished, control)
 
 
@@ -79,7 +83,9 @@ def progress_sinks(live: Live, *, quiet: bool, no_color: bool, as_json: bool = F
     """What shows a run on this terminal or pipe."""
     from rich.console import Console
 
-    from runexp.observe import JsonLines, PlainProgress, RichProgress
+    from runexp.observe.json_lines import JsonLines
+    from runexp.observe.plain_progress import PlainProgress
+    from runexp.observe.rich_progress import RichProgress
 
     shown: list[Sink] = [JsonLines(sys.stdout)] if as_json else []
     if quiet:
@@ -102,21 +108,24 @@ def stop_on_signals(control: Control) -> None:
     signal.signal(signal.SIGTERM, ask)
 
 
-def _report(finished: Run, *, form: Format, no_color: bool, verbose: bool) -> None:
+def _report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: bool, verbose: bool) -> None:
     if form is Format.JSON:
         print(json.dumps({"run": str(finished.folder), "status": finished.status}))
     else:
-        from runexp.report import render_results
+        from runexp.report.results import render_results
 
         color = wants_color(sys.stdout, no_color=no_color)
         text = render_results(finished.results, console_width=width(), color=color, folder=str(finished.folder))
         sys.stdout.write(text)
     if finished.error is not None:
-        show_failure(finished.error, verbose=verbose)
+        show_failure(finished.error, files, verbose=verbose)
 
 
-def show_failure(error: Exception, *, verbose: bool) -> None:
+def show_failure(error: Exception, files: Mapping[str, str], *, verbose: bool) -> None:
     """Say what a run failed of, and where in its plan."""
+    if isinstance(error, SpecError):
+        show_diagnostics(error.diagnostics, files)
+        return
     if verbose:
         import traceback
 

@@ -49,43 +49,54 @@ class Experiment:
     ) -> None:
         self.live = live or Live()
         self.control = control or Control()
+        self.error: Exception | None = None
         self._plan = plan
         self._runtime = runtime
         self._checkpoints = checkpoints
         self._wants_batches = BatchFinished in wants
 
     def run(self) -> Iterator[Event]:
-        """Run every phase; ends in exactly one `RunFinished`, after which an error of the run is raised."""
-        plan = self._plan
-        labels = tuple(phase.label for phase in walk(plan.phases) if not isinstance(phase, GroupPlan))
-        yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
-        yield from self._to_the_end(plan.phases)
+        """Run every phase; ends in exactly one `RunFinished`. What it failed of is then in `error`."""
+        yield from self._run_part(self._plan.phases)
 
     def run_phase(self, label: str, *, n_epochs: int = 0, n_steps: int = 0) -> Iterator[Event]:
         """Run one phase or group, shortened if asked. `KeyError` for an unknown label."""
         phase = shortened(self._plan.phase(label), n_epochs=n_epochs, n_steps=n_steps)
-        yield RunStarted(self._plan.name, self._plan.seed, digest(self._plan), self._runtime.device, (label,))
-        yield from self._to_the_end((phase,))
+        yield from self._run_part((phase,))
 
-    def preview_phase(self, label: str, *, n_epochs: int = 0, n_steps: int = 0) -> Iterator[Event]:
-        """Run one phase or group and restore everything, on every way out; saves no checkpoint (S-30)."""
+    def preview_phase(
+        self, label: str, *, n_epochs: int = 0, n_steps: int = 0, with_earlier: bool = False
+    ) -> Iterator[Event]:
+        """Run one phase or group and restore everything, on every way out; saves no checkpoint (S-30).
+
+        With `with_earlier` the phases before it run first, at their full length, and are taken back too.
+        """
+        phase = shortened(self._plan.phase(label), n_epochs=n_epochs, n_steps=n_steps)
+        phases = (*earlier(self._plan.phases, label), phase) if with_earlier else (phase,)
         before = self._runtime.snapshot()
         kept, self._checkpoints = self._checkpoints, None
         try:
-            yield from self.run_phase(label, n_epochs=n_epochs, n_steps=n_steps)
+            yield from self._run_part(phases)
         finally:
             self._checkpoints = kept
             self._runtime.restore(before)
+
+    def _run_part(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
+        plan = self._plan
+        labels = tuple(phase.label for phase in walk(phases) if not isinstance(phase, GroupPlan))
+        yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
+        yield from self._to_the_end(phases)
 
     def _to_the_end(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
         try:
             yield from self._run_all(phases)
         except KeyboardInterrupt:
-            yield RunFinished("interrupted", "interrupted", self.live.phase)
-            raise
+            yield RunFinished("interrupted", "KeyboardInterrupt", self.live.phase)
+            return
         except Exception as error:
+            self.error = error
             yield RunFinished("failed", f"{type(error).__name__}: {error}", self.live.phase)
-            raise
+            return
         if self.control.signal:
             yield RunFinished("interrupted", self.control.signal, self.live.phase)
         else:
@@ -195,6 +206,13 @@ def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
     if n_steps:
         return replace(phase, n_epochs=0, n_steps=n_steps)
     return replace(phase, n_epochs=n_epochs, n_steps=0)
+
+
+def earlier(phases: tuple[PhasePlan, ...], label: str) -> tuple[PhasePlan, ...]:
+    """The phases that run before the one of that label, out of their groups."""
+    leaves = [phase for phase in walk(phases) if not isinstance(phase, GroupPlan)]
+    inside = [phase.label == label or phase.label.startswith(f"{label}/") for phase in leaves]
+    return tuple(leaves[: inside.index(True)])
 
 
 def _drive(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Origin
 from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet, build_feature_set
@@ -50,6 +50,21 @@ class TorchRuntime:
         np.random.seed(seed % 2**32)
         random.seed(seed)
 
+    def rehearse(self, phases: Iterable[PhasePlan]) -> None:
+        """Make every phase ready that can be by now, and let go of it: what cannot work is a `SpecError` before
+        anything starts. What depends on an estimator is found when that is fitted."""
+        before = self.snapshot()
+        found: list[Diagnostic] = []
+        for phase in phases:
+            try:
+                self._open(phase)
+            except SpecError as error:
+                found += [item for item in error.diagnostics if item not in found]
+        self._evaluations.clear()
+        self.restore(before)
+        if found:
+            raise SpecError(found)
+
     def open_train(self, plan: TrainPlan) -> TrainProgram:
         """Make a train phase ready."""
         columns = self._columns(plan.split, plan.data, plan.origin)
@@ -82,6 +97,24 @@ class TorchRuntime:
     def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: TrainProgram | None) -> None:
         """Write the state of this moment into an empty folder."""
         write_checkpoint(folder, self.graph, state, program)
+
+    def _open(self, phase: PhasePlan) -> None:
+        """Make a phase and its evaluations ready as far as their nodes are built."""
+        if isinstance(phase, (TrainPlan, EvalPlan)) and not self.graph.is_built(phase.nodes):
+            return
+        match phase:
+            case TrainPlan():
+                self.open_train(phase).close()
+                for callback in phase.callbacks:
+                    if isinstance(callback, EvaluationPlan):
+                        self._open(callback.evaluation)
+            case EvalPlan():
+                self.open_eval(phase)
+            case FitPlan():
+                self._columns(phase.split, phase.data, phase.origin)
+            case GroupPlan():
+                for part in phase.phases:
+                    self._open(part)
 
     def _columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
         return Columns(self.graph, self.sets, split, used, origin).on(self._device)

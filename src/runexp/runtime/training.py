@@ -77,6 +77,23 @@ class TrainProgram:
         """The newest loss and learning rate."""
         return self._record.latest()
 
+    def groups(self) -> list[tuple[str, float, int]]:
+        """Each group of the optimizer: its nodes, its own rate, its number of parameters."""
+        names = {id(parameter): name for name in self._trains for parameter in self._graph.modules[name].parameters()}
+        return [
+            (
+                ", ".join(dict.fromkeys(names[id(parameter)] for parameter in group["params"])),
+                base,
+                sum(parameter.numel() for parameter in group["params"]),
+            )
+            for group, base in zip(self.optimizer.param_groups, self._bases, strict=True)
+        ]
+
+    def rates(self, n_steps: int) -> tuple[float, ...]:
+        """The first group's learning rate at every update of the phase."""
+        ratio = self._ratio
+        return tuple(self._bases[0] * (ratio(step) if ratio else 1.0) for step in range(n_steps if ratio else 1))
+
     def close(self) -> None:
         """Leave train mode; gradients and the optimizer's state are released with this program."""
         for parameter in self._parameters:

@@ -73,6 +73,10 @@ class Graph:
             return self._examples[feed.name]
         return self._sets[feed.name].tensor(feed.key, self._device)[:N_EXAMPLE_ROWS]
 
+    def is_built(self, names: Iterable[str]) -> bool:
+        """Whether all of these nodes can run."""
+        return all(name in self._examples for name in names)
+
     def output(self, name: str) -> Tensor | None:
         """What a node gives for the first rows of the data; None if it is not built yet."""
         return self._examples.get(name)

@@ -1,0 +1,191 @@
+"""A phase as it would run: described, then tried and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from runexp.api.checking import Checked
+from runexp.api.recording import ResultsSink
+from runexp.api.running import Run, Watch, build
+from runexp.engine.control import Control
+from runexp.engine.experiment import Experiment as Interpreter
+from runexp.engine.experiment import shortened
+from runexp.engine.live import Live
+from runexp.observe.pump import pump
+from runexp.plan.experiment import Plan, walk
+from runexp.plan.graph import LossPlan, MetricPlan, Route
+from runexp.plan.phases import (
+    CallbackPlan,
+    EarlyStoppingPlan,
+    EvalPlan,
+    EvaluationPlan,
+    FitPlan,
+    GroupPlan,
+    PhasePlan,
+    TrainPlan,
+)
+from runexp.plan.values import Call
+from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, PreviewFacts, ScheduleFacts
+from runexp.results import Recorder, loss_nodes_of
+from runexp.runtime.description import ComputedFacts, Description, describe
+from runexp.runtime.torch_runtime import TorchRuntime
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How much of a phase is tried; 0 leaves it as the spec says. `with_earlier` runs what comes before it too."""
+
+    n_epochs: int = 0
+    n_steps: int = 0
+    with_earlier: bool = False
+
+
+def labels(checked: Checked) -> tuple[str, ...]:
+    """The labels of all phases and groups of a valid spec."""
+    plan = checked.require().plan
+    return tuple(phase.label for phase in walk(plan.phases)) if plan else ()
+
+
+class Preview:
+    """One phase or group of a spec, built once: `facts` describes it, `run` tries it and puts everything back.
+
+    `KeyError` for an unknown label, `SpecError` for data or shapes that cannot work.
+    """
+
+    def __init__(self, checked: Checked, label: str) -> None:
+        plan = checked.require().plan
+        if plan is None:
+            raise ValueError("a valid spec has a plan")
+        self._plan: Plan = plan
+        self._phase = plan.phase(label)
+        self._runtime: TorchRuntime = build(checked)
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The estimators that must be fitted before it can run."""
+        found = [describe(self._runtime, part).waits_for for part in _leaves(self._phase)]
+        fitted = {name for part in _leaves(self._phase) if isinstance(part, FitPlan) for name in part.nodes}
+        return tuple(dict.fromkeys(name for names in found for name in names if name not in fitted))
+
+    def facts(self, length: Length) -> tuple[PreviewFacts, ...]:
+        """A page for the phase, or one for each phase of a group; a phase whose nodes wait for a fit says so."""
+        phase = shortened(self._phase, n_epochs=length.n_epochs, n_steps=length.n_steps)
+        return tuple(self._facts(part) for part in _leaves(phase))
+
+    def run(self, length: Length, *, watch: Watch, control: Control | None = None) -> Run:
+        """Run it, shortened as asked, and restore every bit; nothing is written."""
+        live, recorder = Live(), Recorder(loss_nodes_of(self._plan))
+        experiment = Interpreter(self._plan, self._runtime, live=live, control=control)
+        events = experiment.preview_phase(
+            self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
+        )
+        finished = pump(events, [ResultsSink(recorder), *watch(live)])
+        return Run(None, recorder.results(), finished, experiment.error)
+
+    def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
+        found = describe(self._runtime, phase)
+        match phase:  # a fit phase describes its estimators, the others what they judge
+            case TrainPlan():
+                return _train_facts(phase, found)
+            case EvalPlan():
+                return _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+            case FitPlan():
+                return _facts_of(phase, "fit", found)
+
+
+def _train_facts(phase: TrainPlan, found: Description) -> PreviewFacts:
+    n_steps = phase.n_steps or phase.n_epochs * found.n_steps_an_epoch
+    facts = _facts_of(phase, "train", found, losses=phase.losses)
+    return replace(
+        facts,
+        batch_size=phase.batches.size,
+        n_batches=found.n_batches,
+        n_epochs=phase.n_epochs,
+        n_steps_an_epoch=found.n_steps_an_epoch,
+        n_steps=n_steps,
+        optimizer=_call(phase.optimizer.call),
+        groups=tuple(GroupFacts(group.name, group.lr, group.n_parameters) for group in found.groups),
+        schedule=_schedule(phase, found),
+        clip=_clip(phase),
+        callbacks=tuple(_callback(callback) for callback in phase.callbacks),
+        checkpoints=_checkpoints(phase),
+    )
+
+
+def _facts_of(
+    phase: TrainPlan | EvalPlan | FitPlan,
+    kind: Literal["train", "eval", "fit"],
+    found: Description,
+    *,
+    losses: Sequence[LossPlan] = (),
+    metrics: Sequence[MetricPlan] = (),
+) -> PreviewFacts:
+    waits = f"waits for {', '.join(found.waits_for)} to be fitted: --with-earlier runs the phases before"
+    return PreviewFacts(
+        label=phase.label,
+        kind=kind,
+        split=phase.split,
+        n_rows=found.n_rows,
+        device=found.device,
+        n_batches=found.n_batches,
+        inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
+        nodes=tuple(_node(item) for item in found.nodes),
+        losses=tuple(_loss(loss) for loss in losses),
+        metrics=tuple(f"{metric.name}: {_routes(metric.routes)}" for metric in metrics),
+        notes=(waits,) if found.waits_for else (),
+    )
+
+
+def _node(item: ComputedFacts) -> NodeFacts:
+    shape = (None, *item.shape) if item.shape is not None else ()
+    kind = "not built yet" if item.shape is None else "trains" if item.n_trainable else "fixed"
+    return NodeFacts(item.name, kind, shape, item.n_trainable, item.n_frozen)
+
+
+def _loss(loss: LossPlan) -> LossFacts:
+    return LossFacts(loss.name, _call(loss.call), tuple(str(route) for route in loss.routes), loss.weight)
+
+
+def _routes(routes: Sequence[Route]) -> str:
+    return ", ".join(str(route) for route in routes)
+
+
+def _call(call: Call) -> str:
+    arguments = ", ".join(f"{name}={value}" for name, value in {**call.arguments, **call.fixed}.items())
+    return f"{call.name}({arguments})"
+
+
+def _schedule(phase: TrainPlan, found: Description) -> ScheduleFacts | None:
+    if phase.schedule is None or not found.rates:
+        return None
+    return ScheduleFacts(phase.schedule.curve, found.rates[0], max(found.rates), found.rates[-1])
+
+
+def _clip(phase: TrainPlan) -> str:
+    bounds = {"norm": phase.clip.norm, "value": phase.clip.value}
+    return ", ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound)
+
+
+def _callback(callback: CallbackPlan) -> str:
+    match callback:
+        case EvaluationPlan():
+            measured = ", ".join(callback.evaluation.produces)
+            return f"{callback.name}: {callback.evaluation.split} every {callback.every_n_epochs} epochs → {measured}"
+        case EarlyStoppingPlan():
+            restores = ", then restores the best" if callback.restore_best else ""
+            return f"{callback.name}: stops after {callback.patience} evaluations without better {callback.monitor}{restores}"
+
+
+def _checkpoints(phase: TrainPlan) -> str:
+    rule = phase.checkpoints
+    if rule is None:
+        return ""
+    kept = f", keeps {rule.max_to_keep}" if rule.max_to_keep else ""
+    best = f", best by {rule.monitor}" if rule.monitor else ""
+    return f"every {rule.every_n} epochs{kept}{best}"
+
+
+def _leaves(phase: PhasePlan) -> tuple[TrainPlan | EvalPlan | FitPlan, ...]:
+    return tuple(part for part in walk((phase,)) if not isinstance(part, GroupPlan))

@@ -1,0 +1,76 @@
+"""`runexp preview`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from runexp.cli.checked import leave_with, require_checked
+from runexp.cli.options import Device, NoColor, Overrides, Quiet, Seed, SpecPath, Verbose, as_overrides
+from runexp.cli.run import progress_sinks, show_failure, stop_on_signals
+from runexp.cli.screen import say, wants_color, width
+from runexp.diagnostics import SpecError, did_you_mean
+
+Label = Annotated[str, typer.Option("--phase", metavar="LABEL", help="The phase or group; `group/phase` inside one.")]
+Steps = Annotated[int, typer.Option("--steps", min=0, help="Train only so many updates; 0: as the spec says.")]
+Epochs = Annotated[int, typer.Option("--epochs", min=0, help="Train only so many epochs; 0: as the spec says.")]
+Dry = Annotated[bool, typer.Option("--dry", help="Describe it only.")]
+Earlier = Annotated[bool, typer.Option("--with-earlier", help="Run the phases before it first, also in preview.")]
+
+
+def preview(
+    spec: SpecPath,
+    *,
+    phase: Label,
+    steps: Steps = 0,
+    epochs: Epochs = 0,
+    dry: Dry = False,
+    with_earlier: Earlier = False,
+    overrides: Overrides = None,
+    device: Device = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show a phase as it would run, then run it and put everything back; nothing is written.
+
+    The page tells inputs, shapes, parameters, steps, losses and what feeds them, optimizer groups and callbacks.
+    """
+    checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
+    from runexp.api.previewing import Length, Preview, labels
+    from runexp.engine.control import Control
+    from runexp.report.preview import render_preview
+    from runexp.report.results import render_results
+
+    known = labels(checked)
+    if phase not in known:
+        say(f"error: no phase is labelled `{phase}`; {did_you_mean(phase, known, kind='phases')}")
+        raise typer.Exit(2)
+    color = wants_color(sys.stdout, no_color=no_color)
+    length = Length(epochs, steps, with_earlier)
+    control = Control()
+    stop_on_signals(control)
+    try:
+        previewed = Preview(checked, phase)
+        for facts in previewed.facts(length):
+            sys.stdout.write(render_preview(facts, console_width=width(), color=color) + "\n")
+    except SpecError as error:
+        raise leave_with(error, checked.files, no_color=no_color) from None
+    if dry:
+        return
+    if previewed.waits_for and not with_earlier:
+        say(f"error: `{phase}` waits for {', '.join(previewed.waits_for)} to be fitted; add --with-earlier, or --dry")
+        raise typer.Exit(2)
+    sys.stdout.flush()
+    tried = previewed.run(
+        length, watch=lambda live: progress_sinks(live, quiet=quiet, no_color=no_color), control=control
+    )
+    sys.stdout.write(render_results(tried.results, console_width=width(), color=color))
+    if tried.error is not None:
+        show_failure(tried.error, checked.files, verbose=verbose)
+    if tried.status != "completed":
+        raise typer.Exit(130 if tried.status == "interrupted" else 1)
+    say("preview: everything is as it was before, nothing was written")

@@ -1,0 +1,110 @@
+"""What a phase would run on, counted and measured without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.runtime.graph.forward import slot_of
+from runexp.runtime.torch_runtime import TorchRuntime
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFacts:
+    """An array's name, shape behind the rows, and dtype."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedFacts:
+    """A node's output shape behind the rows (None until it is built) and its parameters."""
+
+    name: str
+    shape: tuple[int, ...] | None
+    n_trainable: int
+    n_frozen: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateFacts:
+    """A group of the optimizer: its nodes, rate and number of parameters."""
+
+    name: str
+    lr: float
+    n_parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The facts of one phase. `waits_for` are the estimators that must be fitted before it can run."""
+
+    device: str
+    n_rows: int
+    n_batches: int
+    n_steps_an_epoch: int
+    inputs: tuple[ArrayFacts, ...]
+    nodes: tuple[ComputedFacts, ...]
+    groups: tuple[RateFacts, ...]
+    rates: tuple[float, ...]
+    waits_for: tuple[str, ...]
+
+
+def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> Description:
+    """Describe a phase; what its estimators have not been fitted for is left open. Changes nothing."""
+    names = phase.runs if isinstance(phase, FitPlan) else phase.nodes
+    graph = runtime.graph
+    waits_for = tuple(name for name in names if graph.plans[name].is_estimator and name not in graph.estimators)
+    trains = phase.trains if isinstance(phase, TrainPlan) else ()
+    fits = isinstance(phase, FitPlan)
+    is_ready = graph.is_built(names)
+    n_rows = sum(len(runtime.sets[name].splits[phase.split]) for name in phase.data[:1])
+    n_batches = n_steps = 1
+    groups: tuple[RateFacts, ...] = ()
+    rates: tuple[float, ...] = ()
+    if isinstance(phase, TrainPlan) and is_ready:
+        program = runtime.open_train(phase)
+        n_batches, n_steps = program.n_batches, program.n_steps_an_epoch
+        groups = tuple(RateFacts(*group) for group in program.groups())
+        rates = program.rates(phase.n_steps or phase.n_epochs * n_steps)
+        program.close()
+    elif isinstance(phase, EvalPlan):
+        n_batches = -(-n_rows // phase.batch_size)
+    return Description(
+        device=runtime.device,
+        n_rows=n_rows,
+        n_batches=n_batches,
+        n_steps_an_epoch=n_steps,
+        inputs=_inputs(runtime, names, phase),
+        nodes=tuple(_node(runtime, name, name in trains) for name in names),
+        groups=groups,
+        rates=rates,
+        waits_for=() if fits else waits_for,
+    )
+
+
+def _inputs(
+    runtime: TorchRuntime, names: Sequence[str], phase: TrainPlan | EvalPlan | FitPlan
+) -> tuple[ArrayFacts, ...]:
+    fed = [slot_of(feed) for name in names for feed in runtime.graph.plans[name].feeds if feed.source == "data"]
+    judged = [] if isinstance(phase, FitPlan) else phase.losses
+    routed = [("data", route.name, route.key) for loss in judged for route in loss.routes if route.source == "data"]
+    if isinstance(phase, FitPlan):
+        routed = [("data", *target) for target in phase.targets.values()]
+    return tuple(
+        ArrayFacts(f"{data}.{key}", tuple(runtime.sets[data].shape_of(key)), str(runtime.sets[data].dtype_of(key)))
+        for _, data, key in dict.fromkeys([*fed, *routed])
+    )
+
+
+def _node(runtime: TorchRuntime, name: str, trains: bool) -> ComputedFacts:
+    output: Tensor | None = runtime.graph.output(name)
+    shape = tuple(output.shape[1:]) if output is not None else None
+    module = runtime.graph.modules.get(name)
+    count = sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0
+    return ComputedFacts(name, shape, count if trains else 0, 0 if trains else count)
