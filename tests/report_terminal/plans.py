@@ -22,7 +22,6 @@ from runexp.plan.phases import (
 from runexp.plan.values import Call, FrozenMap, Origin
 
 AT = Origin("somewhere", Span("digits.yaml", 1, 1, 1, 2))
-NODES = ("pca", "encoder", "head")
 
 
 def call(name: str, target: str = "", **arguments: object) -> Call:

@@ -77,12 +77,12 @@ def test_a_failed_run_says_what_happened_where():
     shown = page(events, 100)
     assert "digits-hybrid  failed" in shown
     assert "in train: loss `ce` is NaN at step 17" in shown
-    assert "train  failed after 1 epoch of 30" in shown
+    assert "train  failed after 1 of 30 epochs" in shown
 
 
 def test_a_run_that_only_began_is_a_page_too():
     assert page([]) == "run  running  (seed 0)\n"
-    assert "train  so far 0 epochs of 30" in page(train_events()[:1])
+    assert "train  so far 0 of 30 epochs" in page(train_events()[:1])
 
 
 def test_an_empty_phase_or_one_without_losses_leaves_no_empty_table():

@@ -59,12 +59,15 @@ def train_events(label: str = "train", n_epochs: int = 18, planned: int = 30) ->
         ]
     last = events[-1]
     assert isinstance(last, EpochFinished)
+    n_steps = n_epochs * 17
+    if n_epochs == planned:
+        return [*events, PhaseFinished(label, "train", "completed", "", n_epochs, n_steps, last.metrics)]
     return [
         *events,
-        CheckpointSaved(label, 17, 306, f"{label}/epoch_0017", False),
-        StopRequested(label, 17, 306, "stop", REASON),
+        CheckpointSaved(label, n_epochs - 1, n_steps, f"{label}/epoch_{n_epochs - 1:04}", False),
+        StopRequested(label, n_epochs - 1, n_steps, "stop", REASON),
         WeightsRestored(label, "stop", 12, "val_loss", val_loss(12)),
-        PhaseFinished(label, "train", "stopped", "stop", n_epochs, n_epochs * 17, last.metrics),
+        PhaseFinished(label, "train", "stopped", "stop", n_epochs, n_steps, last.metrics),
     ]
 
 

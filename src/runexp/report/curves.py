@@ -6,7 +6,7 @@ from math import isfinite
 
 from rich.console import RenderableType
 
-from runexp.report.page import styled
+from runexp.report.page import indented, styled
 from runexp.report.wording import number, plain, sparkline
 from runexp.results.losses import TOTAL
 from runexp.results.phases import TrainResults
@@ -27,7 +27,7 @@ def curves_of(phase: TrainResults, width: int) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for name, values in curves.items():
         bars = sparkline(values, room, low=min(levels), high=max(levels)) + "  " if room >= _NARROWEST else ""
-        lines.append(styled((f"  {plain(name):{label}}  ", "dim"), (bars, "cyan"), ends[name]))
+        lines.append(indented(styled((f"{plain(name):{label}}  ", "dim"), (bars, "cyan"), ends[name])))
     return lines
 
 

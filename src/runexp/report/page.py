@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from io import StringIO
 
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from runexp.report.wording import harmless, plain
@@ -49,6 +50,11 @@ def styled(*parts: str | tuple[str, str]) -> Text:
         content, style = (part, "") if isinstance(part, str) else part
         text.append(harmless(content), style or None)
     return text
+
+
+def indented(line: Text, by: int = 2) -> Padding:
+    """The line moved to the right, and so is what of it wraps."""
+    return Padding(line, (0, 0, 0, by))
 
 
 def named(name: object, style: str = "bold") -> tuple[str, str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from runexp.report.page import named, styled, to_text
+from runexp.report.page import indented, named, styled, to_text
 from runexp.report.wording import counted, number, plain
 
 Shape = tuple[int | None, ...]
@@ -100,7 +101,7 @@ def render_preview(
     facts: PreviewFacts, *, console_width: int = 100, color: bool = False, unicode: bool = True
 ) -> str:
     """One page for the phase."""
-    blocks = [list(_head(facts)), *_sections(facts)]
+    blocks = [list(_head(facts)), *_sections(facts, console_width)]
     parts = [part for block in blocks if block for part in ("", *block)]
     return to_text(parts[1:], console_width=console_width, color=color, unicode=unicode)
 
@@ -120,68 +121,81 @@ def _head(facts: PreviewFacts) -> Iterator[RenderableType]:
         yield styled(f"{epochs}{steps}{counted(facts.n_steps, 'step')} in all")
 
 
-def _sections(facts: PreviewFacts) -> Iterator[list[RenderableType]]:
-    yield _section(
-        "inputs", ("name", "shape", "dtype"), [(i.name, _shape(i.shape), i.dtype) for i in facts.inputs]
-    )
-    yield _nodes(facts.nodes)
+def _sections(facts: PreviewFacts, width: int) -> Iterator[list[RenderableType]]:
+    inputs = [(item.name, _shape(item.shape), item.dtype) for item in facts.inputs]
+    yield _Section("inputs", ("name", "shape", "dtype"), inputs).drawn(width)
+    yield _nodes(facts.nodes).drawn(width)
     losses = [(loss.name, loss.call, ", ".join(loss.inputs), number(loss.weight)) for loss in facts.losses]
-    yield _section("losses", ("name", "computed by", "fed by", "weight"), losses, right=1)
+    yield _Section("losses", ("name", "computed by", "fed by", "weight"), losses, right=1).drawn(width)
     yield _lines("metrics", facts.metrics)
-    yield _optimizer(facts)
+    yield _optimizer(facts, width)
     yield _lines("callbacks", facts.callbacks)
     yield _lines("checkpoints", [facts.checkpoints] if facts.checkpoints else [])
     yield _lines("notes", facts.notes)
 
 
-def _nodes(nodes: Sequence[NodeFacts]) -> list[RenderableType]:
+def _nodes(nodes: Sequence[NodeFacts]) -> _Section:
     rows = [(n.name, n.kind, _shape(n.shape), f"{n.n_trainable:,}", f"{n.n_frozen:,}") for n in nodes]
     if len(rows) > 1:
         trainable, frozen = sum(n.n_trainable for n in nodes), sum(n.n_frozen for n in nodes)
         rows.append(("in all", "", "", f"{trainable:,}", f"{frozen:,}"))
-    return _section("nodes", ("name", "kind", "output", "trainable", "frozen"), rows, right=2)
+    return _Section("nodes", ("name", "kind", "output", "trainable", "frozen"), rows, right=2)
 
 
-def _optimizer(facts: PreviewFacts) -> list[RenderableType]:
+def _optimizer(facts: PreviewFacts, width: int) -> list[RenderableType]:
     if not facts.optimizer:
         return []
-    groups = [(g.name or "all others", number(g.lr), f"{g.n_parameters:,}") for g in facts.groups]
-    if len(groups) == 1 and not facts.groups[0].name:
-        groups = [("all", *groups[0][1:])]
-    title = f"optimizer  {facts.optimizer}"
-    lines = _section(title, ("group", "lr", "parameters"), groups, right=2) or _lines(title, ())
+    unnamed = "all" if len(facts.groups) == 1 else "all others"
+    rows = [(group.name or unnamed, number(group.lr), f"{group.n_parameters:,}") for group in facts.groups]
+    groups = _Section("", ("group", "lr", "parameters"), rows, right=2).drawn(width)
+    lines: list[RenderableType] = [styled(named("optimizer"), "  ", plain(facts.optimizer)), *groups[1:]]
     if facts.schedule:
         rates = " → ".join(
             number(rate) for rate in (facts.schedule.start, facts.schedule.peak, facts.schedule.end)
         )
-        lines.append(
-            styled(("  schedule  ", "dim"), f"{plain(facts.schedule.curve)}, lr {rates} (start, peak, end)")
-        )
+        text = f"{plain(facts.schedule.curve)}, lr {rates} (start, peak, end)"
+        lines.append(indented(styled(("schedule  ", "dim"), text)))
     if facts.clip:
-        lines.append(styled(("  clip  ", "dim"), plain(facts.clip)))
+        lines.append(indented(styled(("clip  ", "dim"), plain(facts.clip))))
     return lines
 
 
-def _section(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: int = 0
-) -> list[RenderableType]:
-    """A titled table, the last `right` columns aligned to the right; nothing without rows."""
-    if not rows:
-        return []
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("", width=0)
-    for index, name in enumerate(header):
-        at_right = index >= len(header) - right
-        table.add_column(name, justify="right" if at_right else "left", no_wrap=at_right, overflow="fold")
-    for row in rows:
-        table.add_row("", *(Text(plain(cell), overflow="fold") for cell in row))
-    return [styled(named(title)), table]
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A titled table, the last `right` columns aligned to the right."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: int = 0
+
+    def drawn(self, width: int) -> list[RenderableType]:
+        """The table, or a paragraph for each row where it does not fit; nothing without rows."""
+        if not self.rows:
+            return []
+        columns = zip(self.header, *self.rows, strict=True)
+        needed = sum(max(len(plain(cell)) for cell in column) + 2 for column in columns)
+        return [styled(named(self.title)), *([self._table()] if needed <= width else self._paragraphs())]
+
+    def _table(self) -> RenderableType:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        for index, name in enumerate(self.header):
+            table.add_column(name, justify="right" if index >= len(self.header) - self.right else "left")
+        for row in self.rows:
+            table.add_row(*(Text(plain(cell), overflow="fold") for cell in row))
+        return Padding(table, (0, 0, 0, 2))
+
+    def _paragraphs(self) -> Iterator[RenderableType]:
+        for first, *rest in self.rows:
+            yield indented(styled(plain(first)))
+            cells = zip(self.header[1:], rest, strict=True)
+            yield indented(styled(" · ".join(f"{name} {plain(cell)}" for name, cell in cells if cell)), 4)
 
 
 def _lines(title: str, lines: Sequence[str]) -> list[RenderableType]:
     if not lines:
         return []
-    return [styled(named(title)), *(styled(f"  {plain(line)}") for line in lines)]
+    return [styled(named(title)), *(indented(styled(plain(line))) for line in lines)]
 
 
 def _shape(shape: Shape) -> str:

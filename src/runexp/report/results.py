@@ -8,7 +8,7 @@ from rich.console import RenderableType
 
 from runexp.report.curves import curves_of
 from runexp.report.numbers import numbers_of
-from runexp.report.page import named, styled, to_text
+from runexp.report.page import indented, named, styled, to_text
 from runexp.report.wording import counted, duration, number, plain
 from runexp.results.phases import FitResults, TrainResults
 from runexp.results.run import RunResults
@@ -60,20 +60,20 @@ def _notes(results: RunResults, width: int) -> Iterator[list[RenderableType]]:
             lines = [styled(named(phase.label), "  ", _fitted(phase))]
         elif phase.status not in ("completed", "stopped"):
             lines = [styled(named(phase.label), f"  {phase.status}")]
-        lines += [line for message in phase.warnings for line in _warning(message, indent="  ")]
+        lines += [line for message in phase.warnings for line in _warning(message, indent=2)]
         if lines:
             yield lines
 
 
 def _ending(phase: TrainResults) -> str:
-    done = counted(phase.n_epochs, "epoch")
     took = f" in {duration(phase.facts.seconds)}" if phase.facts.seconds is not None else ""
-    early = phase.n_planned_epochs > phase.n_epochs
-    of = f" of {phase.n_planned_epochs:,}" if early else ""
+    done, planned = counted(phase.n_epochs, "epoch"), phase.n_planned_epochs
+    if planned > phase.n_epochs:
+        done = f"{phase.n_epochs:,} of {counted(planned, 'epoch')}"
     by = f" by {plain(phase.stopped_by)}" if phase.stopped_by else ""
     why = f": {plain(phase.stop_reason)}" if by and phase.stop_reason else ""
     status = {"completed": "", "running": "so far "}.get(phase.status, f"{phase.status} after ")
-    return f"{status}{done}{of}{took}{by}{why}"
+    return f"{status}{done}{took}{by}{why}"
 
 
 def _best(phase: TrainResults) -> list[RenderableType]:
@@ -86,7 +86,7 @@ def _best(phase: TrainResults) -> list[RenderableType]:
         else f" by {plain(best.monitor)}"
     )
     restored = ", its weights restored" if best.restored else ""
-    return [styled(("  best  ", "dim"), f"epoch {best.epoch}{value}{restored}")]
+    return [indented(styled(("best  ", "dim"), f"epoch {best.epoch}{value}{restored}"))]
 
 
 def _fitted(phase: FitResults) -> str:
@@ -95,5 +95,5 @@ def _fitted(phase: FitResults) -> str:
     return f"{ended}fitted {nodes or 'nothing'}"
 
 
-def _warning(message: str, *, indent: str = "") -> list[RenderableType]:
-    return [styled((f"{indent}warning", "yellow"), f": {plain(message)}")]
+def _warning(message: str, *, indent: int = 0) -> list[RenderableType]:
+    return [indented(styled(("warning", "yellow"), f": {plain(message)}"), indent)]
