@@ -1,1 +1,1 @@
-"""What is shown: diagnostics as text, JSON, SARIF and GitHub annotations."""
+"""What is shown: diagnostics, plans and results as text. Each page is a module of its own."""

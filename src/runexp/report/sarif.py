@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from runexp import __version__
 from runexp.diagnostics import Diagnostic, Related, Span
-from runexp.report.wording import cleaned
+from runexp.report.characters import cleaned
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runexp.diagnostics import Diagnostic, Related, Span
-from runexp.report.wording import cleaned, clipped, columns, drawn
+from runexp.report.characters import cleaned, clipped, columns, drawn
 
 Lines = Mapping[str, Sequence[str]]
 

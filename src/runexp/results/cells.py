@@ -95,7 +95,7 @@ class Block:
 class BlockCells:
     """Cells in typed arrays along one axis (`along`), a block for every place on the other axes.
 
-    Blocks are shared, not copied, when an axis is pinned: a million values cost 16 MB, however often they are asked.
+    Pinning an axis shares the arrays: a million values cost 16 MB, however many series show them.
     """
 
     def __init__(self, along: int, blocks: Mapping[Place, Block]) -> None:

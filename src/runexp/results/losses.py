@@ -59,7 +59,7 @@ def _blocks(records: Sequence[BatchesRecorded], name: str) -> dict[int, Block]:
 
 
 def _joined(parts: Sequence[BatchesRecorded], name: str) -> Block:
-    """One block of an epoch; a lone part is shared, not copied. A batch recorded again replaces the older record."""
+    """One block of an epoch; a lone part is shared. Of a batch recorded twice the newer counts."""
     start = parts[0].first_batch
     if len(parts) == 1:
         return Block(start, parts[0].columns[name], parts[0].n_rows)

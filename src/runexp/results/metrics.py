@@ -56,7 +56,7 @@ class MetricStore:
         return self._column(name)[0][-1]
 
     def best(self, name: str, mode: Literal["min", "max"]) -> Reading | None:
-        """The best value and when it was first reached; NaN is never best, so None where there is nothing else."""
+        """The best value and when it was first reached; NaN never is, so None where there is nothing else."""
         values, epochs, steps = self._column(name)
         measured = [index for index, value in enumerate(values) if value == value]
         if not measured:

@@ -40,7 +40,7 @@ State = Status | Literal["running"]
 
 
 class Best(NamedTuple):
-    """The best epoch by a monitored metric; `value` is None where the metric was not reported for that epoch."""
+    """The best epoch by a monitored metric; `value` is None where that epoch does not report it."""
 
     epoch: int
     monitor: str
@@ -52,7 +52,7 @@ class Best(NamedTuple):
 class PhaseFacts:
     """The events of one phase in order, and what is known around it.
 
-    `loss_nodes` maps each loss to its node, empty where nobody told; `seconds` is None where no times were given.
+    `loss_nodes` maps each loss to its node; `seconds` is None where no times were given.
     """
 
     label: str
@@ -193,9 +193,9 @@ class TrainResults:
         return recorded_losses(self._records)
 
     def losses(self, name: str | None = None) -> LossSeries:
-        """Losses by batch, weighted by rows: collapsing `batch` by `mean` gives the logged number of the epoch.
+        """Losses by batch, weighted by rows: `collapse("batch", "mean")` gives the epoch's logged number.
 
-        `name` is a loss, a node that losses are applied to, or `loss`, the weighted total: over (epoch, batch).
+        `name` is a loss, a node that has one, or `loss`, the weighted total: over (epoch, batch).
         Without a name, or for a node with several losses: every loss, over (epoch, batch, label).
         """
         if name not in self._views:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from runexp.diagnostics import did_you_mean
+from runexp.plan.values import FrozenMap
 from runexp.results.cells import Cells, Coordinate, Place, ScatteredCells
 from runexp.results.lookup import UnknownNameError, unknown
 from runexp.results.reducers import LOSS_REDUCERS, METRIC_REDUCERS, TENSOR_REDUCERS, Reducer
 from runexp.results.tables import html_table, show, text_table
 
 T = TypeVar("T")
-_SHOWN = 5
-_NO_PINS: Mapping[str, Coordinate] = MappingProxyType({})
+_SHOWN = 10
+_NO_PINS = FrozenMap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ TENSOR: SeriesKind[Any] = SeriesKind("TensorSeries", TENSOR_REDUCERS)
 class AxisSeries(Generic[T]):
     """An immutable series of values keyed by named axes, such as (epoch, batch).
 
-    Every wrong axis, coordinate or reducer raises `UnknownNameError`, a `LookupError` that says what there is.
+    A wrong axis, coordinate or reducer raises `UnknownNameError`, a `LookupError` saying what there is.
     `pins` remembers the coordinates that `where` fixed, for display.
     """
 
@@ -45,7 +45,7 @@ class AxisSeries(Generic[T]):
     name: str
     axes: tuple[str, ...]
     cells: Cells[T]
-    pins: Mapping[str, Coordinate] = field(default=_NO_PINS)
+    pins: FrozenMap = _NO_PINS
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -138,7 +138,7 @@ class AxisSeries(Generic[T]):
         there = self.cells.coordinates(position)
         if coordinate not in there:
             raise _no_coordinate(axis, coordinate, there)
-        pins = MappingProxyType({**self.pins, axis: coordinate})
+        pins = FrozenMap({**self.pins, axis: coordinate})
         cells = self.cells.pin(position, coordinate)
         return replace(self, axes=_dropped(self.axes, position), cells=cells, pins=pins)
 
@@ -158,20 +158,16 @@ class AxisSeries(Generic[T]):
         return UnknownNameError(f"no value at {place}, though each stands on its axis")
 
     def _caption(self) -> str:
-        counts = [f"{len(self.axis_values(axis))} {axis}{_plural(axis)}" for axis in self.axes]
+        counts = [_counted(len(self.axis_values(axis)), axis) for axis in self.axes]
         pinned = "".join(f", {axis} {coordinate}" for axis, coordinate in self.pins.items())
         shape = " x ".join(counts) or "one value"
         return f"{self.kind.name} `{self.name}`{pinned}: {shape}"
 
     def _sample(self) -> tuple[list[str], list[list[str]]]:
-        """A header and the first and last rows as text."""
+        """A header and the first rows as text."""
         header = [*self.axes, self._column]
-        count, ends = len(self), 2 * _SHOWN
-        shown = [self._row(item) for item in islice(self.cells.items(), ends if count <= ends else _SHOWN)]
-        if count > ends:
-            shown.append(["…" for _ in header])
-            shown += [self._row(item) for item in islice(self.cells.items(), count - _SHOWN, None)]
-        return header, shown
+        shown = [self._row(item) for item in islice(self.cells.items(), _SHOWN)]
+        return header, shown if len(self) <= _SHOWN else [*shown, ["…" for _ in header]]
 
     @staticmethod
     def _row(item: tuple[Place, T, float]) -> list[str]:
@@ -208,13 +204,15 @@ def _dropped(axes: tuple[str, ...], position: int) -> tuple[str, ...]:
     return axes[:position] + axes[position + 1 :]
 
 
-def _plural(axis: str) -> str:
-    return "es" if axis == "batch" else "s"
+def _counted(count: int, axis: str) -> str:
+    plural = "es" if axis == "batch" else "s"
+    return f"{count} {axis}{'' if count == 1 else plural}"
 
 
 def _no_coordinate(axis: str, coordinate: Coordinate, there: Sequence[Coordinate]) -> UnknownNameError:
-    if isinstance(there, range) and there:
-        return UnknownNameError(f"no {axis} {coordinate!r}; there are {there.start} to {there.stop - 1}")
+    numbers = [item for item in there if isinstance(item, int)]
+    if numbers and len(numbers) == len(there) == max(numbers) - min(numbers) + 1:
+        return UnknownNameError(f"no {axis} {coordinate!r}; there are {min(numbers)} to {max(numbers)}")
     names = [str(item) for item in there]
     return UnknownNameError(
         f"no {axis} {coordinate!r}; {did_you_mean(str(coordinate), names, kind='there are')}"

@@ -7,12 +7,9 @@ from html import escape
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned to the right under their header."""
-    lines = [tuple(header), *(tuple(row) for row in rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-    )
+    """Columns under their header: numbers to the right, words to the left."""
+    columns = [_aligned(column) for column in zip(header, *rows, strict=True)]
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
 def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -29,3 +26,17 @@ def show(value: object) -> str:
         return f"{value:.6g}"
     text = " ".join(repr(value).split()) if not isinstance(value, str) else value
     return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    width = max(map(len, column))
+    are_words = any(cell.strip("…") and not _is_number(cell) for cell in column[1:])
+    return [cell.ljust(width) if are_words else cell.rjust(width) for cell in column]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

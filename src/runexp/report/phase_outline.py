@@ -1,0 +1,137 @@
+"""Planned phases → outline, every default visible."""
+
+from __future__ import annotations
+
+from runexp.plan.graph import LossPlan, MetricPlan, Route
+from runexp.plan.phases import (
+    CallbackPlan,
+    CheckpointPlan,
+    ClipPlan,
+    EvalPlan,
+    EvaluationPlan,
+    FitPlan,
+    GroupPlan,
+    OptimizerPlan,
+    PhasePlan,
+    SchedulePlan,
+    TrainPlan,
+)
+from runexp.report.outline import Branch, called, described, listed, literal
+
+
+def outline_phase(phase: PhasePlan) -> Branch:
+    """A phase or group with everything it needs to run."""
+    match phase:
+        case TrainPlan():
+            return _train(phase)
+        case EvalPlan():
+            return Branch(phase.label, f"evaluate on {phase.split}", _evaluated(phase))
+        case FitPlan():
+            return _fit(phase)
+        case GroupPlan():
+            return Branch(phase.label, "group", tuple(outline_phase(inner) for inner in phase.phases))
+
+
+def _train(phase: TrainPlan) -> Branch:
+    length = f"{phase.n_epochs} epochs" if phase.n_epochs else f"{phase.n_steps} steps"
+    frozen = [name for name in phase.nodes if name not in phase.trains]
+    return Branch(
+        phase.label,
+        f"train on {phase.split} for {length}",
+        (
+            Branch("data", listed(phase.data)),
+            Branch(
+                "nodes", f"{listed(phase.nodes)} · trains {listed(phase.trains)} · holds {listed(frozen)}"
+            ),
+            Branch("losses", below=tuple(_loss(loss) for loss in phase.losses)),
+            Branch("batches", described(phase.batches)),
+            _optimizer(phase.optimizer),
+            _schedule(phase.schedule),
+            _clip(phase.clip),
+            Branch(
+                "accumulate",
+                f"{phase.accumulate} batches a step" if phase.accumulate > 1 else "every batch is a step",
+            ),
+            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(_callback, phase.callbacks))),
+            _checkpoints(phase.checkpoints),
+        ),
+    )
+
+
+def _fit(phase: FitPlan) -> Branch:
+    targets = {node: ".".join(target) for node, target in phase.targets.items()}
+    then = "frozen afterwards" if phase.freeze_after_fit else "not frozen afterwards"
+    runs = [name for name in phase.runs if name not in phase.nodes]
+    return Branch(
+        phase.label,
+        f"fit on {phase.split}",
+        (
+            Branch("data", listed(phase.data)),
+            Branch("fits", f"{listed(phase.nodes)} · {then}"),
+            Branch("runs before", listed(runs)),
+            Branch("targets", listed((f"{node} ← {target}" for node, target in targets.items()))),
+        ),
+    )
+
+
+def _evaluated(evaluation: EvalPlan) -> tuple[Branch, ...]:
+    losses = tuple(_loss(loss) for loss in evaluation.losses)
+    metrics = tuple(_metric(metric) for metric in evaluation.metrics)
+    return (
+        Branch("data", listed(evaluation.data)),
+        Branch("nodes", listed(evaluation.nodes)),
+        Branch("batches", f"size={evaluation.batch_size}, in the order of the rows"),
+        Branch("losses", "" if losses else "none", losses),
+        Branch("metrics", "" if metrics else "none", metrics),
+        Branch("reports", listed(evaluation.produces)),
+    )
+
+
+def _loss(loss: LossPlan) -> Branch:
+    details = [
+        f"on {loss.node}",
+        _routes(loss.routes),
+        f"weight {loss.weight:g}",
+        "target shaped like the output" if loss.elementwise else "",
+    ]
+    return Branch(loss.name, " · ".join((called(loss.call), *(detail for detail in details if detail))))
+
+
+def _metric(metric: MetricPlan) -> Branch:
+    better = {True: "higher is better", False: "lower is better", None: "no better direction"}
+    wants = f"wants {metric.wants}" + (f" by {metric.decision}" if metric.decision != "as_is" else "")
+    details = (called(metric.call), f"on {metric.node}", _routes(metric.routes), wants)
+    return Branch(metric.name, " · ".join((*details, better[metric.higher_is_better])))
+
+
+def _routes(routes: tuple[Route, ...]) -> str:
+    fed = (f"{route.argument}={route}" if route.argument else str(route) for route in routes)
+    return f"← {listed(fed, nothing='nothing')}"
+
+
+def _optimizer(optimizer: OptimizerPlan) -> Branch:
+    groups = tuple(Branch(node, literal(options)) for node, options in optimizer.groups.items())
+    below = (Branch("groups", "by node; the others as above", groups),) if groups else ()
+    return Branch("optimizer", called(optimizer.call), below)
+
+
+def _schedule(schedule: SchedulePlan | None) -> Branch:
+    return Branch("schedule", described(schedule) if schedule else "none: the learning rate stays as it is")
+
+
+def _clip(clip: ClipPlan) -> Branch:
+    bounds = [f"{name} {bound:g}" for name, bound in (("norm", clip.norm), ("value", clip.value)) if bound]
+    return Branch("clip", listed(bounds, nothing="none: gradients are taken as they are"))
+
+
+def _callback(callback: CallbackPlan) -> Branch:
+    if isinstance(callback, EvaluationPlan):
+        every = "every epoch" if callback.every_n_epochs == 1 else f"every {callback.every_n_epochs} epochs"
+        start = "also before the first" if callback.at_start else "not before the first"
+        text = f"evaluation on {callback.evaluation.split} · {every}, {start}"
+        return Branch(callback.name, text, _evaluated(callback.evaluation))
+    return Branch(callback.name, f"early stopping · {described(callback, leave_out=('name',))}")
+
+
+def _checkpoints(checkpoints: CheckpointPlan | None) -> Branch:
+    return Branch("checkpoints", described(checkpoints) if checkpoints else "none")

@@ -1,0 +1,88 @@
+"""Plan → outline: data and graph; the phases have a module of their own."""
+
+from __future__ import annotations
+
+from runexp.plan.data import DataPlan, KeyPlan, SplitPlan
+from runexp.plan.experiment import ExecutionPlan, Plan
+from runexp.plan.graph import Feed, NodePlan
+from runexp.plan.values import Call
+from runexp.report.outline import Branch, called, listed, literal
+from runexp.report.phase_outline import outline_phase
+
+
+def outline_plan(plan: Plan) -> Branch:
+    """The whole plan in the order it is read: data, graph, phases, execution."""
+    return Branch(
+        plan.name,
+        f"seed {plan.seed}" + (f" · {plan.description}" if plan.description else ""),
+        (
+            Branch("data", below=tuple(_data(data) for data in plan.data)),
+            Branch("graph", "in the order it runs", tuple(_node(node) for node in plan.nodes)),
+            Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
+            _execution(plan.execution),
+        ),
+    )
+
+
+def _data(data: DataPlan) -> Branch:
+    domains = ("features", "targets", "tags")
+    keyed = {domain: tuple(_key(key) for key in data.keys if key.domain == domain) for domain in domains}
+    transforms = tuple(
+        Branch(listed(transform.keys), f"{called(transform.call)}, fitted on {transform.fit_on}")
+        for transform in data.transforms
+    )
+    source = called(data.source.call) if data.source.call else f"{data.source.kind} {data.source.path}"
+    return Branch(
+        data.name,
+        below=(
+            Branch("source", source),
+            *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
+            Branch("splits", _splits(data.splits)),
+            Branch("transforms", "" if transforms else "none", transforms),
+        ),
+    )
+
+
+def _key(key: KeyPlan) -> Branch:
+    shape = "one value a column" if key.shape is None else f"shape {literal(key.shape)}"
+    return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}")
+
+
+def _splits(splits: SplitPlan) -> str:
+    shares = ", ".join(f"{name} {share}" for name, share in splits.shares.items())
+    match splits.kind:
+        case "whole":
+            return "none: every row belongs to every phase"
+        case "column":
+            return f"by the column {splits.column}"
+        case "order":
+            return f"{shares} · in order" + (f" of {splits.column}" if splits.column else " of the rows")
+        case "shares":
+            groups = f", groups of {splits.group_by} kept together" if splits.group_by else ""
+            strata = f", stratified by {splits.stratify_by}" if splits.stratify_by else ""
+            return f"{shares} · shuffled by the seed{strata}{groups}"
+
+
+def _node(node: NodePlan) -> Branch:
+    traits = [
+        node.kind,
+        f"method {node.method}" if node.method else "",
+        "frozen" if node.freeze else "",
+        f"init {literal(node.init)}" if node.init else "",
+    ]
+    feeds = listed((_feed(feed) for feed in node.feeds), nothing="nothing")
+    text = " · ".join((f"← {feeds}", *(trait for trait in traits if trait)))
+    return Branch(node.name, text, tuple(_call(call) for call in node.calls))
+
+
+def _feed(feed: Feed) -> str:
+    return f"{feed.argument}={feed}" if feed.argument else str(feed)
+
+
+def _call(call: Call) -> Branch:
+    return Branch("", called(call))
+
+
+def _execution(execution: ExecutionPlan) -> Branch:
+    threads = str(execution.threads) if execution.threads else "as many as torch chooses"
+    return Branch("execution", f"device {execution.device} · threads: {threads}")
