@@ -136,10 +136,15 @@ class Leaves:
         severity: Severity = Severity.ERROR,
     ) -> None:
         """Note a mistake that does not keep the rest from being read."""
-        span = self.cursor.source.span(start, end)
-        self.found.append(Diagnostic(code, message, span, help=help, severity=severity))
-        if len(self.found) > MAX_DIAGNOSTICS:
-            self.cursor.fail("too-many-mistakes", "reading stops here, after too many mistakes", start)
+        self.note(Diagnostic(code, message, self.cursor.source.span(start, end), help=help, severity=severity))
+
+    def note(self, diagnostic: Diagnostic) -> None:
+        """Note a mistake; too many warnings are left out, too many errors end the reading."""
+        if len(self.found) < MAX_DIAGNOSTICS:
+            self.found.append(diagnostic)
+        elif diagnostic.is_error:
+            pos = self.cursor.pos
+            self.cursor.fail("too-many-mistakes", "reading stops here, after too many mistakes", pos)
 
     def _quoted(self, quote: str) -> str:
         return scalars.double_quoted(self.cursor) if quote == '"' else scalars.single_quoted(self.cursor)
@@ -225,7 +230,7 @@ class Leaves:
             inside = name in self._open
             message = f"`*{name}` stands inside what it names" if inside else f"no anchor `&{name}` comes before"
             help = "" if inside else did_you_mean(name, self._anchors, kind="anchors")
-            self.found.append(Diagnostic("unknown-anchor", message, span, help=help))
+            self.note(Diagnostic("unknown-anchor", message, span, help=help))
             self.budget.node()
             return ScalarNode(None, span, broken=True)
         node, size, height = self._anchors[name]

@@ -28,7 +28,7 @@ def assembled(slots: Sequence[Slot], leaves: Leaves) -> tuple[Entry, ...]:
     for slot in slots:
         name = slot.key if slot.key.isascii() else normalize("NFC", slot.key)
         if name in written:
-            leaves.found.append(_duplicate(slot, written[name]))
+            leaves.note(_duplicate(slot, written[name]))
             continue
         written[name] = slot.key_span
         if slot.merge:
@@ -45,7 +45,7 @@ def _merge(slot: Slot, entries: dict[str, Entry], leaves: Leaves) -> None:
     sources = slot.value.items if isinstance(slot.value, SequenceNode) else (slot.value,)
     for source in sources:
         if not isinstance(source, MappingNode):
-            leaves.found.append(_not_a_mapping(source))
+            leaves.note(_not_a_mapping(source))
             continue
         leaves.budget.copied(len(source.entries))
         note = Related(slot.key_span, "merged here by `<<`")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from runexp.diagnostics import Diagnostic, Related, Span
 from runexp.source.limits import MAX_SCALAR
 from runexp.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind_of
+from runexp.source.tree import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,6 @@ class Reference:
     kind: str
     names: tuple[str, ...]
     use: ScalarNode
-    span: Span
 
 
 def has_reference(node: Node) -> bool:
@@ -34,7 +34,6 @@ class Filling:
     The last pass is `final` and turns the escape `$${` into `${`.
     """
 
-    files: Mapping[str, str]
     look_up: Callable[[Reference], Node | None]
     report: Callable[[Diagnostic], None]
     final: bool
@@ -48,11 +47,11 @@ def filled(node: ScalarNode, filling: Filling) -> Node:
     text = str(node.value)
     whole = _TOKEN.fullmatch(text)
     if whole and whole.group() != "$${":
-        found = filling.look_up(_reference(whole, node, filling.files))
+        found = filling.look_up(_reference(whole, node))
         if found is None or found.span == node.span:
             return found or node
         used = Related(node.span, f"used here as `{whole.group()}`")
-        return replace(found, chain=(*found.chain, used, *node.chain))
+        return replace(found, chain=shortened((*found.chain, used, *node.chain)))
     return _interpolated(node, text, filling)
 
 
@@ -72,7 +71,7 @@ def _interpolated(node: ScalarNode, text: str, filling: Filling) -> Node:
         shown.append(text[at : match.start()])
         at = match.end()
         escape = match.group() == "$${"
-        found = None if escape else filling.look_up(_reference(match, node, filling.files))
+        found = None if escape else filling.look_up(_reference(match, node))
         unchanged = "${" if escape and filling.final else match.group()
         written, note = _as_text(found, unchanged, node, filling)
         if written is None:
@@ -87,7 +86,7 @@ def _interpolated(node: ScalarNode, text: str, filling: Filling) -> Node:
         filling.report(Diagnostic("limit-exceeded", message, node.span))
         return broken(node)
     hidden = "".join(shown) + text[at:] if secret else node.secret
-    return node if value == text else replace(node, value=value, text=value, chain=chain, secret=hidden)
+    return node if value == text else replace(node, value=value, text=value, chain=shortened(chain), secret=hidden)
 
 
 def _as_text(
@@ -106,27 +105,38 @@ def _as_text(
     return found.value if isinstance(found.value, str) else found.text or "null", note
 
 
-def _reference(match: re.Match[str], node: ScalarNode, files: Mapping[str, str]) -> Reference:
+def _reference(match: re.Match[str], node: ScalarNode) -> Reference:
     written = match.group()
-    span = _span_within(node.span, written, files)
     shape = _SHAPE.fullmatch(written)
     if shape is None:
-        return Reference(written, "", (), node, span)
+        return Reference(written, "", (), node)
     if shape["prefix"]:
-        return Reference(written, shape["prefix"], (shape["name"],), node, span)
-    return Reference(written, shape["root"], tuple(shape["path"].split(".")[1:]), node, span)
+        return Reference(written, shape["prefix"], (shape["name"],), node)
+    return Reference(written, shape["root"], tuple(shape["path"].split(".")[1:]), node)
 
 
-def _span_within(span: Span, written: str, files: Mapping[str, str]) -> Span:
-    """The place of a reference inside a value on one line; the whole value if it cannot be told."""
-    lines = files.get(span.file, "").split("\n", span.line)
-    if span.line != span.end_line or len(lines) < span.line:
-        return span
-    line = lines[span.line - 1][: span.end_column - 1]
-    at = line.find(written, span.column - 1)
-    if at < 0 or line.find(written, at + 1) >= 0:
-        return span
-    return replace(span, column=at + 1, end_column=at + len(written) + 1)
+class Lines:
+    """The lines of files, split when first asked for; finds where in its value a reference stands."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+        self._split: dict[str, list[str]] = {}
+
+    def span_of(self, reference: Reference) -> Span:
+        """The place of a reference; the whole value if it runs over lines or holds the reference twice."""
+        span, written = reference.use.span, reference.written
+        lines = self._split.setdefault(span.file, []) or self._split_file(span.file)
+        if span.line != span.end_line or len(lines) < span.line:
+            return span
+        line = lines[span.line - 1][: span.end_column - 1]
+        at = line.find(written, span.column - 1)
+        if at < 0 or line.find(written, at + 1) >= 0:
+            return span
+        return replace(span, column=at + 1, end_column=at + len(written) + 1)
+
+    def _split_file(self, file: str) -> list[str]:
+        self._split[file] = self._files.get(file, "").split("\n")
+        return self._split[file]
 
 
 _TOKEN = re.compile(r"\$\$\{|\$\{[^}]*\}?")

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from runexp.diagnostics import Diagnostic, Related, did_you_mean
-from runexp.source.limits import MAX_EXPANDED_NODES
+from runexp.source.limits import MAX_DIAGNOSTICS, MAX_EXPANDED_NODES
 from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
-from runexp.source.references import Filling, Reference, broken, filled, has_reference
+from runexp.source.references import Filling, Lines, Reference, broken, filled, has_reference
 from runexp.source.tree import Measure, with_children, with_entry, without
 
 
@@ -26,7 +26,7 @@ def expanded(root: MappingNode, files: Mapping[str, str]) -> tuple[MappingNode, 
 class _Expansion:
     def __init__(self, files: Mapping[str, str]) -> None:
         self.found: list[Diagnostic] = []
-        self._files = files
+        self._lines = Lines(files)
         self._measure = Measure()
         self._copied = 0
 
@@ -94,7 +94,7 @@ class _Expansion:
             return with_children(node, lambda child: self._filled(child, each))
         if not has_reference(node):
             return node
-        return filled(node, Filling(self._files, lambda found: self._value(found, each), self._report, final=False))
+        return filled(node, Filling(lambda found: self._value(found, each), self._report, final=False))
 
     def _value(self, reference: Reference, each: Mapping[str, Node]) -> Node | None:
         if reference.kind != "each":
@@ -106,13 +106,14 @@ class _Expansion:
             name = ".".join(reference.names)
             message = f"`{reference.written}` names nothing: no item of this repeat has `{name}`"
             help = did_you_mean(name, each, kind="names")
-            self._report(Diagnostic("unknown-variable", message, reference.span, help=help))
+            self._report(Diagnostic("unknown-variable", message, self._lines.span_of(reference), help=help))
             return broken(reference.use)
         return value
 
     def _report(self, diagnostic: Diagnostic) -> None:
         """Note a mistake once, although every item meets it."""
-        if all(known.span != diagnostic.span or known.code != diagnostic.code for known in self.found):
+        known = any(one.span == diagnostic.span and one.code == diagnostic.code for one in self.found)
+        if not known and len(self.found) < MAX_DIAGNOSTICS:
             self.found.append(diagnostic)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from runexp.diagnostics import Diagnostic, Related, did_you_mean
 from runexp.source import values
-from runexp.source.limits import MAX_DEPTH
+from runexp.source.limits import MAX_DEPTH, MAX_DIAGNOSTICS
 from runexp.source.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from runexp.source.references import Filling, Reference, broken, filled, has_reference
+from runexp.source.references import Filling, Lines, Reference, broken, filled, has_reference
 from runexp.source.tree import with_children
 
 
@@ -19,7 +19,10 @@ class Resolution:
         self.found: list[Diagnostic] = []
         self.env: dict[str, None] = {}
         self._root = root
-        self._filling = Filling(files, self._value, self._report, final=True)
+        self._lines = Lines(files)
+        self._names: dict[int, dict[str, Node]] = {}  # by identity: the names in a mapping
+        self._kept: list[Node] = []  # what was looked up by identity stays alive
+        self._filling = Filling(self._value, self._report, final=True)
         self._environ = environ
         self._done: dict[int, Node] = {}  # by identity: what is shared is resolved once
         self._open: list[tuple[int, str]] = []  # the variables being resolved, outermost first
@@ -51,7 +54,7 @@ class Resolution:
         message = f"`{reference.written}` is not a reference"
         if reference.kind == "each":
             message = f"`{reference.written}` stands outside a `repeat`"
-        self._report(Diagnostic("bad-reference", message, reference.span, help=_ALLOWED))
+        self._report(Diagnostic("bad-reference", message, self._lines.span_of(reference), help=_ALLOWED))
         return broken(reference.use)
 
     def _variable(self, reference: Reference) -> Node:
@@ -59,11 +62,10 @@ class Resolution:
         for name in reference.names:
             if node is not None and has_reference(node):
                 node = self._entered(node, reference)
-            known = list(node.keys()) if isinstance(node, MappingNode) else []
             inside = node
-            node = _child(node, name)
+            node = self._child(node, name)
             if node is None:
-                return self._unknown(reference, name, known, inside)
+                return self._unknown(reference, name, inside)
         return reference.use if node is None else self._entered(node, reference)
 
     def _entered(self, node: Node, reference: Reference) -> Node:
@@ -74,23 +76,24 @@ class Resolution:
             path = " → ".join(f"`{name}`" for name in names[names.index(shown) :])
             where = (Related(node.span, "defined here"),)
             message = f"variables refer to each other in a circle: {path}"
-            self._report(Diagnostic("variable-cycle", message, reference.span, related=where))
+            self._report(Diagnostic("variable-cycle", message, self._lines.span_of(reference), related=where))
             return broken(reference.use)
         if len(self._open) >= MAX_DEPTH:
             message = f"variables refer to each other more than {MAX_DEPTH} deep"
-            self._report(Diagnostic("limit-exceeded", message, reference.span))
+            self._report(Diagnostic("limit-exceeded", message, self._lines.span_of(reference)))
             return broken(reference.use)
         self._open.append((id(node), shown))
         value = self._resolved(node)
         self._open.pop()
         return value
 
-    def _unknown(self, reference: Reference, name: str, known: list[str], inside: Node | None) -> Node:
+    def _unknown(self, reference: Reference, name: str, inside: Node | None) -> Node:
         if not (isinstance(inside, ScalarNode) and inside.broken):
             shown = ".".join(reference.names)
+            known = list(inside.keys()) if isinstance(inside, MappingNode) else []
             help = did_you_mean(name, known, kind="variables") or "define it under `vars`"
             message = f"there is no variable `{shown}`"
-            self._report(Diagnostic("unknown-variable", message, reference.span, help=help))
+            self._report(Diagnostic("unknown-variable", message, self._lines.span_of(reference), help=help))
         return broken(reference.use)
 
     def _environment(self, reference: Reference) -> Node:
@@ -99,7 +102,9 @@ class Resolution:
         text = self._environ.get(name)
         if text is None:
             message = f"the environment variable `{name}` is not set"
-            self._report(Diagnostic("missing-env", message, reference.span, help=f"set it: `export {name}=…`"))
+            self._report(
+                Diagnostic("missing-env", message, self._lines.span_of(reference), help=f"set it: `export {name}=…`")
+            )
             return broken(reference.use)
         try:
             value = values.resolve(text)
@@ -108,20 +113,23 @@ class Resolution:
         secret = reference.written if reference.kind == "secret" else ""
         return ScalarNode(value, reference.use.span, reference.use.chain, text, secret)
 
+    def _child(self, node: Node | None, name: str) -> Node | None:
+        if isinstance(node, MappingNode):
+            names = self._names.get(id(node))
+            if names is None:
+                names = self._names[id(node)] = {entry.key: entry.value for entry in node.entries}
+                self._kept.append(node)
+            return names.get(name)
+        if isinstance(node, SequenceNode) and name.isdecimal() and len(name) < 7:
+            return node.items[int(name)] if int(name) < len(node.items) else None
+        return None
+
     def _report(self, diagnostic: Diagnostic) -> None:
         """Note a mistake once, although aliases and repeats may meet it again."""
         key = (diagnostic.span, diagnostic.message)
-        if key not in self._reported:
+        if key not in self._reported and len(self.found) < MAX_DIAGNOSTICS:
             self._reported.add(key)
             self.found.append(diagnostic)
-
-
-def _child(node: Node | None, name: str) -> Node | None:
-    if isinstance(node, MappingNode):
-        return node.get(name)
-    if isinstance(node, SequenceNode) and name.isdecimal() and len(name) < 7:
-        return node.items[int(name)] if int(name) < len(node.items) else None
-    return None
 
 
 _ALLOWED = (

@@ -12,7 +12,12 @@ from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNo
 
 def noted(node: Node, note: Related) -> Node:
     """The node with one more step in the story of how it came here."""
-    return replace(node, chain=(*node.chain, note))
+    return replace(node, chain=shortened((*node.chain, note)))
+
+
+def shortened(chain: tuple[Related, ...]) -> tuple[Related, ...]:
+    """A story nobody would read to its end, without its middle: a value may come through thousands of others."""
+    return chain if len(chain) <= MAX_DEPTH else (*chain[: MAX_DEPTH // 2], *chain[-MAX_DEPTH // 2 :])
 
 
 def with_entry(mapping: MappingNode, entry: Entry) -> MappingNode:
