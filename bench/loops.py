@@ -12,7 +12,6 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from runexp.api.checking import check
-from runexp.engine.protocol import ExecutionContext
 from runexp.runtime.torch_runtime import TorchRuntime
 
 

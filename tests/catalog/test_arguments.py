@@ -49,37 +49,25 @@ def test_what_the_class_takes_passes(name, arguments):
 @pytest.mark.parametrize(
     ("name", "arguments", "expected"),
     [
-        pytest.param(
-            "pca", {"n_components": "ten"}, [("bad-value", "n_components")], id="a word for a number"
-        ),
+        pytest.param("pca", {"n_components": "ten"}, [("bad-value", "n_components")], id="a word for a number"),
         pytest.param("linear", {"out_features": 3.5}, [("bad-value", "out_features")], id="half a feature"),
-        pytest.param(
-            "linear", {"out_features": True}, [("bad-value", "out_features")], id="true is no number"
-        ),
+        pytest.param("linear", {"out_features": True}, [("bad-value", "out_features")], id="true is no number"),
         pytest.param("linear", {"out_features": "64"}, [("bad-value", "out_features")], id="a quoted number"),
         pytest.param("linear", {"out_features": None}, [("bad-value", "out_features")], id="null"),
         pytest.param("linear", {"out_features": 0}, [("bad-value", "out_features")], id="below the range"),
         pytest.param("dropout", {"p": 1.5}, [("bad-value", "p")], id="above the range"),
         pytest.param("adamw", {"lr": 0}, [("bad-value", "lr")], id="a rate that trains nothing"),
         pytest.param("adamw", {"lr": float("nan")}, [("bad-value", "lr")], id="nan"),
-        pytest.param(
-            "adamw", {"weight_decay": "1e-2"}, [("bad-value", "weight_decay")], id="text for a float"
-        ),
-        pytest.param(
-            "mse", {"reduction": "average"}, [("bad-value", "reduction")], id="not one of the choices"
-        ),
+        pytest.param("adamw", {"weight_decay": "1e-2"}, [("bad-value", "weight_decay")], id="text for a float"),
+        pytest.param("mse", {"reduction": "average"}, [("bad-value", "reduction")], id="not one of the choices"),
         pytest.param("relu", {"inplace": 1}, [("bad-value", "inplace")], id="1 is not true"),
-        pytest.param(
-            "pca", {"n_components": 1.5}, [("bad-value", "n_components")], id="in none of two ranges"
-        ),
+        pytest.param("pca", {"n_components": 1.5}, [("bad-value", "n_components")], id="in none of two ranges"),
         pytest.param("pca", {"whiten": {"use": "x"}}, [("bad-value", "whiten")], id="an object for a flag"),
         pytest.param("cosine", {"min_ratio": 2}, [("bad-value", "min_ratio")], id="our own schedules"),
         pytest.param("sgd", {"learning_rate": 0.1}, [("unknown-parameter", "learning_rate")], id="unknown"),
         pytest.param("step", {}, [("missing-parameter", "every_n_epochs")], id="missing"),
         pytest.param("f1_macro", {"average": "micro"}, [("fixed-parameter", "average")], id="already set"),
-        pytest.param(
-            "linear", {"out_feature": 3}, [("unknown-parameter", "out_feature")], id="one mistake, not two"
-        ),
+        pytest.param("linear", {"out_feature": 3}, [("unknown-parameter", "out_feature")], id="one mistake, not two"),
     ],
 )
 def test_what_the_class_refuses_is_found(name, arguments, expected):
@@ -97,9 +85,7 @@ def test_a_parameter_the_runtime_supplies_may_be_left_out_or_given():
 def test_the_message_says_what_is_wrong_and_the_help_what_is_right():
     (problem,) = check_arguments(lookup("pca"), {"n_components": "ten"})
     assert problem.message == '`n_components` of `PCA` cannot be "ten"'
-    assert problem.help == (
-        "it takes a whole number of at least 0, a number above 0 and below 1, `mle` or null"
-    )
+    assert problem.help == ("it takes a whole number of at least 0, a number above 0 and below 1, `mle` or null")
 
 
 def test_the_nearest_name_or_choice_is_offered():

@@ -132,9 +132,7 @@ def test_a_read_signature_finds_wrong_arguments(root):
         pytest.param("shop.models:Plain", [], False, id="no init"),
         pytest.param("shop.models:Loose", ["a"], True, id="keyword arguments"),
         pytest.param("shop.models:Options", ["size", "rate", "names"], False, id="dataclass"),
-        pytest.param(
-            "shop.models:MoreOptions", ["size", "rate", "names", "extra"], False, id="two dataclasses"
-        ),
+        pytest.param("shop.models:MoreOptions", ["size", "rate", "names", "extra"], False, id="two dataclasses"),
         pytest.param("shop.models:Registered", [], True, id="decorated class"),
         pytest.param("shop.models:Made", [], True, id="makes itself"),
         pytest.param("shop.models:build", ["width", "activation", "scale"], False, id="function"),

@@ -19,9 +19,7 @@ print(entry.summary if entry else None)
 def summary_of_linear(site, cache):
     path = os.pathsep.join([str(site), *sys.path])
     env = {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(cache)}
-    done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, env=env
-    )
+    done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, env=env)
     return done.stdout.strip()
 
 

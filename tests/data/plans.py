@@ -36,9 +36,7 @@ def made(function: str, **arguments: Any) -> SourcePlan:
     return SourcePlan("call", "", call, origin("data.d.source"))
 
 
-def key(
-    name: str, domain: Domain, *columns: str, shape: tuple[int, ...] | None = None, dtype: str = ""
-) -> KeyPlan:
+def key(name: str, domain: Domain, *columns: str, shape: tuple[int, ...] | None = None, dtype: str = "") -> KeyPlan:
     return KeyPlan(name, domain, columns, shape, dtype, origin(f"data.d.{domain}.{name}"))
 
 
@@ -54,9 +52,7 @@ def tag(*columns: str, name: str = "t", **more: Any) -> KeyPlan:
     return key(name, "tags", *columns, **more)
 
 
-def splits(
-    kind: Any = "whole", /, *, column: str = "", by: str = "", groups: str = "", **shares: float
-) -> SplitPlan:
+def splits(kind: Any = "whole", /, *, column: str = "", by: str = "", groups: str = "", **shares: float) -> SplitPlan:
     return SplitPlan(kind, FrozenMap(shares), column, by, groups, origin("data.d.splits"))
 
 

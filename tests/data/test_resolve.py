@@ -8,9 +8,7 @@ from runexp.plan.values import Call, FrozenMap
 from runexp.runtime.resolve import make, resolve
 
 
-@pytest.mark.parametrize(
-    "target", ["sklearn.preprocessing:StandardScaler", "torch.nn:Linear", "torch.optim:AdamW"]
-)
+@pytest.mark.parametrize("target", ["sklearn.preprocessing:StandardScaler", "torch.nn:Linear", "torch.optim:AdamW"])
 def test_a_class_of_the_catalog_is_found(target):
     assert resolve(Call("it", target)).__name__ == target.partition(":")[2]
 

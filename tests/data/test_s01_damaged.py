@@ -60,12 +60,8 @@ def test_a_folder_or_a_pipe_is_not_read(tmp_path):
             "line 4 has 3 values",
             id="long row after a quoted break",
         ),
-        pytest.param(
-            "a,b,a\n1,2,3\n", "duplicate-column", "line 1 names column `a` twice", id="duplicate column"
-        ),
-        pytest.param(
-            b"\xff\xfea\x00,\x00b\x00\n\x001\x00,\x002\x00\n\x00", "unreadable-file", "", id="utf-16"
-        ),
+        pytest.param("a,b,a\n1,2,3\n", "duplicate-column", "line 1 names column `a` twice", id="duplicate column"),
+        pytest.param(b"\xff\xfea\x00,\x00b\x00\n\x001\x00,\x002\x00\n\x00", "unreadable-file", "", id="utf-16"),
         pytest.param("a\0,b\n1,2\n", "unreadable-file", "line 1 holds a NUL", id="nul in the header"),
     ],
 )
@@ -118,9 +114,7 @@ def test_a_word_among_numbers_is_refused_with_row_and_line(tmp_path):
 
 def test_a_word_among_the_numbers_of_a_target_is_no_class(tmp_path):
     source = csv_file(tmp_path, "a,y\n1,1.5\n2,2.5\n3,oops\n")
-    found = the_one(
-        refused(plan(source, features("a"), target("y"))), "non-numeric-column", "data.d.targets.y"
-    )
+    found = the_one(refused(plan(source, features("a"), target("y"))), "non-numeric-column", "data.d.targets.y")
     assert "`oops` in row 2 (line 4)" in found.message
 
 
@@ -199,17 +193,13 @@ def test_lists_of_unequal_length_are_refused_with_the_row(tmp_path):
 
 
 def test_a_shape_that_the_columns_do_not_fill_is_refused():
-    found = the_one(
-        refused(plan(made("load_digits"), features("pixel_*", shape=(8, 9)))), "ragged-shape", FEATURES
-    )
+    found = the_one(refused(plan(made("load_digits"), features("pixel_*", shape=(8, 9)))), "ragged-shape", FEATURES)
     assert found.message == "a row of `x` has 64 values, which do not fill its shape 8x9"
 
 
 def test_duplicate_ids_are_refused_with_both_rows(tmp_path):
     source = csv_file(tmp_path, "a,s\n1,p\n2,q\n3,p\n")
-    found = the_one(
-        refused(plan(source, features("a"), tag("s", name="id"))), "duplicate-id", "data.d.tags.id"
-    )
+    found = the_one(refused(plan(source, features("a"), tag("s", name="id"))), "duplicate-id", "data.d.tags.id")
     assert "row 0 (line 2) and row 2 (line 4)" in found.message
 
 
@@ -221,9 +211,7 @@ def test_every_damaged_byte_of_a_parquet_file_is_found_or_harmless(tmp_path):
     good = build(data)
     refusals = 0
     for place in range(0, len(whole), 7):
-        (tmp_path / "table.parquet").write_bytes(
-            whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
-        )
+        (tmp_path / "table.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
         refusals += _refusal_or_same(data, good)
     assert refusals > len(whole) / 7 / 2
 

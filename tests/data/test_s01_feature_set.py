@@ -101,9 +101,7 @@ def test_decimals_halves_dictionaries_and_large_text_are_read(tmp_path):
         "big": pa.array(["p", "q"], pa.large_string()),
         "view": pa.array(["p", "q"]).cast(pa.string_view()),
     }
-    rows = build(
-        plan(parquet_file(tmp_path, columns), features("dec", "half"), target("cat"), tag("big", "view"))
-    )
+    rows = build(plan(parquet_file(tmp_path, columns), features("dec", "half"), target("cat"), tag("big", "view")))
     assert rows.raw("x").tolist() == [[1.25, 0.5], [2.5, 2]]
     assert rows.classes("y") == ("u", "v")
     assert rows.raw("t").tolist() == [["p", "p"], ["q", "q"]]
@@ -174,9 +172,7 @@ def test_text_does_not_become_a_tensor(tmp_path):
 
 
 def test_the_summary_describes_every_key_as_it_was_read(tmp_path):
-    rows = build(
-        plan(csv_file(tmp_path, "a,b,word\n1,,u\n3,2,\n"), features("a"), tag("b"), tag("word", name="w"))
-    )
+    rows = build(plan(csv_file(tmp_path, "a,b,word\n1,,u\n3,2,\n"), features("a"), tag("b"), tag("word", name="w")))
     assert rows.summary() == (
         ("x", "features", (1,), "float32", 1.0, 3.0, 2.0, 0),
         ("t", "tags", (), "float64", 2.0, 2.0, 2.0, 1),

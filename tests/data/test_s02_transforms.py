@@ -155,16 +155,10 @@ def test_s03_inverse_of_transform_is_the_value(tmp_path, values, name):
     [
         pytest.param(scaled("z"), "unknown-key", "no key `z`", id="unknown key"),
         pytest.param(scaled("x", fit_on="trian"), "unknown-split", "no split `trian`", id="unknown split"),
-        pytest.param(
-            transform(MINMAX, "x", feature_range=[1, 0]), "transform-failed", "feature range", id="bad value"
-        ),
-        pytest.param(
-            transform(SCALER, "x", with_meen=True), "transform-failed", "with_meen", id="unknown argument"
-        ),
+        pytest.param(transform(MINMAX, "x", feature_range=[1, 0]), "transform-failed", "feature range", id="bad value"),
+        pytest.param(transform(SCALER, "x", with_meen=True), "transform-failed", "with_meen", id="unknown argument"),
         pytest.param(transform(SCALER, "x", with_mean="yes"), "transform-failed", "with_mean", id="bad type"),
-        pytest.param(
-            transform("sklearn.preprocessing:Scaler", "x"), "transform-failed", "Scaler", id="no such class"
-        ),
+        pytest.param(transform("sklearn.preprocessing:Scaler", "x"), "transform-failed", "Scaler", id="no such class"),
         pytest.param(transform("os:getcwd", "x"), "transform-failed", "outside of", id="another library"),
         pytest.param(
             transform("sklearn.feature_selection:SelectKBest", "x"),

@@ -26,9 +26,7 @@ from runexp.runtime.data.shares import counts_of, divide_grouped, divide_plain, 
 from runexp.runtime.seeds import derive_seed
 
 SPLITS = "data.d.splits"
-SHARES = st.lists(st.integers(1, 20), min_size=1, max_size=5).map(
-    lambda parts: [part / sum(parts) for part in parts]
-)
+SHARES = st.lists(st.integers(1, 20), min_size=1, max_size=5).map(lambda parts: [part / sum(parts) for part in parts])
 CODES = st.lists(st.integers(0, 6), min_size=1, max_size=120).map(
     lambda codes: np.unique(codes, return_inverse=True)[1]
 )
@@ -82,9 +80,7 @@ def test_groups_never_straddle_and_no_part_is_over_full_by_more_than_a_group(cod
     owners = [set(codes[part].tolist()) for part in parts]
     assert sum(len(groups) for groups in owners) == len(np.unique(codes))
     largest = np.bincount(codes).max()
-    assert all(
-        len(part) <= share * len(codes) + largest + 1e-6 for part, share in zip(parts, shares, strict=True)
-    )
+    assert all(len(part) <= share * len(codes) + largest + 1e-6 for part, share in zip(parts, shares, strict=True))
 
 
 @given(codes=CODES, shares=SHARES, seed=SEEDS)
@@ -177,25 +173,13 @@ def test_an_order_divides_from_first_to_last(tmp_path):
             "split `test` gets no rows of 4",
             id="empty",
         ),
-        pytest.param(
-            splits("shares", groups="one", train=0.5, test=0.5), "empty-split", "`test`", id="one group"
-        ),
-        pytest.param(
-            splits("shares", by="z", train=0.5, test=0.5), "unknown-column", "needs", id="unknown column"
-        ),
-        pytest.param(
-            splits("shares", by="s", groups="s", train=0.5, test=0.5), "exclusive-options", "both", id="both"
-        ),
-        pytest.param(
-            splits("shares", by="s", train=0.5, test=0.5), "missing-values", "row 2 (line 4)", id="no class"
-        ),
-        pytest.param(
-            splits("order", column="s", train=0.5, test=0.5), "missing-values", "row 2", id="no time"
-        ),
+        pytest.param(splits("shares", groups="one", train=0.5, test=0.5), "empty-split", "`test`", id="one group"),
+        pytest.param(splits("shares", by="z", train=0.5, test=0.5), "unknown-column", "needs", id="unknown column"),
+        pytest.param(splits("shares", by="s", groups="s", train=0.5, test=0.5), "exclusive-options", "both", id="both"),
+        pytest.param(splits("shares", by="s", train=0.5, test=0.5), "missing-values", "row 2 (line 4)", id="no class"),
+        pytest.param(splits("order", column="s", train=0.5, test=0.5), "missing-values", "row 2", id="no time"),
         pytest.param(splits("column", column="none"), "empty-split", "names no split", id="no names"),
-        pytest.param(
-            splits("column", column="s", groups="g"), "group-straddle", "group `1` of `g`", id="straddle"
-        ),
+        pytest.param(splits("column", column="s", groups="g"), "group-straddle", "group `1` of `g`", id="straddle"),
     ],
 )
 def test_splits_that_cannot_be_made_are_located(tmp_path, way, code, says):
@@ -210,10 +194,7 @@ def test_a_share_of_nothing_may_be_empty():
 
 
 def test_seeds_differ_by_every_part_and_fit_in_63_bits():
-    seeds = {
-        derive_seed(*parts)
-        for parts in [(1,), (2,), ("1",), (1, "split"), (1, "split", "d"), (1, "spl", "itd")]
-    }
+    seeds = {derive_seed(*parts) for parts in [(1,), (2,), ("1",), (1, "split"), (1, "split", "d"), (1, "spl", "itd")]}
     assert len(seeds) == 6
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert derive_seed(7, "split", "digits") == derive_seed(7, "split", "digits")

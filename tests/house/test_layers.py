@@ -81,9 +81,7 @@ def test_a_room_that_no_layer_names_breaks_the_gate(house, lint_imports):
     [
         pytest.param("spec.probe", "import torch\n", id="torch in spec"),
         pytest.param("spec.probe", "from torch.nn import Linear\n", id="a part of torch in spec"),
-        pytest.param(
-            "spec.probe", "def f():\n    import sklearn\n    return sklearn\n", id="inside a function"
-        ),
+        pytest.param("spec.probe", "def f():\n    import sklearn\n    return sklearn\n", id="inside a function"),
         pytest.param("engine.deep.probe", "import numpy\n", id="numpy in engine"),
         pytest.param("api", "import pandas\n", id="pandas in api"),
         pytest.param("cli.probe", "import pyarrow\n", id="pyarrow in cli"),

@@ -48,9 +48,7 @@ def _python_files(root: Path, *folders: str) -> list[Path]:
 def _all_too_large(root: Path, files: list[Path], *, max_nesting: int | None) -> list[str]:
     names = [str(path.relative_to(root)) for path in files]
     sources = [path.read_text(encoding="utf-8") for path in files]
-    found = [
-        too_large(source, name, max_nesting=max_nesting) for source, name in zip(sources, names, strict=True)
-    ]
+    found = [too_large(source, name, max_nesting=max_nesting) for source, name in zip(sources, names, strict=True)]
     return list(chain.from_iterable(found))
 
 
@@ -94,9 +92,7 @@ def f(x):
         pytest.param("def f():\n" + "    x = 1\n" * 49, [], id="a function of 50 lines passes"),
         pytest.param("def f():\n" + "    x = 1\n" * 50, ["a.py:1 f: 51 lines"], id="51 lines do not"),
         pytest.param(NESTED.format(innermost="print(a)"), [], id="three blocks deep passes"),
-        pytest.param(
-            NESTED.format(innermost="while a: pass"), ["a.py:2 f: blocks nested 4 deep"], id="four do not"
-        ),
+        pytest.param(NESTED.format(innermost="while a: pass"), ["a.py:2 f: blocks nested 4 deep"], id="four do not"),
         pytest.param(ELIFS, [], id="elif goes no deeper"),
     ],
 )

@@ -58,9 +58,7 @@ def digits_plan(head: str = "head", description: str = "PCA features, a small ne
         batches=BatchPlan(64, True, False),
         n_epochs=30,
         n_steps=0,
-        optimizer=OptimizerPlan(
-            call("adamw", "torch.optim:AdamW", lr=0.003), FrozenMap({"encoder": {"lr": 1e-4}}), AT
-        ),
+        optimizer=OptimizerPlan(call("adamw", "torch.optim:AdamW", lr=0.003), FrozenMap({"encoder": {"lr": 1e-4}}), AT),
         schedule=SchedulePlan("cosine", 100, 0.0, 0.1, 0, 0.1, 0.3, AT),
         clip=ClipPlan(1.0, 0.0),
         accumulate=1,

@@ -26,9 +26,7 @@ def timed(events):
 
 
 def results_page(width, events=None, **options):
-    return render_results(
-        timed(events or digits_run()), console_width=width, color=False, folder=FOLDER, **options
-    )
+    return render_results(timed(events or digits_run()), console_width=width, color=False, folder=FOLDER, **options)
 
 
 PAGES = {

@@ -64,9 +64,7 @@ def test_a_name_cannot_leave_its_box_in_a_graph():
 
 def test_json_holds_the_whole_plan_and_no_bare_nan():
     plan = digits_plan()
-    strange = replace(
-        plan, nodes=(replace(plan.nodes[0], init=FrozenMap({"a": float("inf"), "b": float("nan")})),)
-    )
+    strange = replace(plan, nodes=(replace(plan.nodes[0], init=FrozenMap({"a": float("inf"), "b": float("nan")})),))
     read = json.loads(render_plan(strange, "json"), parse_constant=pytest.fail)
     assert read["nodes"][0]["init"] == {"a": "Infinity", "b": "NaN"}
     assert read["phases"][1]["phases"][0]["callbacks"][1]["patience"] == 5
@@ -132,13 +130,9 @@ def test_a_curve_fits_its_width_and_marks_what_is_not_finite():
 @pytest.mark.parametrize(
     ("page", "unused"),
     [
-        pytest.param(
-            "plan", ("runexp.results", "rich.progress", "rich.live", "pydantic", "torch"), id="plan"
-        ),
+        pytest.param("plan", ("runexp.results", "rich.progress", "rich.live", "pydantic", "torch"), id="plan"),
         pytest.param("mermaid", ("runexp.results", "rich", "pydantic", "torch"), id="graph"),
-        pytest.param(
-            "results", ("runexp.report.plan", "rich.progress", "rich.tree", "pydantic"), id="results"
-        ),
+        pytest.param("results", ("runexp.report.plan", "rich.progress", "rich.tree", "pydantic"), id="results"),
     ],
 )
 def test_a_page_pays_for_nothing_but_its_own(page, unused):

@@ -43,9 +43,7 @@ def val_loss(epoch: int) -> float:
 
 
 def train_events(label: str = "train", n_epochs: int = 18, planned: int = 30) -> list[Event]:
-    events: list[Event] = [
-        PhaseStarted(label, "train", "train", 1079, planned, 17, planned * 17, ("val_loss",))
-    ]
+    events: list[Event] = [PhaseStarted(label, "train", "train", 1079, planned, 17, planned * 17, ("val_loss",))]
     for epoch in range(n_epochs):
         losses, step = batch_losses(epoch), (epoch + 1) * 17
         columns = {"loss": losses, "ce": losses, "lr": array("d", [3e-3]) * 17}

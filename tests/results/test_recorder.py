@@ -101,15 +101,11 @@ def test_groups_have_the_shape_of_the_experiment():
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        pytest.param(
-            lambda r: r.get_eval_result(), "there are 2 eval phases, ask for one by its label", id="many"
-        ),
+        pytest.param(lambda r: r.get_eval_result(), "there are 2 eval phases, ask for one by its label", id="many"),
         pytest.param(lambda r: r.get_fit_result(), "there is no fit phase; phases: `warm/train`", id="none"),
         pytest.param(lambda r: r["tset"], "did you mean `test`?", id="unknown"),
         pytest.param(lambda r: r["test/inner"], "no phase or group `test/inner`", id="below a phase"),
-        pytest.param(
-            lambda r: r["warm"]["iner/test"], "did you mean `inner/test`?", id="unknown below a group"
-        ),
+        pytest.param(lambda r: r["warm"]["iner/test"], "did you mean `inner/test`?", id="unknown below a group"),
     ],
 )
 def test_a_wrong_label_says_what_there_is(ask, says):

@@ -23,9 +23,7 @@ def recorded(rows_by_epoch):
     events = [PhaseStarted("train", "train", "train", 1, 1, 1, 1)]
     for epoch, losses in enumerate(rows_by_epoch):
         rows = array("q", range(1, len(losses) + 1))
-        events.append(
-            BatchesRecorded("train", epoch, 0, rows, {"ce": array("d", losses), "mse": array("d", losses)})
-        )
+        events.append(BatchesRecorded("train", epoch, 0, rows, {"ce": array("d", losses), "mse": array("d", losses)}))
     return record(events).results.get_train_result()
 
 
@@ -120,24 +118,18 @@ def test_the_mean_over_batches_weighs_every_row_alike(rows_by_epoch):
 @given(dense)
 def test_select_gives_the_values_that_where_leaves(rows_by_epoch):
     series = recorded(rows_by_epoch).losses("ce")
-    assert [
-        value for epoch in series.axis_values("epoch") for value in series.select(epoch=epoch)
-    ] == series.values()
+    assert [value for epoch in series.axis_values("epoch") for value in series.select(epoch=epoch)] == series.values()
 
 
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        pytest.param(
-            lambda s: s.where(epok=0), "no axis `epok`; did you mean `epoch`? axes: epoch, batch", id="axis"
-        ),
+        pytest.param(lambda s: s.where(epok=0), "no axis `epok`; did you mean `epoch`? axes: epoch, batch", id="axis"),
         pytest.param(lambda s: s.where(epoch=7), "no epoch 7; there are 0 to 1", id="coordinate"),
         pytest.param(lambda s: s.at(epoch=0, batch=-1), "no batch -1; there are 0 to 2", id="negative"),
         pytest.param(lambda s: s.at(epoch=0), "`at` needs every axis; missing: batch", id="missing"),
         pytest.param(lambda s: s.where(epoch=0).where(epoch=1), "(pinned to 0)", id="pinned twice"),
-        pytest.param(
-            lambda s: s.collapse("batch", "median"), "reducers: mean, sum, first, last", id="reducer"
-        ),
+        pytest.param(lambda s: s.collapse("batch", "median"), "reducers: mean, sum, first, last", id="reducer"),
         pytest.param(lambda s: s.collapse("fold", "mean"), "no axis `fold`", id="collapsed axis"),
         pytest.param(lambda s: s.axis_values("bach"), "did you mean `batch`?", id="axis values"),
         pytest.param(lambda s: s.item(), "`item` needs one value", id="item"),

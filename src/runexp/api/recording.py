@@ -47,7 +47,7 @@ def resolved_yaml(checked: Checked) -> str:
     """The spec as understood: includes, variables and overrides applied, every default visible."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # ruamel declares it None
     text = io.StringIO()
     yaml.dump(checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True), text)
     return text.getvalue()

@@ -117,25 +117,14 @@ def _word_phrases(parameter: Parameter, word: str) -> list[str]:
 
 
 def _range_phrase(span: Range) -> str:
-    low = (
-        ""
-        if span.minimum is None
-        else f"{'of at least' if span.includes_minimum else 'above'} {span.minimum:g}"
-    )
-    high = (
-        "" if span.maximum is None else f"{'at most' if span.includes_maximum else 'below'} {span.maximum:g}"
-    )
+    low = "" if span.minimum is None else f"{'of at least' if span.includes_minimum else 'above'} {span.minimum:g}"
+    high = "" if span.maximum is None else f"{'at most' if span.includes_maximum else 'below'} {span.maximum:g}"
     bounds = " and ".join(bound for bound in (low, high) if bound)
     return f"{_RANGE_PHRASES[span.type]} {bounds}".strip()
 
 
 def whole_number_meant(parameter: Parameter, value: object) -> int | None:
     """The whole number that was written with a point or an exponent, where only that is wrong."""
-    if (
-        isinstance(value, float)
-        and math.isfinite(value)
-        and value.is_integer()
-        and accepts(parameter, int(value))
-    ):
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer() and accepts(parameter, int(value)):
         return int(value)
     return None

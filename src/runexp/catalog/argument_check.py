@@ -32,9 +32,7 @@ def check_arguments(
     one mistake, not two.
     """
     found = [
-        problem
-        for name, value in arguments.items()
-        if (problem := _argument_problem(entry, name, value)) is not None
+        problem for name, value in arguments.items() if (problem := _argument_problem(entry, name, value)) is not None
     ]
     names = [parameter.name for parameter in entry.parameters]
     meant = {nearest(problem.parameter, names) for problem in found if problem.code == "unknown-parameter"}

@@ -11,9 +11,7 @@ _LONGEST = 120
 def first_sentence(docstring: str | None) -> str:
     """The first sentence of the first paragraph that is prose."""
     paragraphs = re.split(r"\n\s*\n", cleandoc(docstring or ""))
-    prose = (
-        text for text in paragraphs if text and not text.lstrip().startswith((".. ", ">>>", "__init__("))
-    )
+    prose = (text for text in paragraphs if text and not text.lstrip().startswith((".. ", ">>>", "__init__(")))
     return _sentence(next(prose, ""))
 
 
@@ -27,31 +25,21 @@ def _numpydoc(text: str) -> dict[str, str]:
     section = re.search(r"^Parameters\n-{3,}\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", text, re.M | re.S)
     if section is None:
         return {}
-    found = re.findall(
-        r"^(\*{0,2}\w[\w, *]*?) ?(?::[^\n]*)?\n((?:[ \t]+[^\n]*\n|\n)+)", section[1] + "\n", re.M
-    )
+    found = re.findall(r"^(\*{0,2}\w[\w, *]*?) ?(?::[^\n]*)?\n((?:[ \t]+[^\n]*\n|\n)+)", section[1] + "\n", re.M)
     return _by_name(found)
 
 
 def _args_section(text: str) -> dict[str, str]:
-    section = re.search(
-        r"^(?:Args|Arguments|Parameters|Keyword args)::?\n((?:[ \t]+[^\n]*\n?|\n)+)", text, re.M | re.I
-    )
+    section = re.search(r"^(?:Args|Arguments|Parameters|Keyword args)::?\n((?:[ \t]+[^\n]*\n?|\n)+)", text, re.M | re.I)
     if section is None:
         return {}
     body = cleandoc("\n" + section[1])
-    found = re.findall(
-        r"^(\w+)[ ]*(?:\([^\n]*?\))?[ ]*:[ ]*((?:[^\n]*)(?:\n[ \t]+[^\n]*|\n(?=\s))*)", body, re.M
-    )
+    found = re.findall(r"^(\w+)[ ]*(?:\([^\n]*?\))?[ ]*:[ ]*((?:[^\n]*)(?:\n[ \t]+[^\n]*|\n(?=\s))*)", body, re.M)
     return _by_name(found)
 
 
 def _by_name(found: list[tuple[str, str]]) -> dict[str, str]:
-    return {
-        name.strip(" *"): _sentence(cleandoc("\n" + text))
-        for names, text in found
-        for name in names.split(",")
-    }
+    return {name.strip(" *"): _sentence(cleandoc("\n" + text)) for names, text in found for name in names.split(",")}
 
 
 def _sentence(text: str) -> str:

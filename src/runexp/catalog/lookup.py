@@ -127,10 +127,7 @@ def _entries_of_kind(kind: str) -> Iterator[Entry]:
 def _names_of_kind(kind: str) -> tuple[str, ...]:
     own = tuple(SCHEDULES) if kind == "schedule" else ()
     shipped = [
-        name
-        for library in LIBRARIES
-        if kind in library.kinds
-        for name in entry_names(catalog_text(library, kind))
+        name for library in LIBRARIES if kind in library.kinds for name in entry_names(catalog_text(library, kind))
     ]
     plugins = plugin_names(kind) if kind in PLUGIN_KINDS else ()
     return tuple(dict.fromkeys((*own, *SHORT_NAMES.get(kind, {}), *shipped, *plugins)))

@@ -17,9 +17,7 @@ def _ratio(name: str, default: float | None, summary: str, span: Range = _RATIO)
     return _number("float", name, default, (span,), summary)
 
 
-def _number(
-    word: str, name: str, default: float | None, ranges: tuple[Range, ...], summary: str
-) -> Parameter:
+def _number(word: str, name: str, default: float | None, ranges: tuple[Range, ...], summary: str) -> Parameter:
     required = default is None
     text = "" if required else repr(default)
     return Parameter(name, required, default, text, (word,), (), ranges, summary)
@@ -72,15 +70,11 @@ SCHEDULES = {
             "Falls by a factor whenever a metric has stopped getting better.",
             *_WARMUP,
             _MIN_RATIO,
-            Parameter(
-                "monitor", False, "train_loss", "'train_loss'", ("str",), (), (), "the metric that is watched"
-            ),
+            Parameter("monitor", False, "train_loss", "'train_loss'", ("str",), (), (), "the metric that is watched"),
             _word("mode", "min", ("min", "max"), "whether lower or higher is better"),
             _ratio("factor", 0.1, "what the rate is multiplied by", _POSITIVE_RATIO),
             _whole("patience", 10, "evaluations without an improvement before the rate falls"),
-            _number(
-                "float", "min_delta", 1e-4, (Range("real", 0),), "the least change that is an improvement"
-            ),
+            _number("float", "min_delta", 1e-4, (Range("real", 0),), "the least change that is an improvement"),
             _whole("cooldown", 0, "evaluations that do not count after a fall"),
             steps_on="metric",
         ),
@@ -104,9 +98,7 @@ SCHEDULES = {
             "Falls along a power of the part of the phase that is left.",
             *_WARMUP,
             _MIN_RATIO,
-            _number(
-                "float", "power", 1.0, (Range("real", 0, includes_minimum=False),), "1 is a straight line"
-            ),
+            _number("float", "power", 1.0, (Range("real", 0, includes_minimum=False),), "1 is a straight line"),
         ),
     )
 }

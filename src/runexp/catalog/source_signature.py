@@ -70,17 +70,11 @@ def _lineage(defined: ast.ClassDef, scope: Mapping[str, Definition]) -> list[ast
 def _unreadable(defined: ast.ClassDef) -> bool:
     """Whether something else than `__init__` may decide what the class takes."""
     makes_itself = any(isinstance(part, ast.FunctionDef) and part.name == "__new__" for part in defined.body)
-    return (
-        makes_itself
-        or bool(defined.keywords)
-        or any(not _is_dataclass(mark) for mark in defined.decorator_list)
-    )
+    return makes_itself or bool(defined.keywords) or any(not _is_dataclass(mark) for mark in defined.decorator_list)
 
 
 def _bases(defined: ast.ClassDef) -> list[str]:
-    return [
-        ast.unparse(base) for base in defined.bases if ast.unparse(base) not in ("object", "Protocol", "ABC")
-    ]
+    return [ast.unparse(base) for base in defined.bases if ast.unparse(base) not in ("object", "Protocol", "ABC")]
 
 
 def _has_init(defined: ast.ClassDef) -> bool:
@@ -88,9 +82,7 @@ def _has_init(defined: ast.ClassDef) -> bool:
 
 
 def _init_of(defined: ast.ClassDef) -> ast.FunctionDef | None:
-    functions = [
-        part for part in defined.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"
-    ]
+    functions = [part for part in defined.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
     return functions[-1] if functions else None
 
 
@@ -141,9 +133,7 @@ def _field_words(value: ast.expr | None) -> list[ast.keyword]:
     return value.keywords if is_field and isinstance(value, ast.Call) else []
 
 
-def _with_defaults(
-    arguments: ast.arguments, named: list[ast.arg]
-) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+def _with_defaults(arguments: ast.arguments, named: list[ast.arg]) -> Iterator[tuple[ast.arg, ast.expr | None]]:
     n_without = len(named) - len(arguments.defaults)
     defaults = [*[None] * n_without, *arguments.defaults][-len(named) :] if named else []
     return zip(named, defaults, strict=True)

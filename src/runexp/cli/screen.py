@@ -6,10 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import Literal, TextIO
 
 from runexp.diagnostics import Diagnostic
 from runexp.report.diagnostics import render
+
+
+Form = Literal["text", "json", "sarif", "github"]
 
 
 def wants_color(stream: TextIO, *, no_color: bool) -> bool:
@@ -26,7 +29,7 @@ def show_diagnostics(
     found: Sequence[Diagnostic],
     files: Mapping[str, str],
     *,
-    form: str = "text",
+    form: Form = "text",
     no_color: bool = False,
     stream: TextIO | None = None,
 ) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from runexp.engine.protocol import Snapshot
-from runexp.engine.view import Callback, Hook, View
+from runexp.engine.view import Callback, Hook, Restored, View
 from runexp.plan.phases import CallbackPlan, EarlyStoppingPlan, EvaluationPlan, Mode
 
 
@@ -27,18 +26,6 @@ def improves(value: float, best: float, mode: Mode, min_delta: float = 0.0) -> b
     if not math.isfinite(best):
         return True
     return value < best - min_delta if mode == "min" else value > best + min_delta
-
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """The best evaluation so far, and what is needed to go back to it."""
-
-    by: str
-    epoch: int
-    monitor: str
-    value: float
-    measured: Mapping[str, float]
-    snapshot: Snapshot
 
 
 class Evaluation:
@@ -73,7 +60,8 @@ class EarlyStopping:
     def __init__(self, plan: EarlyStoppingPlan) -> None:
         self.name = plan.name
         self._plan = plan
-        self._best = Best(plan.name, -1, plan.monitor, math.nan, {}, None)
+        self._best = Restored(plan.name, -1, plan.monitor, math.nan, {})
+        self._snapshot: Snapshot = None
         self._waited = 0
 
     def hooks(self) -> Mapping[Hook, Callable[[View], None]]:
@@ -89,8 +77,8 @@ class EarlyStopping:
         if value is None:
             return
         if improves(value, self._best.value, plan.mode, plan.min_delta):
-            snapshot = view.snapshot() if plan.restore_best else None
-            self._best = Best(self.name, view.epoch, plan.monitor, value, dict(view.measured), snapshot)
+            self._best = Restored(self.name, view.epoch, plan.monitor, value, dict(view.measured))
+            self._snapshot = view.snapshot() if plan.restore_best else None
             self._waited = 0
             return
         self._waited += 1
@@ -105,5 +93,5 @@ class EarlyStopping:
         return f"{since}; best {best.value:.6g} at epoch {best.epoch}"
 
     def _restore(self, view: View) -> None:
-        if self._best.snapshot is not None and self._best.epoch != view.epoch:
-            view.restore(self._best.snapshot, self._best)
+        if self._snapshot is not None and self._best.epoch != view.epoch:
+            view.restore(self._snapshot, self._best)

@@ -131,8 +131,8 @@ class Experiment:
     def _train(self, plan: TrainPlan) -> Iterator[Event]:
         program = self._runtime.open_train(plan)
         around = self._surroundings()
-        rule = CheckpointRule(plan.checkpoints, plan.label, self._checkpoints) if self._keeps(plan) else None
-        phase = TrainPhase(plan, program, around, [make_callback(item) for item in plan.callbacks], rule)
+        callbacks = [make_callback(item) for item in plan.callbacks]
+        phase = TrainPhase(plan, program, around, callbacks, self._rule(plan))
         self.live.n_epochs, self.live.n_batches = plan.n_epochs, program.n_batches
         self.live.latest = program.latest
         n_steps = plan.n_steps or plan.n_epochs * program.n_steps_an_epoch
@@ -187,8 +187,10 @@ class Experiment:
             wants_batches=self._wants_batches,
         )
 
-    def _keeps(self, plan: TrainPlan) -> bool:
-        return plan.checkpoints is not None and self._checkpoints is not None
+    def _rule(self, plan: TrainPlan) -> CheckpointRule | None:
+        if plan.checkpoints is None or self._checkpoints is None:
+            return None
+        return CheckpointRule(plan.checkpoints, plan.label, self._checkpoints)
 
     def _ending(self, stopped_by: str) -> tuple[Status, str]:
         if self.control.signal:

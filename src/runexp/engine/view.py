@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from runexp.engine.protocol import Snapshot
@@ -42,8 +43,9 @@ class View(Protocol):
         """Set weights and buffers back."""
 
 
-class Restored(Protocol):
-    """What a restore says of itself: who asked, and the epoch and value the weights are from."""
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore says of itself: who asked, and the epoch, value and numbers the weights are from."""
 
     by: str
     epoch: int

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from runexp.diagnostics import Diagnostic, Related, Span
+from runexp.report.characters import cleaned
 from runexp.report.sarif import sarif_log
 from runexp.report.snippets import Painter, block, summary
-from runexp.report.characters import cleaned
 
 Format: TypeAlias = Literal["text", "json", "sarif", "github"]
 

@@ -21,10 +21,7 @@ def render_graph_mermaid(plan: Plan) -> str:
     lines += [f'  l{index}{{{{"{_safe(loss.name)}"}}}}' for index, loss in enumerate(losses)]
     marks = {"node": nodes, "data": keys}
     for node in plan.nodes:
-        lines += [
-            _edge(marks[feed.source][str(feed)], "-->", feed.argument, nodes[node.name])
-            for feed in node.feeds
-        ]
+        lines += [_edge(marks[feed.source][str(feed)], "-->", feed.argument, nodes[node.name]) for feed in node.feeds]
     for index, loss in enumerate(losses):
         for route in loss.routes:
             name = route.name if route.source == "node" else str(route)

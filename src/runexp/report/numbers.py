@@ -57,13 +57,9 @@ def _rows(phase: PhaseResults) -> Iterator[_Row]:
             yield _Row(phase.label, split, numbers)
 
 
-def _without(
-    evaluated: dict[str, dict[str, float]], split: str, own: dict[str, float]
-) -> dict[str, dict[str, float]]:
+def _without(evaluated: dict[str, dict[str, float]], split: str, own: dict[str, float]) -> dict[str, dict[str, float]]:
     """The evaluations; one on the trained split gets a row of its own, for it came after the epoch."""
-    return {
-        f"{name} (evaluated)" if name == split and own else name: found for name, found in evaluated.items()
-    }
+    return {f"{name} (evaluated)" if name == split and own else name: found for name, found in evaluated.items()}
 
 
 def _prefix(names: tuple[str, ...], owners: tuple[str, ...]) -> str:

@@ -30,9 +30,7 @@ def described(value: object, *, leave_out: tuple[str, ...] = ()) -> str:
 
 def called(call: Call) -> str:
     """A call as one would write it in Python, and where it is found if its name does not say so."""
-    arguments = ", ".join(
-        f"{name}={literal(value)}" for name, value in {**call.arguments, **call.fixed}.items()
-    )
+    arguments = ", ".join(f"{name}={literal(value)}" for name, value in {**call.arguments, **call.fixed}.items())
     home = call.target.replace(":", ".")
     return f"{call.name}({arguments})" + ("" if home in ("", call.name) else f" · {home}")
 

@@ -40,9 +40,7 @@ def _train(phase: TrainPlan) -> Branch:
         f"train on {phase.split} for {length}",
         (
             Branch("data", listed(phase.data)),
-            Branch(
-                "nodes", f"{listed(phase.nodes)} · trains {listed(phase.trains)} · holds {listed(frozen)}"
-            ),
+            Branch("nodes", f"{listed(phase.nodes)} · trains {listed(phase.trains)} · holds {listed(frozen)}"),
             Branch("losses", below=tuple(_loss(loss) for loss in phase.losses)),
             Branch("batches", described(phase.batches)),
             _optimizer(phase.optimizer),

@@ -97,9 +97,7 @@ class PreviewFacts:
     notes: tuple[str, ...] = ()
 
 
-def render_preview(
-    facts: PreviewFacts, *, console_width: int = 100, color: bool = False, unicode: bool = True
-) -> str:
+def render_preview(facts: PreviewFacts, *, console_width: int = 100, color: bool = False, unicode: bool = True) -> str:
     """One page for the phase."""
     blocks = [list(_head(facts)), *_sections(facts, console_width)]
     parts = [part for block in blocks if block for part in ("", *block)]
@@ -112,9 +110,7 @@ def _head(facts: PreviewFacts) -> Iterator[RenderableType]:
     yield styled(named(facts.label), f"  {facts.kind} on {plain(facts.split)}, {rows}{device}")
     if facts.n_batches:
         epoch = " an epoch" if facts.kind == "train" else ""
-        yield styled(
-            f"{counted(facts.n_batches, 'batch')} of up to {counted(facts.batch_size, 'row')}{epoch}"
-        )
+        yield styled(f"{counted(facts.n_batches, 'batch')} of up to {counted(facts.batch_size, 'row')}{epoch}")
     if facts.kind == "train":
         epochs = f"{counted(facts.n_epochs, 'epoch')} of " if facts.n_epochs else ""
         steps = f"{counted(facts.n_steps_an_epoch, 'step')}: " if facts.n_steps_an_epoch else ""
@@ -150,9 +146,7 @@ def _optimizer(facts: PreviewFacts, width: int) -> list[RenderableType]:
     groups = _Section("", ("group", "lr", "parameters"), rows, right=2).drawn(width)
     lines: list[RenderableType] = [styled(named("optimizer"), "  ", plain(facts.optimizer)), *groups[1:]]
     if facts.schedule:
-        rates = " → ".join(
-            number(rate) for rate in (facts.schedule.start, facts.schedule.peak, facts.schedule.end)
-        )
+        rates = " → ".join(number(rate) for rate in (facts.schedule.start, facts.schedule.peak, facts.schedule.end))
         text = f"{plain(facts.schedule.curve)}, lr {rates} (start, peak, end)"
         lines.append(indented(styled(("schedule  ", "dim"), text)))
     if facts.clip:

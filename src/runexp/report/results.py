@@ -38,9 +38,7 @@ def _head(results: RunResults) -> list[RenderableType]:
     took = f" in {duration(results.timings.run)}" if results.timings.run is not None else ""
     status = (results.status, f"bold {_STATUS[results.status]}")
     around = ", ".join([f"seed {results.seed}", *([plain(results.device)] if results.device else [])])
-    head: list[RenderableType] = [
-        styled(named(results.name or "run"), "  ", status, took, (f"  ({around})", "dim"))
-    ]
+    head: list[RenderableType] = [styled(named(results.name or "run"), "  ", status, took, (f"  ({around})", "dim"))]
     if results.error:
         where = f"in {plain(results.where)}: " if results.where else ""
         head.append(styled((f"{where}{plain(results.error)}", _STATUS[results.status])))
@@ -80,11 +78,7 @@ def _best(phase: TrainResults) -> list[RenderableType]:
     best = phase.best
     if best is None:
         return []
-    value = (
-        f", {plain(best.monitor)} {number(best.value)}"
-        if best.value is not None
-        else f" by {plain(best.monitor)}"
-    )
+    value = f", {plain(best.monitor)} {number(best.value)}" if best.value is not None else f" by {plain(best.monitor)}"
     restored = ", its weights restored" if best.restored else ""
     return [indented(styled(("best  ", "dim"), f"epoch {best.epoch}{value}{restored}"))]
 

@@ -60,9 +60,7 @@ class ScatteredCells(Generic[T]):
     def pin(self, axis: int, coordinate: Coordinate) -> ScatteredCells[T]:
         """The cells at one coordinate."""
         return scatter(
-            (_without(place, axis), value, weight)
-            for place, value, weight in self.items()
-            if place[axis] == coordinate
+            (_without(place, axis), value, weight) for place, value, weight in self.items() if place[axis] == coordinate
         )
 
     def reduce(self, axis: int, reducer: Reducer[T]) -> ScatteredCells[T]:
@@ -137,9 +135,7 @@ class BlockCells:
             return self._slice(coordinate)
         position = self._position(axis)
         kept = {
-            _without(place, position): block
-            for place, block in self._blocks.items()
-            if place[position] == coordinate
+            _without(place, position): block for place, block in self._blocks.items() if place[position] == coordinate
         }
         return BlockCells(self._along - (axis < self._along), kept)
 

@@ -73,9 +73,7 @@ class GroupResults(Mapping[str, "PhaseResults | GroupResults"]):
             return found[0]
         if found:
             labels = ", ".join(f"`{phase.label}`" for phase in found)
-            raise UnknownNameError(
-                f"there are {len(found)} {name} phases, ask for one by its label: {labels}"
-            )
+            raise UnknownNameError(f"there are {len(found)} {name} phases, ask for one by its label: {labels}")
         there = ", ".join(f"`{label}`" for label in phases) or "none"
         raise UnknownNameError(f"there is no {name} phase; phases: {there}")
 

@@ -19,6 +19,4 @@ def unknown(kind: str, name: object, known: Iterable[object], *, plural: str = "
     names = [str(item) for item in known]
     if not names:
         return UnknownNameError(f"no {kind} `{name}`: there are none")
-    return UnknownNameError(
-        f"no {kind} `{name}`; {did_you_mean(str(name), names, kind=plural or f'{kind}s')}"
-    )
+    return UnknownNameError(f"no {kind} `{name}`; {did_you_mean(str(name), names, kind=plural or f'{kind}s')}")

@@ -34,10 +34,7 @@ def labelled_series_of(records: Sequence[BatchesRecorded], names: Iterable[str])
     columns = {name: _blocks(records, name) for name in names}
     epochs = dict.fromkeys(record.epoch for record in records)
     blocks: dict[Place, Block] = {
-        (epoch, name): column[epoch]
-        for epoch in epochs
-        for name, column in columns.items()
-        if epoch in column
+        (epoch, name): column[epoch] for epoch in epochs for name, column in columns.items() if epoch in column
     }
     return AxisSeries(LOSS, TOTAL, ("epoch", "batch", "label"), BlockCells(1, blocks))
 

@@ -80,9 +80,7 @@ class MetricStore:
     def series(self, name: str) -> MetricSeries:
         """The last value of each epoch, by epoch."""
         values, epochs, _ = self._column(name)
-        return metric_series(
-            name, ("epoch",), {(epoch,): value for epoch, value in zip(epochs, values, strict=True)}
-        )
+        return metric_series(name, ("epoch",), {(epoch,): value for epoch, value in zip(epochs, values, strict=True)})
 
     def __repr__(self) -> str:
         return f"MetricStore({', '.join(f'{name}={self.latest(name):.6g}' for name in self._columns)})"

@@ -204,9 +204,7 @@ class TrainResults:
 
     def learning_rate(self, name: str = "lr") -> MetricSeries:
         """The learning rate by (epoch, batch)."""
-        rates = dict.fromkeys(
-            column for record in self._records for column in record.columns if is_rate(column)
-        )
+        rates = dict.fromkeys(column for record in self._records for column in record.columns if is_rate(column))
         if name not in rates:
             raise unknown("learning rate", name, rates)
         return rate_series_of(self._records, name)
@@ -222,9 +220,7 @@ class TrainResults:
     def _series(self, name: str | None) -> LossSeries:
         if name is None:
             return labelled_series_of(self._records, self.loss_names)
-        if name in self.loss_names or any(
-            name == TOTAL and TOTAL in record.columns for record in self._records
-        ):
+        if name in self.loss_names or any(name == TOTAL and TOTAL in record.columns for record in self._records):
             return loss_series_of(self._records, name)
         nodes = {loss: node for loss in self.loss_names if (node := self.facts.loss_nodes.get(loss))}
         on_node = [loss for loss, node in nodes.items() if node == name]

@@ -119,9 +119,7 @@ class Recorder:
         self._times[key] = (begun, time)
 
     def _timings(self) -> Timings:
-        phases = {
-            label: seconds for label in self._kinds if (seconds := self._seconds(f"/{label}")) is not None
-        }
+        phases = {label: seconds for label in self._kinds if (seconds := self._seconds(f"/{label}")) is not None}
         return Timings(self._seconds(""), phases)
 
     def _seconds(self, key: str) -> float | None:
@@ -159,9 +157,7 @@ class Recorder:
         """As told; else the names that any phase has records of, on no known node."""
         if self._loss_nodes:
             return self._loss_nodes.get(label, {})
-        events = [
-            event for kept in self._events.values() for event in kept if isinstance(event, BatchesRecorded)
-        ]
+        events = [event for kept in self._events.values() for event in kept if isinstance(event, BatchesRecorded)]
         return dict.fromkeys(recorded_losses(events), "")
 
 

@@ -70,9 +70,7 @@ class AxisSeries(Generic[T]):
         """The one value at a coordinate of every axis."""
         missing = [axis for axis in self.axes if axis not in coordinates]
         if missing:
-            raise UnknownNameError(
-                f"`at` needs every axis; missing: {', '.join(missing)} (`where` pins some)"
-            )
+            raise UnknownNameError(f"`at` needs every axis; missing: {', '.join(missing)} (`where` pins some)")
         for axis in coordinates:
             self._position(axis)
         place: Place = tuple(coordinates[axis] for axis in self.axes)
@@ -214,6 +212,4 @@ def _no_coordinate(axis: str, coordinate: Coordinate, there: Sequence[Coordinate
     if numbers and len(numbers) == len(there) == max(numbers) - min(numbers) + 1:
         return UnknownNameError(f"no {axis} {coordinate!r}; there are {min(numbers)} to {max(numbers)}")
     names = [str(item) for item in there]
-    return UnknownNameError(
-        f"no {axis} {coordinate!r}; {did_you_mean(str(coordinate), names, kind='there are')}"
-    )
+    return UnknownNameError(f"no {axis} {coordinate!r}; {did_you_mean(str(coordinate), names, kind='there are')}")

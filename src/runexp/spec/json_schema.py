@@ -19,7 +19,7 @@ def json_schema() -> dict[str, Any]:
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
     }
     schema["required"] = [key for key in schema["required"] if key == "runexp"]
-    written = _allow_references(schema)
+    written: dict[str, Any] = _allow_references(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": _IDENTIFIER} | written
 
 

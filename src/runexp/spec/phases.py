@@ -70,7 +70,9 @@ class TrainPhase(Section):
     optimizer: Annotated[Optimizer, Field(description="a torch optimizer")]
     schedule: Annotated[Schedule | None, Field(description="learning rate over the phase")] = None
     clip: Annotated[Clip | None, Field(description="bounds on gradients")] = None
-    accumulate: Annotated[Count, Field(description="batches a step: its gradient is the mean of theirs, on a short last step too")] = 1
+    accumulate: Annotated[
+        Count, Field(description="batches a step: its gradient is the mean of theirs, on a short last step too")
+    ] = 1
     nodes: Annotated[
         tuple[Name, ...] | None,
         Field(min_length=1, description="the nodes that train; left out: all not frozen"),

@@ -33,8 +33,8 @@ def accepted_kinds(document: object, path: Path) -> tuple[str, ...]:
     """The kinds of value the language accepts at `path`, as a person says them."""
     kinds: dict[str, None] = {}
     for schema in schemas_at(document, path):
-        named = schema.get("type")
-        if named is not None:
+        named = str(schema.get("type", ""))
+        if named:
             kinds[_KINDS.get(named, named)] = None
     return tuple(kinds)
 
