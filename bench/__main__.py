@@ -50,7 +50,7 @@ def _steps(job: Job, rounds: int) -> Table:
     n_steps = -(-job.n_rows // job.batch)
     best = min(median(seconds[name]) for name in ways if name.startswith("by hand"))
     table = Table(
-        "way", "µs a step", "ratio to the best by hand", title=f"{job.name}, batch {job.batch}, CPU, 1 thread"
+        "way", "us a step", "ratio to the best by hand", title=f"{job.name}, batch {job.batch}, CPU, 1 thread"
     )
     for name, measured in seconds.items():
         table.add_row(name, f"{median(measured) / n_steps * 1e6:.1f}", f"{median(measured) / best:.3f}")

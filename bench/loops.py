@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from runexp.runtime.torch_runtime import TorchRuntime
 
 @dataclass(frozen=True)
 class Job:
-    """A table of `n_rows` × `n_columns` with `n_classes`, an MLP of `widths`, batches of `batch`."""
+    """A table of `n_rows` by `n_columns` with `n_classes`, an MLP of `widths`, batches of `batch`."""
 
     name: str
     n_rows: int
@@ -38,10 +39,6 @@ Epoch = Callable[[int], None]
 
 def by_runexp(job: Job, folder: Path) -> Epoch:
     """The interpreter itself: the phase's contexts and the runtime's step, as `runexp run` drives them."""
-    from runexp.engine.control import Control
-    from runexp.engine.live import Live
-    from runexp.engine.phases import Surroundings, TrainPhase
-
     path = folder / "spec.yaml"
     path.write_text(spec_of(job), encoding="utf-8")
     plan = check(path).require().plan
@@ -154,7 +151,7 @@ phases:
 def _model(job: Job) -> tuple[nn.Module, torch.optim.Optimizer, nn.Module]:
     sizes = (job.n_columns, *job.widths)
     layers: list[nn.Module] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]
     model = nn.Sequential(*layers, nn.Linear(sizes[-1], job.n_classes))
     return model, torch.optim.Adam(model.parameters(), lr=job.lr, fused=True), nn.CrossEntropyLoss()

@@ -174,8 +174,9 @@ def _callback(callback: CallbackPlan) -> str:
             measured = ", ".join(callback.evaluation.produces)
             return f"{callback.name}: {callback.evaluation.split} every {callback.every_n_epochs} epochs → {measured}"
         case EarlyStoppingPlan():
-            restores = ", then restores the best" if callback.restore_best else ""
-            return f"{callback.name}: stops after {callback.patience} evaluations without better {callback.monitor}{restores}"
+            then = ", then restores the best" if callback.restore_best else ""
+            waits = f"{callback.patience} evaluations without better {callback.monitor}"
+            return f"{callback.name}: stops after {waits}{then}"
 
 
 def _checkpoints(phase: TrainPlan) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
+from runexp.engine.protocol import State
 from runexp.events import Event
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
 from runexp.runtime.torch_runtime import TorchRuntime
-from runexp.runtime.training import TrainProgram
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.records import write_lock_file
@@ -47,7 +47,7 @@ def resolved_yaml(checked: Checked) -> str:
     """The spec as understood: includes, variables and overrides applied, every default visible."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # ruamel declares it None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None
     text = io.StringIO()
     yaml.dump(checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True), text)
     return text.getvalue()
@@ -60,7 +60,7 @@ class Checkpoints:
         self._folder = folder
         self._runtime = runtime
 
-    def save(self, phase: str, name: str, state: Mapping[str, Any], program: TrainProgram) -> str:
+    def save(self, phase: str, name: str, state: Mapping[str, Any], program: State) -> str:
         """Commit one checkpoint; returns its name below checkpoints/."""
         return self._folder.save(f"{phase}/{name}", lambda aside: self._runtime.write_checkpoint(aside, state, program))
 

@@ -86,6 +86,11 @@ class Entry:
         """The name without the path to it: `PCA` for `sklearn.decomposition.PCA`."""
         return self.name.rpartition(".")[2]
 
+    def words(self, trait: str) -> tuple[str, ...]:
+        """The words of a trait that is a list, or the names of one that is a mapping; empty where it has none."""
+        value = self.traits.get(trait)
+        return tuple(str(item) for item in value) if isinstance(value, (Sequence, Mapping)) else ()
+
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name, if there is one."""
         return next((parameter for parameter in self.parameters if parameter.name == name), None)

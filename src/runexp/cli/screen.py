@@ -11,7 +11,6 @@ from typing import Literal, TextIO
 from runexp.diagnostics import Diagnostic
 from runexp.report.diagnostics import render
 
-
 Form = Literal["text", "json", "sarif", "github"]
 
 

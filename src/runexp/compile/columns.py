@@ -41,8 +41,7 @@ def known_columns(source: SourcePlan, folder: FilePath) -> tuple[str, ...]:
     """The columns of a source, as far as they can be known without reading it; empty where they cannot."""
     if source.call is not None:
         entry = catalog.lookup(source.call.name, "dataset")
-        traits = entry.traits if entry else {}
-        return (*_words(traits.get("columns")), *_words(traits.get("targets")))
+        return (*entry.words("columns"), *entry.words("targets")) if entry else ()
     return _header(folder / source.path) if source.kind == "csv" else ()
 
 
@@ -54,10 +53,6 @@ def _header(path: FilePath) -> tuple[str, ...]:
         return ()  # reading the table will say what is wrong with it
     delimiter = "\t" if ".tsv" in path.suffixes else ","
     return tuple(next(csv.reader([first], delimiter=delimiter), ()))
-
-
-def _words(value: object) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
 
 
 def _place(found: Findings, path: Path, index: int) -> Path:

@@ -117,7 +117,7 @@ class Findings:
         if entry is None:
             self._unknown_use(use, use_path or (*path, "use"), kinds)
             return None
-        inferred = frozenset(str(name) for name in entry.traits.get("infers", ()))
+        inferred = frozenset(entry.words("infers"))
         self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
         tensors = tuple(item.name for item in entry.parameters if "tensor" in item.types and item.name in arguments)
         place = with_path or (*path, "with")

@@ -95,7 +95,7 @@ def _layer(found: Findings, layer: object, path: Path) -> Call | None:
 
 
 def _method(found: Findings, node: Node, entry: Entry | None, path: Path) -> str:
-    methods = tuple(str(method) for method in entry.traits.get("methods", ())) if entry else ()
+    methods = entry.words("methods") if entry else ()
     if node.method is None:
         return "transform" if "transform" in methods else "predict"
     if methods and node.method not in methods:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runexp import catalog
+from runexp.catalog import Entry
 from runexp.compile.findings import Path
 from runexp.compile.losses import DECISIONS, inline_name
 from runexp.compile.routes import domain_of, graph_is_damaged, link_routes, only_target
 from runexp.compile.scope import Scope
-from runexp.plan.graph import Decision, LossPlan, MetricPlan, Route
+from runexp.plan.graph import Decision, LossPlan, MetricPlan, Route, Taken
 from runexp.spec.losses import Metric
 
 
@@ -49,10 +50,15 @@ def _metric(
     if routes is None:
         return None
     call, entry = made
-    wants = entry.traits.get("takes", "values")
     better = entry.traits.get("higher_is_better")
+    is_better = better if isinstance(better, bool) else None
     decision = _decision(scope, node, losses)
-    return MetricPlan(name, node, call, routes, wants, decision, better, scope.found.origin(path))
+    return MetricPlan(name, node, call, routes, _taken(entry), decision, is_better, scope.found.origin(path))
+
+
+def _taken(entry: Entry) -> Taken:
+    taken = entry.traits.get("takes")
+    return taken if taken in ("labels", "scores", "probabilities") else "values"
 
 
 def _judged(

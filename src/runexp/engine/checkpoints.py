@@ -29,7 +29,7 @@ class CheckpointRule:
         if (epoch + 1) % self._plan.every_n:
             return
         state = {"phase": self._phase, "epoch": epoch, "step": step, "metrics": dict(measured)}
-        name = self._store.save(self._phase, f"epoch-{epoch:04d}", state, program)
+        name = self._store.save(self._phase, f"epoch-{epoch:04d}", state, program.state())
         self._kept.append(name)
         is_best = self._is_best(measured)
         self._best = name if is_best else self._best

@@ -12,6 +12,9 @@ from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
 Batches = Any
 """The batch of every binding of a step, in the runtime's own form; the engine only hands it on."""
 
+State = Mapping[str, Any]
+"""The state of a phase in the runtime's own form, for a checkpoint."""
+
 Snapshot = Any
 """A state of the runtime, kept in memory; the engine only hands it back."""
 
@@ -52,6 +55,9 @@ class TrainProgram(Protocol):
 
     def latest(self) -> Mapping[str, float]:
         """The newest loss and learning rate, for a display; cheap, may be called from another thread."""
+
+    def state(self) -> State:
+        """What a continuation of the phase needs beside weights: the optimizer's state."""
 
     def close(self) -> None:
         """Leave train mode and release what the phase held."""
@@ -112,7 +118,7 @@ class Runtime(Protocol):
 class CheckpointStore(Protocol):
     """Where checkpoints go."""
 
-    def save(self, phase: str, name: str, state: Mapping[str, Any], program: TrainProgram) -> str:
+    def save(self, phase: str, name: str, state: Mapping[str, Any], program: State) -> str:
         """Commit one checkpoint; returns its name below the store's folder. `OSError` if it cannot be written."""
 
     def remove(self, name: str) -> None:

@@ -88,10 +88,14 @@ class MetricPlan:
     node: str
     call: Call
     routes: tuple[Route, ...]
-    wants: Literal["labels", "scores", "probabilities", "values"]
+    wants: Taken
     decision: Decision
     higher_is_better: bool | None
     origin: Origin
 
 
+Taken = Literal["labels", "scores", "probabilities", "values"]
+"""What a metric takes as predictions."""
+
 Decision = Literal["argmax", "logit", "probability", "as_is"]
+"""How classes follow from a node's output: the largest of several, a threshold at 0 or at one half, or as it is."""

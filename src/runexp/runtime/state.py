@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.training import TrainProgram
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,11 @@ def restore_snapshot(graph: Graph, snapshot: Snapshot) -> None:
         _restore_whole(graph, snapshot.whole)
 
 
-def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], program: TrainProgram | None) -> None:
+def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], optimizer: Mapping[str, Any] | None) -> None:
     """Write weights, the optimizer's state and the position into an empty folder, as safetensors and JSON."""
     save_file(_flat_weights(graph), folder / "weights.safetensors")
     written = dict(state)
-    if program is not None:
-        optimizer = program.optimizer.state_dict()
+    if optimizer is not None:
         tensors, plain = _split_optimizer(optimizer)
         save_file(tensors, folder / "optimizer.safetensors")
         written["optimizer"] = plain

@@ -94,27 +94,28 @@ class TorchRuntime:
         """Set back what a snapshot holds, bit for bit."""
         restore_snapshot(self.graph, snapshot)
 
-    def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: TrainProgram | None) -> None:
+    def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> None:
         """Write the state of this moment into an empty folder."""
         write_checkpoint(folder, self.graph, state, program)
 
     def _open(self, phase: PhasePlan) -> None:
         """Make a phase and its evaluations ready as far as their nodes are built."""
-        if isinstance(phase, (TrainPlan, EvalPlan)) and not self.graph.is_built(phase.nodes):
-            return
         match phase:
-            case TrainPlan():
+            case TrainPlan() if self.graph.is_built(phase.nodes):
                 self.open_train(phase).close()
-                for callback in phase.callbacks:
-                    if isinstance(callback, EvaluationPlan):
-                        self._open(callback.evaluation)
-            case EvalPlan():
+                self._open_all(item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan))
+            case EvalPlan() if self.graph.is_built(phase.nodes):
                 self.open_eval(phase)
             case FitPlan():
                 self._columns(phase.split, phase.data, phase.origin)
             case GroupPlan():
-                for part in phase.phases:
-                    self._open(part)
+                self._open_all(phase.phases)
+            case _:
+                return
+
+    def _open_all(self, phases: Iterable[PhasePlan]) -> None:
+        for phase in phases:
+            self._open(phase)
 
     def _columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
         return Columns(self.graph, self.sets, split, used, origin).on(self._device)

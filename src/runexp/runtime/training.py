@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +94,11 @@ class TrainProgram:
         """The first group's learning rate at every update of the phase."""
         ratio = self._ratio
         return tuple(self._bases[0] * (ratio(step) if ratio else 1.0) for step in range(n_steps if ratio else 1))
+
+    def state(self) -> Mapping[str, Any]:
+        """The optimizer's state dict."""
+        state: Mapping[str, Any] = self.optimizer.state_dict()
+        return state
 
     def close(self) -> None:
         """Leave train mode; gradients and the optimizer's state are released with this program."""
