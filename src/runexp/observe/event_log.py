@@ -1,0 +1,108 @@
+"""events.jsonl: the run, fact by fact, the source of truth."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runexp.events import (
+    CheckpointSaved,
+    EpochFinished,
+    Event,
+    PhaseFinished,
+    RunFinished,
+    RunStarted,
+    StopRequested,
+    WarningRaised,
+    dump_event,
+    load_event,
+)
+from runexp.observe.sink import Stamped
+
+_AT_ONCE = (RunStarted, EpochFinished, CheckpointSaved, StopRequested, WarningRaised, PhaseFinished)
+_INTERVAL_S = 2.0
+_PATIENCE_S = 60.0
+
+
+class EventLog:
+    """Writes one line an event. What a full disk refuses is kept and written as soon as it can be.
+
+    `OSError` once that has failed for a minute, or at the end of the run: the record then ends early.
+    """
+
+    wants: frozenset[type[Event]] = frozenset()
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+        self._pending = bytearray()
+        self._written_at = float("-inf")
+
+    def receive(self, stamped: Stamped) -> None:
+        """Keep the line; write it at once if it may be awaited, else within two seconds' worth of events."""
+        self._pending += encode(stamped)
+        if isinstance(stamped.event, RunFinished):
+            self._write()
+            os.fsync(self._file)
+        elif isinstance(stamped.event, _AT_ONCE) or stamped.time - self._written_at >= _INTERVAL_S:
+            self._write_if_possible(stamped.time)
+
+    def close(self) -> None:
+        """Write what is left, durably."""
+        try:
+            self._write()
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+
+    def _write_if_possible(self, now: float) -> None:
+        try:
+            self._write()
+        except OSError as error:
+            if now - self._written_at > _PATIENCE_S:
+                raise OSError(
+                    error.errno, f"the record ends early: {error.strerror}", str(self._path)
+                ) from error
+        else:
+            self._written_at = now
+
+    def _write(self) -> None:
+        while self._pending:  # a write may be short; the next one goes on where it ended
+            del self._pending[: os.write(self._file, self._pending)]
+
+
+def encode(stamped: Stamped) -> bytes:
+    """The line of an event; time is ISO 8601 in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(stamped.time, UTC).isoformat(timespec="milliseconds")
+    head = {"seq": stamped.sequence, "time": moment.replace("+00:00", "Z")}
+    body = json.dumps(head | dump_event(stamped.event), separators=(",", ":"), allow_nan=False)
+    return body.encode() + b"\n"
+
+
+def read_events(path: Path) -> Iterator[Stamped]:
+    """The events of a log, in order, without a torn last line; `ValueError` names any other bad line."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            data = _parsed(line)
+            if data is not None:
+                yield _decoded(data, f"{path}:{number}")
+            elif file.peek(1):
+                raise ValueError(f"{path}:{number}: not a line of JSON")
+
+
+def _parsed(line: bytes) -> Any | None:  # noqa: ANN401 - whatever the line holds
+    try:
+        return json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+
+
+def _decoded(data: Any, place: str) -> Stamped:  # noqa: ANN401 - whatever the line holds
+    try:
+        return Stamped(data["seq"], datetime.fromisoformat(data["time"]).timestamp(), load_event(data))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{place}: not an event of a run: {error!r}") from error

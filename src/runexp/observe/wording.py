@@ -1,0 +1,123 @@
+"""What a person reads of an event, as one line of plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import singledispatch
+
+from runexp.events import (
+    CheckpointSaved,
+    EpochFinished,
+    EvaluationFinished,
+    NodeFitted,
+    PhaseFinished,
+    PhaseStarted,
+    RunFinished,
+    RunStarted,
+    StopRequested,
+    WarningRaised,
+    WeightsRestored,
+)
+
+
+def printable(text: str) -> str:
+    """`text` on one line and without anything a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "?" for sign in text)
+
+
+def number(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:.4g}"
+
+
+def numbers(metrics: Mapping[str, float], *, last: Iterable[str] = ("lr",)) -> str:
+    """`name value` pairs, two spaces apart, in their order but for the names in `last`."""
+    behind = [name for name in last if name in metrics]
+    names = [*(name for name in metrics if name not in behind), *behind]
+    return "  ".join(f"{name} {number(metrics[name])}" for name in names)
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """`1 epoch`, `2 epochs`, `2 batches`."""
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"
+
+
+@singledispatch
+def sentence(event: object) -> str:
+    """The line of an event; empty for those that say nothing to a person. Epochs count from 1 here."""
+    return ""
+
+
+@sentence.register
+def _(event: RunStarted) -> str:
+    return printable(
+        f"run {event.name}: {plural(len(event.phases), 'phase')}, seed {event.seed}, {event.device}"
+    )
+
+
+@sentence.register
+def _(event: PhaseStarted) -> str:
+    return printable(f"phase {event.phase}: {event.kind} on {event.split}, {_extent(event)}")
+
+
+@sentence.register
+def _(event: EvaluationFinished) -> str:
+    return printable(f"before training  {numbers(event.metrics)}") if event.epoch < 0 else ""
+
+
+@sentence.register
+def _(event: EpochFinished) -> str:
+    return printable(f"epoch {event.epoch + 1}  {numbers(event.metrics)}")
+
+
+@sentence.register
+def _(event: StopRequested) -> str:
+    return printable(f"stop requested by {event.by} in epoch {event.epoch + 1}: {event.reason}")
+
+
+@sentence.register
+def _(event: WeightsRestored) -> str:
+    best = f"{event.monitor} {number(event.value)}"
+    return printable(f"weights of epoch {event.epoch + 1} restored by {event.by}  {best}")
+
+
+@sentence.register
+def _(event: CheckpointSaved) -> str:
+    return printable(f"checkpoint {event.name} saved{' (best)' if event.is_best else ''}")
+
+
+@sentence.register
+def _(event: NodeFitted) -> str:
+    return printable(f"fitted {event.node} on {plural(event.n_rows, 'row')}")
+
+
+@sentence.register
+def _(event: PhaseFinished) -> str:
+    by = f" by {event.by}" if event.by else ""
+    after = (
+        f" after {plural(event.n_epochs, 'epoch')}, {plural(event.n_steps, 'step')}" if event.n_steps else ""
+    )
+    return printable(f"phase {event.phase} {event.status}{by}{after}  {numbers(event.metrics)}").rstrip()
+
+
+@sentence.register
+def _(event: WarningRaised) -> str:
+    place = f" in phase {event.phase}" if event.phase else ""
+    return printable(f"warning{place}: {event.message}")
+
+
+@sentence.register
+def _(event: RunFinished) -> str:
+    place = f" in phase {event.where}" if event.where else ""
+    error = f": {event.error}" if event.error else ""
+    return printable(f"run {event.status}{place}{error}")
+
+
+def _extent(event: PhaseStarted) -> str:
+    rows = plural(event.n_rows, "row")
+    batches = plural(event.n_batches, "batch", "batches")
+    if event.n_epochs:
+        return f"{rows}, {plural(event.n_epochs, 'epoch')} of {batches}"
+    if event.n_steps:
+        return f"{rows}, {plural(event.n_steps, 'step')}, {batches} an epoch"
+    return rows
