@@ -38,13 +38,13 @@ def test_a_folder_outside_the_runs_is_found_too(runs, tmp_path):
 
 
 def test_last_is_the_one_that_started_last_whatever_its_name_or_its_files_say(runs):
-    make(runs, "b", after=0.001)
-    newest = make(runs, "a", after=0.5)  # within the same second: the ids do not tell
-    make(runs, "c", after=-3600)
-    for path in runs.glob("*/*/status.json"):
-        path.touch()
-    assert find_run(runs, "last") == newest
-    assert [entry.name for entry in list_runs(runs)] == ["c", "b", "a"]
+    names = ["f", "a", "e", "b", "d", "c"]
+    made = [make(runs, name, after=0.1 * place) for place, name in enumerate(names)]  # ids tell seconds only
+    made[-1].joinpath("status.json").touch()
+    for path in made[:-1]:
+        path.joinpath("status.json").touch()
+    assert [entry.name for entry in list_runs(runs)] == names
+    assert find_run(runs, "last") == made[-1]
 
 
 def test_a_prefix_of_several_names_them(runs):
