@@ -39,7 +39,9 @@ class MetricsTable:
     does not apply. If writing fails neither file appears.
     """
 
-    wants: frozenset[type[Event]] = frozenset({BatchesRecorded, EvaluationFinished, EpochFinished, PhaseFinished})
+    wants: frozenset[type[Event]] = frozenset(
+        {BatchesRecorded, EvaluationFinished, EpochFinished, PhaseFinished}
+    )
 
     def __init__(self, folder: Path) -> None:
         self._rows = _Rows()
@@ -47,25 +49,35 @@ class MetricsTable:
 
     def receive(self, stamped: Stamped) -> None:
         """Take the numbers of an event; write a block when enough have come together."""
-        match stamped.event:
-            case BatchesRecorded() as event:
-                self._rows.add_batches(event)
-            case EvaluationFinished() as event:
-                self._rows.add(event.phase, "evaluation", event.metrics, epoch=event.epoch, step=event.step)
-            case EpochFinished() as event:
-                self._rows.add(event.phase, "epoch", event.metrics, epoch=event.epoch, step=event.step)
-            case PhaseFinished() as event:
-                self._rows.add(event.phase, "final", event.metrics, epoch=_NONE, step=event.n_steps)
-        if len(self._rows) >= _ROWS_A_GROUP:
-            self._files.write(self._rows.take())
+        try:
+            self._add(stamped.event)
+            if len(self._rows) >= _ROWS_A_GROUP:
+                self._files.write(self._rows.take())
+        except BaseException:
+            self._files.discard()  # a table with a hole would deceive
+            raise
 
     def close(self) -> None:
         """Put both files in their places."""
         if not self._files.are_open:
             return
-        if len(self._rows):
-            self._files.write(self._rows.take())
-        self._files.commit()
+        try:
+            if len(self._rows):
+                self._files.write(self._rows.take())
+            self._files.commit()
+        finally:
+            self._files.discard()
+
+    def _add(self, event: Event) -> None:
+        match event:
+            case BatchesRecorded():
+                self._rows.add_batches(event)
+            case EvaluationFinished():
+                self._rows.add(event.phase, "evaluation", event.metrics, epoch=event.epoch, step=event.step)
+            case EpochFinished():
+                self._rows.add(event.phase, "epoch", event.metrics, epoch=event.epoch, step=event.step)
+            case PhaseFinished():
+                self._rows.add(event.phase, "final", event.metrics, epoch=_NONE, step=event.n_steps)
 
 
 class _Rows:
@@ -126,7 +138,8 @@ class _Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._asides = {
-            folder / name: folder / f".{name}.{token_hex(4)}.tmp" for name in ("metrics.parquet", "metrics.csv")
+            folder / name: folder / f".{name}.{token_hex(4)}.tmp"
+            for name in ("metrics.parquet", "metrics.csv")
         }
         parquet, csv = self._asides.values()
         with ExitStack() as opening:
@@ -138,28 +151,21 @@ class _Files:
         self.are_open = True
 
     def write(self, table: pa.Table) -> None:
-        """One more block in each; if it fails both are given up, since a table with a hole would deceive."""
-        try:
-            self._parquet.write_table(table)
-            self._csv.write_table(table)
-        except BaseException:
-            self._discard()
-            raise
+        """One more block in each."""
+        self._parquet.write_table(table)
+        self._csv.write_table(table)
 
     def commit(self) -> None:
         """Make both whole, durable and visible."""
-        try:
-            self._parquet.close()
-            self._csv.close()
-            for temporary in self._asides.values():
-                _sync(temporary)
-            for path, temporary in self._asides.items():
-                os.replace(temporary, path)
-            _sync(self._folder)
-        finally:
-            self._discard()
+        self._parquet.close()
+        self._csv.close()
+        for temporary in self._asides.values():
+            _sync(temporary)
+        for path, temporary in self._asides.items():
+            os.replace(temporary, path)
+        _sync(self._folder)
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
         """Close both and delete what was not committed."""
         self.are_open = False
         self._discarding.close()

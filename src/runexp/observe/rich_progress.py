@@ -77,8 +77,9 @@ class RichProgress:
             case EvaluationFinished() | EpochFinished() as event if self._watched:
                 self._watched = replace(self._watched, metrics={**self._watched.metrics, **event.metrics})
             case PhaseFinished() as event:
-                self._console.print(self._conclusion(event))
-                self._watched = None
+                conclusion = self._conclusion(event)
+                self._clear()
+                self._console.print(conclusion)
             case WarningRaised() as event:
                 self._console.print(Text(sentence(event), style="yellow"))
             case RunFinished(status=status) as event if status in ("failed", "interrupted"):
@@ -86,6 +87,9 @@ class RichProgress:
 
     def close(self) -> None:
         """Give the terminal back as it was."""
+        self._clear()
+
+    def _clear(self) -> None:
         self._watched = None
         self._display.stop()
 
@@ -101,7 +105,9 @@ class RichProgress:
         width = self._console.width
         is_here = live.phase == phase.phase
         batch, epoch = (live.batch, live.epoch) if is_here else (0, 0)
-        cells: list[RenderableType] = [Text(printable(phase.phase), "bold", no_wrap=True, overflow="ellipsis")]
+        cells: list[RenderableType] = [
+            Text(printable(phase.phase), "bold", no_wrap=True, overflow="ellipsis")
+        ]
         if phase.n_epochs:
             word = "epoch " if width >= _WIDE else ""
             cells.append(Text(f"{word}{min(epoch + 1, phase.n_epochs)}/{phase.n_epochs}", no_wrap=True))
@@ -117,7 +123,9 @@ class RichProgress:
         return grid
 
     def _numbers(self, watched: _Watched) -> Text:
-        monitored = {name: watched.metrics[name] for name in watched.started.monitored if name in watched.metrics}
+        monitored = {
+            name: watched.metrics[name] for name in watched.started.monitored if name in watched.metrics
+        }
         shown = printable(numbers({**self._latest(), **monitored}))
         return Text(shown, no_wrap=True, overflow="ellipsis")
 
