@@ -19,6 +19,7 @@ class Resolution:
         self.found: list[Diagnostic] = []
         self.env: dict[str, None] = {}
         self._root = root
+        self._vars = root.get("vars")
         self._lines = Lines(files)
         self._names: dict[int, dict[str, Node]] = {}  # by identity: the names in a mapping
         self._kept: list[Node] = []  # what was looked up by identity stays alive
@@ -58,7 +59,7 @@ class Resolution:
         return broken(reference.use)
 
     def _variable(self, reference: Reference) -> Node:
-        node: Node | None = self._root.get("vars")
+        node = self._vars
         for name in reference.names:
             if node is not None and has_reference(node):
                 node = self._entered(node, reference)
