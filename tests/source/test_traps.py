@@ -59,6 +59,7 @@ TRAPS = {
         "vars:\n" + "".join(f"  a{i}: '${{vars.a{i + 1}}}'\n" for i in range(5_000)) + "  a5000: 1\n",
         "limit-exceeded",
     ),
+    "references without end": ("".join(f"k{i}: ${{vars.x}}\n" for i in range(40_000)), "limit-exceeded"),
     "repeats in repeats": (
         "phases:\n"
         + "".join(
@@ -120,7 +121,7 @@ def test_the_worst_specs_stay_under_300_megabytes():
         "import resource\nfrom runexp.source import read_text\n"
         "read_text('a: [' + 'a,' * 500_000 + ']')\n"
         "read_text(''.join(f'k{i}: v\\n' for i in range(49_000)))\n"
-        "read_text('vars:\\n  a0: x\\n' + ''.join(f\"  a{i}: '${{vars.a{i-1}}}'\\n\" for i in range(1, 20_000)))\n"
+        "read_text('vars:\\n  a0: x\\n' + ''.join(f\"  a{i}: '${{vars.a{i-1}}}'\\n\" for i in range(1, 9_000)))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     src = Path(__file__).parents[2] / "src"
