@@ -52,7 +52,10 @@ class MappingNode:
 
     def entry(self, key: str) -> Entry | None:
         """The whole entry of `key`, if it is there."""
-        return next((entry for entry in self.entries if entry.key == key), None)
+        for entry in self.entries:
+            if entry.key == key:
+                return entry
+        return None
 
     def keys(self) -> Iterator[str]:
         """The names, in the order written."""

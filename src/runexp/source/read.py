@@ -17,6 +17,7 @@ from runexp.source.nodes import MappingNode
 from runexp.source.overrides import FILE, Sections, applied, shown_file
 from runexp.source.repeats import expanded
 from runexp.source.resolve import Resolution
+from runexp.source.text import UnreadableError
 from runexp.source.tree import Measure
 
 NAMED_SECTIONS: Final = frozenset(
@@ -94,6 +95,8 @@ def _finished(composer: Composer, root: MappingNode | None, options: Options) ->
         return None, _in_order(composer.found, composer)
     try:
         return _passes(composer, root, options)
+    except UnreadableError as stopped_at:
+        return None, _in_order([*composer.found, stopped_at.diagnostic], composer)
     except RecursionError:
         stopped = Diagnostic("limit-exceeded", "the spec refers to itself too deeply", root.span)
         return None, _in_order([*composer.found, stopped], composer)

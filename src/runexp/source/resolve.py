@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from runexp.diagnostics import Diagnostic, Related, did_you_mean
 from runexp.source import values
-from runexp.source.limits import MAX_DEPTH, MAX_DIAGNOSTICS
+from runexp.source.limits import MAX_DEPTH, MAX_DIAGNOSTICS, MAX_REFERENCES
 from runexp.source.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from runexp.source.references import Filling, Lines, Reference, broken, filled, has_reference
+from runexp.source.text import UnreadableError
 from runexp.source.tree import with_children
 
 
@@ -19,6 +20,8 @@ class Resolution:
         self.found: list[Diagnostic] = []
         self.env: dict[str, None] = {}
         self._root = root
+        self._n_filled = 0
+        self._vars = root.get("vars")
         self._lines = Lines(files)
         self._names: dict[int, dict[str, Node]] = {}  # by identity: the names in a mapping
         self._kept: list[Node] = []  # what was looked up by identity stays alive
@@ -29,7 +32,7 @@ class Resolution:
         self._reported: set[tuple[object, str]] = set()
 
     def root(self) -> Node:
-        """The whole tree, resolved."""
+        """The whole tree, resolved; raises `UnreadableError` past the limit of references."""
         return self._resolved(self._root)
 
     def _resolved(self, node: Node) -> Node:
@@ -44,6 +47,10 @@ class Resolution:
             return with_children(node, self._resolved)
         if not has_reference(node):
             return node
+        self._n_filled += 1
+        if self._n_filled > MAX_REFERENCES:
+            message = f"the spec holds more than {MAX_REFERENCES:,} values with references"
+            raise UnreadableError(Diagnostic("limit-exceeded", message, node.span))
         return filled(node, self._filling)
 
     def _value(self, reference: Reference) -> Node:
@@ -58,7 +65,7 @@ class Resolution:
         return broken(reference.use)
 
     def _variable(self, reference: Reference) -> Node:
-        node: Node | None = self._root.get("vars")
+        node = self._vars
         for name in reference.names:
             if node is not None and has_reference(node):
                 node = self._entered(node, reference)
