@@ -13,6 +13,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from runexp.api.checking import check
+from runexp.engine.control import Control
+from runexp.engine.live import Live
+from runexp.engine.phases import Surroundings, TrainPhase
 from runexp.runtime.torch_runtime import TorchRuntime
 
 

@@ -55,9 +55,7 @@ def short_run(n_epochs=3):
     final = FrozenMap({"train_loss": 1 / n_epochs, "val_loss": 0.25})
     yield PhaseFinished("train", "train", "stopped", "early", n_epochs, n_epochs * 4, final)
     yield PhaseStarted("test", "eval", "test", 360, 0, 1, 0)
-    yield PhaseFinished(
-        "test", "eval", "completed", "", 0, 0, FrozenMap({"test_loss": 0.31, "test_acc": 0.97})
-    )
+    yield PhaseFinished("test", "eval", "completed", "", 0, 0, FrozenMap({"test_loss": 0.31, "test_acc": 0.97}))
     yield RunFinished("completed")
 
 

@@ -177,9 +177,7 @@ def test_a_disk_that_is_full_for_a_while_costs_no_line(tmp_path):
     assert [stamped.event for stamped in read_events(path)] == list(short_run())
 
 
-@pytest.mark.parametrize(
-    "step", [pytest.param(0.5, id="until the end"), pytest.param(40.0, id="for a minute")]
-)
+@pytest.mark.parametrize("step", [pytest.param(0.5, id="until the end"), pytest.param(40.0, id="for a minute")])
 def test_a_disk_that_stays_full_ends_the_record_loudly_and_not_the_run(tmp_path, step):
     path = tmp_path / "events.jsonl"
     out, err = full_disk(path, spare_at=999, step=step)

@@ -61,9 +61,7 @@ def test_fast_epochs_have_a_line_every_two_seconds_and_the_last_has_one_anyway()
     assert len(epochs) == 6
     assert epochs[0].startswith("epoch 1/30")
     assert epochs[-1].startswith(f"epoch {n_epochs}/30")
-    assert lines.index(epochs[-1]) < next(
-        i for i, line in enumerate(lines) if line.startswith("phase train st")
-    )
+    assert lines.index(epochs[-1]) < next(i for i, line in enumerate(lines) if line.startswith("phase train st"))
     checkpoints = [line for line in lines if line.startswith("checkpoint")]
     assert len(checkpoints) == 6
     assert f"{n_epochs - 1:04}" in checkpoints[-1]
@@ -104,9 +102,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run():
     os.close(reading)
     log = Recorder()
     with suppress(BrokenPipeError), open(writing, "w", encoding="utf-8") as stream:
-        end = pump(
-            short_run(), [PlainProgress(stream), log]
-        )  # what it left in the buffer finds no reader either
+        end = pump(short_run(), [PlainProgress(stream), log])  # what it left in the buffer finds no reader either
     assert end.status == "completed"
     assert sum(isinstance(event, WarningRaised) for event in log.events) == 1
 

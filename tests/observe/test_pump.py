@@ -87,9 +87,7 @@ def test_a_sink_that_crashes_on_the_news_of_a_crash_is_left_out_too():
 
 def test_what_no_sink_can_hear_goes_to_standard_error(capsys):
     pump(short_run(), [Broken(at=EpochStarted, error=OSError("disk\x1b[31m full"))])
-    assert capsys.readouterr().err == (
-        "warning: Broken failed, the run goes on without it: OSError: disk?[31m full\n"
-    )
+    assert capsys.readouterr().err == ("warning: Broken failed, the run goes on without it: OSError: disk?[31m full\n")
 
 
 def test_a_sink_that_cannot_finish_is_on_record_before_the_end():

@@ -132,9 +132,7 @@ def test_a_finished_phase_leaves_a_line_with_its_numbers(wide):
     said = "■ phase train stopped by early after 3 epochs, 12 steps  train_loss 0.3333"
     lines = visible(wide)
     assert sum(line.startswith(said) for line in lines) == 1
-    assert (
-        sum(line.startswith("✓ phase test completed  test_loss 0.31  test_acc 0.97") for line in lines) == 1
-    )
+    assert sum(line.startswith("✓ phase test completed  test_loss 0.31  test_acc 0.97") for line in lines) == 1
 
 
 @pytest.mark.parametrize(("shape", "columns"), [("wide", 100), ("narrow", 40)])

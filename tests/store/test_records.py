@@ -89,9 +89,7 @@ def test_a_git_that_is_of_no_use_is_done_without(tmp_path, repository, monkeypat
     tools = tmp_path / "tools"
     tools.mkdir()
     if script is not None:
-        (tools / "git").write_text(
-            f"#!/bin/sh\nexec {script}\n" if "sleep" in script else f"#!/bin/sh\n{script}\n"
-        )
+        (tools / "git").write_text(f"#!/bin/sh\nexec {script}\n" if "sleep" in script else f"#!/bin/sh\n{script}\n")
         (tools / "git").chmod(0o755)
         (tools / "sleep").symlink_to("/bin/sleep")
     monkeypatch.setenv("PATH", str(tools))

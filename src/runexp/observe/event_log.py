@@ -64,9 +64,7 @@ class EventLog:
             self._write()
         except OSError as error:
             if now - self._written_at > _PATIENCE_S:
-                raise OSError(
-                    error.errno, f"the record ends early: {error.strerror}", str(self._path)
-                ) from error
+                raise OSError(error.errno, f"the record ends early: {error.strerror}", str(self._path)) from error
         else:
             self._written_at = now
 

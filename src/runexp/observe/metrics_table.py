@@ -39,9 +39,7 @@ class MetricsTable:
     does not apply. If writing fails neither file appears.
     """
 
-    wants: frozenset[type[Event]] = frozenset(
-        {BatchesRecorded, EvaluationFinished, EpochFinished, PhaseFinished}
-    )
+    wants: frozenset[type[Event]] = frozenset({BatchesRecorded, EvaluationFinished, EpochFinished, PhaseFinished})
 
     def __init__(self, folder: Path) -> None:
         self._rows = _Rows()
@@ -138,8 +136,7 @@ class _Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._asides = {
-            folder / name: folder / f".{name}.{token_hex(4)}.tmp"
-            for name in ("metrics.parquet", "metrics.csv")
+            folder / name: folder / f".{name}.{token_hex(4)}.tmp" for name in ("metrics.parquet", "metrics.csv")
         }
         parquet, csv = self._asides.values()
         with ExitStack() as opening:

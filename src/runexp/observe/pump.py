@@ -74,9 +74,7 @@ def _next(events: Iterator[Event], interrupt: KeyboardInterrupt | None) -> Event
 class _Audience:
     """The sinks that still listen, under one clock and one numbering."""
 
-    def __init__(
-        self, sinks: Sequence[Sink], clock: Callable[[], float], alarm: Callable[[str], None]
-    ) -> None:
+    def __init__(self, sinks: Sequence[Sink], clock: Callable[[], float], alarm: Callable[[str], None]) -> None:
         self._sinks = list(sinks)
         self._clock = clock
         self._alarm = alarm

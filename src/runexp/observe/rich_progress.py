@@ -105,9 +105,7 @@ class RichProgress:
         width = self._console.width
         is_here = live.phase == phase.phase
         batch, epoch = (live.batch, live.epoch) if is_here else (0, 0)
-        cells: list[RenderableType] = [
-            Text(printable(phase.phase), "bold", no_wrap=True, overflow="ellipsis")
-        ]
+        cells: list[RenderableType] = [Text(printable(phase.phase), "bold", no_wrap=True, overflow="ellipsis")]
         if phase.n_epochs:
             word = "epoch " if width >= _WIDE else ""
             cells.append(Text(f"{word}{min(epoch + 1, phase.n_epochs)}/{phase.n_epochs}", no_wrap=True))
@@ -123,9 +121,7 @@ class RichProgress:
         return grid
 
     def _numbers(self, watched: _Watched) -> Text:
-        monitored = {
-            name: watched.metrics[name] for name in watched.started.monitored if name in watched.metrics
-        }
+        monitored = {name: watched.metrics[name] for name in watched.started.monitored if name in watched.metrics}
         shown = printable(numbers({**self._latest(), **monitored}))
         return Text(shown, no_wrap=True, overflow="ellipsis")
 

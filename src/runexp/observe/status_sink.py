@@ -29,9 +29,7 @@ class Update(Protocol):
 class StatusSink:
     """Gives the status at every start of a phase, at most once a second at epoch ends, and at the end."""
 
-    wants: frozenset[type[Event]] = frozenset(
-        {RunStarted, PhaseStarted, EpochFinished, PhaseFinished, RunFinished}
-    )
+    wants: frozenset[type[Event]] = frozenset({RunStarted, PhaseStarted, EpochFinished, PhaseFinished, RunFinished})
 
     def __init__(self, update: Update) -> None:
         self._update = update

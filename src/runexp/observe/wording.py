@@ -50,9 +50,7 @@ def sentence(event: object) -> str:
 
 @sentence.register
 def _(event: RunStarted) -> str:
-    return printable(
-        f"run {event.name}: {plural(len(event.phases), 'phase')}, seed {event.seed}, {event.device}"
-    )
+    return printable(f"run {event.name}: {plural(len(event.phases), 'phase')}, seed {event.seed}, {event.device}")
 
 
 @sentence.register
@@ -94,9 +92,7 @@ def _(event: NodeFitted) -> str:
 @sentence.register
 def _(event: PhaseFinished) -> str:
     by = f" by {event.by}" if event.by else ""
-    after = (
-        f" after {plural(event.n_epochs, 'epoch')}, {plural(event.n_steps, 'step')}" if event.n_steps else ""
-    )
+    after = f" after {plural(event.n_epochs, 'epoch')}, {plural(event.n_steps, 'step')}" if event.n_steps else ""
     return printable(f"phase {event.phase} {event.status}{by}{after}  {numbers(event.metrics)}").rstrip()
 
 

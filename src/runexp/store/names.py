@@ -13,9 +13,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECAS
 def check_run_name(name: str) -> None:
     """`ValueError` unless `name` can name a folder on every system."""
     if not _RUN_NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} cannot name a run: up to 100 letters, digits, `.`, `_`, `-`, first no sign"
-        )
+        raise ValueError(f"{name!r} cannot name a run: up to 100 letters, digits, `.`, `_`, `-`, first no sign")
     if name.endswith("."):
         raise ValueError(f"{name!r} cannot name a run: the last character is a dot")
     if _DEVICE.fullmatch(name):

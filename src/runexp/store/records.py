@@ -75,9 +75,7 @@ def _finite(value: Any, place: str, lost: list[str]) -> Any:  # noqa: ANN401 - p
         lost.append(place)
         return None
     if isinstance(value, Mapping):
-        return {
-            key: _finite(item, f"{place}.{key}" if place else str(key), lost) for key, item in value.items()
-        }
+        return {key: _finite(item, f"{place}.{key}" if place else str(key), lost) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(item, f"{place}[{index}]", lost) for index, item in enumerate(value)]
     return value
