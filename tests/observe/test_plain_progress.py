@@ -16,14 +16,14 @@ from runexp.observe.pump import pump
 GOLDEN = """\
 run digits: 2 phases, seed 7, cpu
 phase train: train on train, 128 rows, 30 epochs of 4 batches
-epoch 1/30  train_loss 1  val_loss 0.5  lr 0.003
+epoch 0 (1/30)  train_loss 1  val_loss 0.5  lr 0.003
 checkpoint train/epoch-0000 saved (best)
-epoch 2/30  train_loss 0.5  val_loss 0.25  lr 0.003
+epoch 1 (2/30)  train_loss 0.5  val_loss 0.25  lr 0.003
 checkpoint train/epoch-0001 saved (best)
-epoch 3/30  train_loss 0.3333  val_loss 0.1667  lr 0.003
+epoch 2 (3/30)  train_loss 0.3333  val_loss 0.1667  lr 0.003
 checkpoint train/epoch-0002 saved (best)
-stop requested by early in epoch 3: val_loss no better for 5 evaluations
-weights of epoch 2 restored by early  val_loss 0.25
+stop requested by early in epoch 2: val_loss no better for 5 evaluations
+weights of epoch 1 restored by early  val_loss 0.25
 phase train stopped by early after 3 epochs, 12 steps  train_loss 0.3333  val_loss 0.25
 phase test: eval on test, 360 rows
 phase test completed  test_loss 0.31  test_acc 0.97
@@ -59,7 +59,7 @@ def test_fast_epochs_have_a_line_every_two_seconds_and_the_last_has_one_anyway()
     lines = lines_of(short_run(n_epochs), step=0.02)  # five events an epoch: ten seconds in all
     epochs = [line for line in lines if line.startswith("epoch")]
     assert len(epochs) == 6
-    assert epochs[0].startswith("epoch 1/30")
+    assert epochs[0].startswith("epoch 0 (1/30)")
     assert epochs[-1].startswith(f"epoch {n_epochs}/30")
     assert lines.index(epochs[-1]) < next(i for i, line in enumerate(lines) if line.startswith("phase train st"))
     checkpoints = [line for line in lines if line.startswith("checkpoint")]
@@ -77,7 +77,7 @@ def test_a_held_line_is_written_where_the_run_breaks_off():
     stream = io.StringIO()
     with pytest.raises(ZeroDivisionError):
         lines_of(engine(), step=0.01, stream=stream)
-    assert "epoch 2/30" in stream.getvalue()
+    assert "epoch 1 (2/30)" in stream.getvalue()
     assert "run failed: ZeroDivisionError\n" in stream.getvalue()
 
 
@@ -112,7 +112,7 @@ def test_counting_steps_names_no_last_epoch():
     lines = lines_of([start, EpochFinished("t", 0, 1, {"loss": 2.0}), RunFinished("completed")], step=3.0)
     assert lines == [
         "phase t: train on train, 1 row, 500 steps, 1 batch an epoch",
-        "epoch 1  loss 2",
+        "epoch 0  loss 2",
         "run completed",
     ]
 

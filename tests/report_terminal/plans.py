@@ -8,6 +8,7 @@ from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, LossPlan, MetricPlan, NodePlan, Route
 from runexp.plan.phases import (
     BatchPlan,
+    CallbackPlan,
     CheckpointPlan,
     ClipPlan,
     EarlyStoppingPlan,
@@ -48,24 +49,7 @@ def digits_plan(head: str = "head", description: str = "PCA features, a small ne
         EvaluationPlan("validate", val, 1, False, AT),
         EarlyStoppingPlan("stop", "val_loss", "min", 5, 0.0, True, AT),
     )
-    train = TrainPlan(
-        label="learn/train",
-        split="train",
-        data=("digits",),
-        nodes=nodes,
-        trains=("encoder", head),
-        losses=(ce,),
-        batches=BatchPlan(64, True, False),
-        n_epochs=30,
-        n_steps=0,
-        optimizer=OptimizerPlan(call("adamw", "torch.optim:AdamW", lr=0.003), FrozenMap({"encoder": {"lr": 1e-4}}), AT),
-        schedule=SchedulePlan("cosine", 100, 0.0, 0.1, 0, 0.1, 0.3, AT),
-        clip=ClipPlan(1.0, 0.0),
-        accumulate=1,
-        callbacks=callbacks,
-        checkpoints=CheckpointPlan("epoch_end", 5, 3, "val_loss", "min", AT),
-        origin=AT,
-    )
+    train = _train(nodes, ce, callbacks)
     return Plan(
         name="digits-hybrid",
         description=description,
@@ -82,6 +66,27 @@ def digits_plan(head: str = "head", description: str = "PCA features, a small ne
             EvalPlan("test", "test", ("digits",), nodes, (ce,), (metric,), 1024, "", AT),
         ),
         execution=ExecutionPlan("cpu", 0),
+    )
+
+
+def _train(nodes: tuple[str, ...], ce: LossPlan, callbacks: tuple[CallbackPlan, ...]) -> TrainPlan:
+    return TrainPlan(
+        label="learn/train",
+        split="train",
+        data=("digits",),
+        nodes=nodes,
+        trains=nodes[1:],
+        losses=(ce,),
+        batches=BatchPlan(64, True, False),
+        n_epochs=30,
+        n_steps=0,
+        optimizer=OptimizerPlan(call("adamw", "torch.optim:AdamW", lr=0.003), FrozenMap({"encoder": {"lr": 1e-4}}), AT),
+        schedule=SchedulePlan("cosine", 100, 0.0, 0.1, 0, 0.1, 0.3, AT),
+        clip=ClipPlan(1.0, 0.0),
+        accumulate=1,
+        callbacks=callbacks,
+        checkpoints=CheckpointPlan("epoch_end", 5, 3, "val_loss", "min", AT),
+        origin=AT,
     )
 
 

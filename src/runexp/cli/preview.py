@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,11 @@ from runexp.cli.options import Device, NoColor, Overrides, Quiet, Seed, SpecPath
 from runexp.cli.run import progress_sinks, show_failure, stop_on_signals
 from runexp.cli.screen import say, wants_color, width
 from runexp.diagnostics import SpecError, did_you_mean
+
+if TYPE_CHECKING:  # these import torch; the verb imports them when it runs
+    from runexp.api.checking import Checked
+    from runexp.api.previewing import Length, Preview
+    from runexp.api.running import Run
 
 Label = Annotated[str, typer.Option("--phase", metavar="LABEL", help="The phase or group; `group/phase` inside one.")]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="Train only so many updates; 0: as the spec says.")]
@@ -40,34 +45,53 @@ def preview(
     The page tells inputs, shapes, parameters, steps, losses and what feeds them, optimizer groups and callbacks.
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
-    from runexp.api.previewing import Length, Preview, labels
+    from runexp.api.previewing import Length
     from runexp.engine.control import Control
-    from runexp.report.preview import render_preview
-    from runexp.report.results import render_results
+
+    _require_phase(checked, phase)
+    color = wants_color(sys.stdout, no_color=no_color)
+    length = Length(epochs, steps, with_earlier)
+    control = Control()
+    stop_on_signals(control)
+    previewed = _described(checked, phase, length, color=color, no_color=no_color)
+    if dry:
+        return
+    if previewed.waits_for and not with_earlier:
+        say(f"error: `{phase}` waits for {', '.join(previewed.waits_for)} to be fitted; add --with-earlier, or --dry")
+        raise typer.Exit(2)
+    tried = previewed.run(
+        length, watch=lambda live: progress_sinks(live, quiet=quiet, no_color=no_color), control=control
+    )
+    _conclude(tried, checked, color=color, verbose=verbose)
+
+
+def _require_phase(checked: Checked, phase: str) -> None:
+    from runexp.api.previewing import labels
 
     known = labels(checked)
     if phase not in known:
         say(f"error: no phase is labelled `{phase}`; {did_you_mean(phase, known, kind='phases')}")
         raise typer.Exit(2)
-    color = wants_color(sys.stdout, no_color=no_color)
-    length = Length(epochs, steps, with_earlier)
-    control = Control()
-    stop_on_signals(control)
+
+
+def _described(checked: Checked, phase: str, length: Length, *, color: bool, no_color: bool) -> Preview:
+    """Build the phase and write its page."""
+    from runexp.api.previewing import Preview
+    from runexp.report.preview import render_preview
+
     try:
         previewed = Preview(checked, phase)
         for facts in previewed.facts(length):
             sys.stdout.write(render_preview(facts, console_width=width(), color=color) + "\n")
     except SpecError as error:
         raise leave_with(error, checked.files, no_color=no_color) from None
-    if dry:
-        return
-    if previewed.waits_for and not with_earlier:
-        say(f"error: `{phase}` waits for {', '.join(previewed.waits_for)} to be fitted; add --with-earlier, or --dry")
-        raise typer.Exit(2)
     sys.stdout.flush()
-    tried = previewed.run(
-        length, watch=lambda live: progress_sinks(live, quiet=quiet, no_color=no_color), control=control
-    )
+    return previewed
+
+
+def _conclude(tried: Run, checked: Checked, *, color: bool, verbose: bool) -> None:
+    from runexp.report.results import render_results
+
     sys.stdout.write(render_results(tried.results, console_width=width(), color=color))
     if tried.error is not None:
         show_failure(tried.error, checked.files, verbose=verbose)

@@ -107,12 +107,9 @@ def _target(scope: Scope, name: str, phase: FitPhase, path: Path) -> tuple[str, 
 
 def _written_target(scope: Scope, node: str, reference: str, path: Path) -> tuple[str, str] | None:
     wanted = reference.removeprefix("targets.")
-    known = []
-    for data in scope.feeding((node,)):
-        for key in scope.data[data].keys if data in scope.data else ():
-            if key.domain == "targets":
-                known.append(key.name)
-                if wanted in (key.name, f"{data}.{key.name}"):
-                    return data, key.name
-    scope.found.unknown("target", wanted, path, known)
+    targets = [(data, key.name) for data in scope.feeding((node,)) for key in scope.targets_of(data)]
+    for data, key in targets:
+        if wanted in (key, f"{data}.{key}"):
+            return data, key
+    scope.found.unknown("target", wanted, path, [key for _, key in targets])
     return None

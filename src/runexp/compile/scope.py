@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runexp.compile.data import split_names
 from runexp.compile.findings import Findings, Path
 from runexp.compile.graph import ancestors, feeding_data
-from runexp.plan.data import DataPlan
+from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
 
 
@@ -28,6 +28,11 @@ class Scope:
     def feeding(self, targets: tuple[str, ...]) -> tuple[str, ...]:
         """The feature sets that feed `targets`."""
         return feeding_data(self.nodes, targets)
+
+    def targets_of(self, data: str) -> tuple[KeyPlan, ...]:
+        """The targets of a feature set; none where it is broken."""
+        keys = self.data[data].keys if data in self.data else ()
+        return tuple(key for key in keys if key.domain == "targets")
 
     def knows_node(self, name: str, path: Path, *, subject: str = "") -> bool:
         """Whether the node is linked; reports it if nothing defines it."""

@@ -45,7 +45,7 @@ class PlainProgress:
 
     def _line(self, event: Event) -> str:
         if isinstance(event, EpochFinished) and self._n_epochs:
-            return printable(f"epoch {event.epoch + 1}/{self._n_epochs}  {numbers(event.metrics)}")
+            return printable(f"epoch {event.epoch} ({event.epoch + 1}/{self._n_epochs})  {numbers(event.metrics)}")
         return sentence(event)
 
     def _write_now_and_then(self, stamped: Stamped, line: str) -> None:

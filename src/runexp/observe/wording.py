@@ -44,7 +44,7 @@ def plural(count: int, noun: str, nouns: str = "") -> str:
 
 @singledispatch
 def sentence(event: object) -> str:
-    """The line of an event; empty for those that say nothing to a person. Epochs count from 1 here."""
+    """The line of an event; empty for those that say nothing to a person. Epochs count from 0, as in results."""
     return ""
 
 
@@ -65,18 +65,18 @@ def _(event: EvaluationFinished) -> str:
 
 @sentence.register
 def _(event: EpochFinished) -> str:
-    return printable(f"epoch {event.epoch + 1}  {numbers(event.metrics)}")
+    return printable(f"epoch {event.epoch}  {numbers(event.metrics)}")
 
 
 @sentence.register
 def _(event: StopRequested) -> str:
-    return printable(f"stop requested by {event.by} in epoch {event.epoch + 1}: {event.reason}")
+    return printable(f"stop requested by {event.by} in epoch {event.epoch}: {event.reason}")
 
 
 @sentence.register
 def _(event: WeightsRestored) -> str:
     best = f"{event.monitor} {number(event.value)}"
-    return printable(f"weights of epoch {event.epoch + 1} restored by {event.by}  {best}")
+    return printable(f"weights of epoch {event.epoch} restored by {event.by}  {best}")
 
 
 @sentence.register

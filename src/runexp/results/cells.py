@@ -110,10 +110,9 @@ class BlockCells:
             lanes.setdefault(place[: self._along], []).append((place[self._along :], block))
         for before, lane in lanes.items():
             for index in _covered(block for _, block in lane):
-                for after, block in lane:
-                    if index in block.span:
-                        at = index - block.first
-                        yield (*before, index, *after), block.values[at], block.weights[at]
+                for after, block in ((after, block) for after, block in lane if index in block.span):
+                    at = index - block.first
+                    yield (*before, index, *after), block.values[at], block.weights[at]
 
     def coordinates(self, axis: int) -> Sequence[Coordinate]:
         """What stands on an axis; a range along the one that counts."""

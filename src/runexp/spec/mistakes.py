@@ -139,7 +139,7 @@ def _missing_key(error: _Error, data: object) -> Mistake:
         path=(*parent, key),
         place=parent,
         part="key",
-        cut=_owner(parent),
+        cut=_owner(parent) or (key,),  # a top-level key gets a stand-in
         label=f"`{key}` is missing",
         help=f"`{key}` is one of: {', '.join(words)}" if words else "",
     )
