@@ -41,21 +41,14 @@ Epoch = Callable[[int], None]
 
 
 def by_runexp(job: Job, folder: Path) -> Epoch:
-    """The interpreter itself: the phase's contexts and the runtime's step, as `runexp run` drives them."""
+    """The interpreter itself, as `runexp run` drives it: from one end of an epoch to the next."""
     path = folder / "spec.yaml"
     path.write_text(spec_of(job), encoding="utf-8")
     plan = check(path).require().plan
-    runtime = TorchRuntime(plan, folder=folder)
-    train = plan.phases[0]
-    runtime.seed(train.label)
-    program = runtime.open_train(train)
-    around = Surroundings(Control(), Live(), lambda plan: {}, runtime.snapshot, runtime.restore, wants_batches=False)
-    contexts = TrainPhase(train, program, around, [], None).iter_execution()
-    n_batches = program.n_batches
+    events = Experiment(plan, TorchRuntime(plan, folder=folder)).run()
 
     def epoch(number: int) -> None:
-        for _ in range(n_batches):
-            program.step(next(contexts))
+        next(event for event in events if isinstance(event, EpochFinished))
 
     return epoch
 

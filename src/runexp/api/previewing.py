@@ -139,7 +139,7 @@ def _facts_of(
 
 
 def _node(item: ComputedFacts) -> NodeFacts:
-    shape = (None, *item.shape) if item.shape is not None else ()
+    shape = (None, *item.shape) if item.shape is not None else None
     kind = "not built yet" if item.shape is None else "trains" if item.n_trainable else "fixed"
     return NodeFacts(item.name, kind, shape, item.n_trainable, item.n_frozen)
 
@@ -172,7 +172,7 @@ def _callback(callback: CallbackPlan) -> str:
     match callback:
         case EvaluationPlan():
             measured = ", ".join(callback.evaluation.produces)
-            return f"{callback.name}: {callback.evaluation.split} every {callback.every_n_epochs} epochs → {measured}"
+            return f"{callback.name}: {callback.evaluation.split} {_every(callback.every_n_epochs)} → {measured}"
         case EarlyStoppingPlan():
             then = ", then restores the best" if callback.restore_best else ""
             waits = f"{callback.patience} evaluations without better {callback.monitor}"
@@ -185,7 +185,11 @@ def _checkpoints(phase: TrainPlan) -> str:
         return ""
     kept = f", keeps {rule.max_to_keep}" if rule.max_to_keep else ""
     best = f", best by {rule.monitor}" if rule.monitor else ""
-    return f"every {rule.every_n} epochs{kept}{best}"
+    return f"{_every(rule.every_n)}{kept}{best}"
+
+
+def _every(n_epochs: int) -> str:
+    return "every epoch" if n_epochs == 1 else f"every {n_epochs} epochs"
 
 
 def _leaves(phase: PhasePlan) -> tuple[TrainPlan | EvalPlan | FitPlan, ...]:

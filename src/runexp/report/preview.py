@@ -33,7 +33,7 @@ class NodeFacts:
 
     name: str
     kind: str
-    shape: Shape
+    shape: Shape | None
     n_trainable: int
     n_frozen: int
 
@@ -192,6 +192,8 @@ def _lines(title: str, lines: Sequence[str]) -> list[RenderableType]:
     return [styled(named(title)), *(indented(styled(plain(line))) for line in lines)]
 
 
-def _shape(shape: Shape) -> str:
+def _shape(shape: Shape | None) -> str:
+    if shape is None:
+        return "after the fit"
     lengths = ["batch" if length is None else str(length) for length in shape]
     return " x ".join(lengths) or "one value"

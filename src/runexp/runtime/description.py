@@ -73,8 +73,9 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
         groups = tuple(RateFacts(*group) for group in program.groups())
         rates = program.rates(phase.n_steps or phase.n_epochs * n_steps)
         program.close()
-    elif isinstance(phase, EvalPlan):
-        n_batches = -(-n_rows // phase.batch_size)
+    elif not isinstance(phase, FitPlan):
+        size = phase.batches.size if isinstance(phase, TrainPlan) else phase.batch_size
+        n_batches = n_steps = -(-n_rows // size)
     return Description(
         device=runtime.device,
         n_rows=n_rows,
