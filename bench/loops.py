@@ -13,9 +13,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from runexp.api.checking import check
-from runexp.engine.control import Control
-from runexp.engine.live import Live
-from runexp.engine.phases import Surroundings, TrainPhase
+from runexp.engine.experiment import Experiment
+from runexp.events import EpochFinished
 from runexp.runtime.torch_runtime import TorchRuntime
 
 
