@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import traceback
-from pathlib import Path
 
 import typer
 
@@ -26,7 +24,7 @@ app = typer.Typer(
     help=_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
@@ -67,6 +65,9 @@ def main() -> None:
 
 
 def _write_details() -> str:
+    import tempfile
+    from pathlib import Path
+
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "runexp" / "faults"
     try:
         cache.mkdir(parents=True, exist_ok=True)

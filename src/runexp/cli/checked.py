@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import typer
 
-from runexp.api.checking import Checked, check
 from runexp.cli.screen import show_diagnostics
-from runexp.diagnostics import SpecError
+
+if TYPE_CHECKING:  # imported by the functions, to start fast
+    from runexp.api.checking import Checked
+    from runexp.diagnostics import SpecError
 
 
 def require_checked(spec: str, overrides: list[str], *, no_color: bool = False) -> Checked:
     """Check a spec, show what was found, and leave with 2 if it is not valid."""
+    from runexp.api.checking import check
+
     stdin = sys.stdin.buffer.read() if spec == "-" else None
     checked = check(spec, overrides=overrides, stdin=stdin)
     show_diagnostics(checked.diagnostics, checked.files, no_color=no_color)

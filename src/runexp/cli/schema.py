@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from runexp.spec.json_schema import json_schema
-
 Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; `-`: standard output.")]
 
 
 def schema(output: Output = "schemas/runexp.schema.json") -> None:
     """Write the JSON Schema of the language, for editors and other tools."""
+    from runexp.spec.json_schema import json_schema
+
     text = json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
     if output == "-":
         sys.stdout.write(text)

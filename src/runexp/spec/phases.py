@@ -63,7 +63,7 @@ class TrainPhase(Section):
 
     kind: Annotated[Literal["train"], Field(description="iterative training")]
     split: Annotated[Name, Field(description="the split it draws from")] = "train"
-    batches: Annotated[Batches, Field(description="how rows are drawn")] = Batches()
+    batches: Annotated[Batches, Field(default_factory=Batches, description="how rows are drawn")]
     epochs: Annotated[Count | None, Field(description="passes over the split")] = None
     steps: Annotated[Count | None, Field(description="optimizer updates, instead of epochs")] = None
     losses: Annotated[LossItems, Field(min_length=1, description="what is minimised: names or definitions")]
@@ -119,4 +119,3 @@ class PhaseGroup(Section):
 
 
 Phase = Annotated[TrainPhase | EvalPhase | FitPhase | PhaseGroup, Field(discriminator="kind")]
-PhaseGroup.model_rebuild()
