@@ -1,3 +1,32 @@
 """runexp: an ML experiment as a YAML spec, checked like a program and run like a loop."""
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.version import __version__
+
+if TYPE_CHECKING:  # what runs imports torch, so it is imported when it is asked for
+    from runexp.api.experiment import Experiment, compile, load
+    from runexp.api.running import Run
+
+__all__ = ["Diagnostic", "Experiment", "Run", "SpecError", "__version__", "compile", "load"]
+
+_LATE = {
+    "Experiment": "runexp.api.experiment",
+    "Run": "runexp.api.running",
+    "compile": "runexp.api.experiment",
+    "load": "runexp.api.experiment",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _LATE:
+        raise AttributeError(f"module `runexp` has no attribute `{name}`")
+    return getattr(import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runexp.compile import link
+from runexp.compiler import link
 from runexp.diagnostics import Diagnostic, SpecError, in_document_order
 from runexp.plan.experiment import Plan
 from runexp.source import Document, read

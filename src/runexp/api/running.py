@@ -40,6 +40,9 @@ class Run:
     finished: RunFinished
     error: Exception | None = None
 
+    def __repr__(self) -> str:
+        return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
+
     @property
     def status(self) -> str:
         """completed, stopped, failed or interrupted."""

@@ -8,8 +8,8 @@ import traceback
 
 import typer
 
-from runexp import __version__
 from runexp.cli import plan, preview, run, schema, validate
+from runexp.version import __version__
 
 _HELP = """An ML experiment as a YAML spec: checked like a program, run like a loop.
 

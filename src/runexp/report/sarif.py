@@ -7,9 +7,9 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from runexp import __version__
 from runexp.diagnostics import Diagnostic, Related, Span
 from runexp.report.characters import cleaned
+from runexp.version import __version__
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runexp.results.groups import GroupResults
-from runexp.results.phases import State
+from runexp.results.phases import PhaseResults, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ class RunResults:
     results: GroupResults
     timings: Timings
     warnings: tuple[str, ...]
+
+    def __getitem__(self, label: str) -> PhaseResults | GroupResults:
+        """The results of a phase or group by its label; `UnknownNameError` for another."""
+        return self.results[label]
 
     def summary(self) -> dict[str, dict[str, float]]:
         """The final numbers of each phase by its full label; phases without numbers are left out."""

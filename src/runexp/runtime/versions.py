@@ -7,7 +7,7 @@ import pyarrow
 import sklearn
 import torch
 
-from runexp import __version__
+from runexp.version import __version__
 
 
 def library_versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
 
 from runexp import catalog
-from runexp.compile.findings import Findings, Path
+from runexp.compiler.findings import Findings, Path
 from runexp.diagnostics import did_you_mean
 from runexp.plan.data import KeyPlan, SourcePlan
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runexp.compile.data import link_data
-from runexp.compile.findings import Findings
-from runexp.compile.graph import link_graph
-from runexp.compile.losses import link_loss
-from runexp.compile.phases import link_phases
-from runexp.compile.scope import Scope
+from runexp.compiler.data import link_data
+from runexp.compiler.findings import Findings
+from runexp.compiler.graph import link_graph
+from runexp.compiler.losses import link_loss
+from runexp.compiler.phases import link_phases
+from runexp.compiler.scope import Scope
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.spec import Parsed

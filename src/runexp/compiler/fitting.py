@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runexp import catalog
-from runexp.compile.findings import Path
-from runexp.compile.routes import only_target
-from runexp.compile.scope import Scope
+from runexp.compiler.findings import Path
+from runexp.compiler.routes import only_target
+from runexp.compiler.scope import Scope
 from runexp.plan.graph import NodePlan
 from runexp.plan.phases import FitPlan
 from runexp.plan.values import FrozenMap

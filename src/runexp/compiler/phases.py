@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.compile.callbacks import Watched, link_callbacks, modes_of, monitored
-from runexp.compile.findings import Path
-from runexp.compile.fitting import Fitted, check_fitted, link_fit
-from runexp.compile.losses import link_losses
-from runexp.compile.metrics import link_metrics
-from runexp.compile.scope import Scope
+from runexp.compiler.callbacks import Watched, link_callbacks, modes_of, monitored
+from runexp.compiler.findings import Path
+from runexp.compiler.fitting import Fitted, check_fitted, link_fit
+from runexp.compiler.losses import link_losses
+from runexp.compiler.metrics import link_metrics
+from runexp.compiler.scope import Scope
 from runexp.plan.phases import (
     BatchPlan,
     CallbackPlan,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path as FilePath
 
-from runexp.compile.columns import check_columns
-from runexp.compile.findings import Findings, Path
+from runexp.compiler.columns import check_columns
+from runexp.compiler.findings import Findings, Path
 from runexp.plan.data import (
     DataPlan,
     Domain,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runexp.compile.findings import Path
-from runexp.compile.scope import Scope
+from runexp.compiler.findings import Path
+from runexp.compiler.scope import Scope
 from runexp.plan.graph import Route
 from runexp.spec.losses import Routes
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runexp.compile.findings import Path
-from runexp.compile.losses import link_losses
-from runexp.compile.metrics import link_metrics
-from runexp.compile.scope import Scope
+from runexp.compiler.findings import Path
+from runexp.compiler.losses import link_losses
+from runexp.compiler.metrics import link_metrics
+from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.graph import LossPlan
 from runexp.plan.phases import (

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from runexp import catalog
 from runexp.catalog import Entry
-from runexp.compile.findings import Path
-from runexp.compile.losses import DECISIONS, inline_name
-from runexp.compile.routes import domain_of, graph_is_damaged, link_routes, only_target
-from runexp.compile.scope import Scope
+from runexp.compiler.findings import Path
+from runexp.compiler.losses import DECISIONS, inline_name
+from runexp.compiler.routes import domain_of, graph_is_damaged, link_routes, only_target
+from runexp.compiler.scope import Scope
 from runexp.plan.graph import Decision, LossPlan, MetricPlan, Route, Taken
 from runexp.spec.losses import Metric
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runexp.compile.findings import Path
-from runexp.compile.routes import link_routes
-from runexp.compile.scope import Scope
+from runexp.compiler.findings import Path
+from runexp.compiler.routes import link_routes
+from runexp.compiler.scope import Scope
 from runexp.plan.graph import Decision, LossPlan
 from runexp.spec.losses import Loss
 

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from runexp.catalog import Entry
-from runexp.compile.findings import Findings, Path, dotted
+from runexp.compiler.findings import Findings, Path, dotted
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call, FrozenMap

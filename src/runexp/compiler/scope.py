@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runexp.compile.data import split_names
-from runexp.compile.findings import Findings, Path
-from runexp.compile.graph import ancestors, feeding_data
+from runexp.compiler.data import split_names
+from runexp.compiler.findings import Findings, Path
+from runexp.compiler.graph import ancestors, feeding_data
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
 

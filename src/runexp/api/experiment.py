@@ -1,0 +1,83 @@
+"""The Python face of runexp: load a spec, compile it, run it, preview a phase."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from runexp.api.checking import Checked, check
+from runexp.api.previewing import Length, Preview
+from runexp.api.running import Place, Run
+from runexp.api.running import run as run_checked
+from runexp.plan.experiment import Plan
+from runexp.results import GroupResults, PhaseResults
+from runexp.spec import Spec
+
+
+def load(path: Path | str, *, overrides: Mapping[str, object] | None = None) -> Checked:
+    """Read and check a spec; `overrides` maps addresses to values, as `--set` does. Raises `SpecError`."""
+    written = [f"{address}={json.dumps(value)}" for address, value in (overrides or {}).items()]
+    return check(path, overrides=written).require()
+
+
+def compile(checked: Checked) -> Experiment:
+    """The experiment a checked spec describes."""
+    return Experiment(checked)
+
+
+class Experiment:
+    """An experiment that can be run any number of times; `history` keeps every run of this session."""
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked.require()
+        self._history: list[Run] = []
+
+    def __repr__(self) -> str:
+        return f"Experiment({self.plan.name!r}, {len(self.plan.phases)} phases, {len(self._history)} runs)"
+
+    @property
+    def spec(self) -> Spec:
+        """The spec as written."""
+        return self._checked.spec
+
+    @property
+    def plan(self) -> Plan:
+        """The experiment as it will run."""
+        plan = self._checked.plan
+        if plan is None:
+            raise ValueError("a valid spec has a plan")
+        return plan
+
+    @property
+    def history(self) -> tuple[Run, ...]:
+        """The runs so far, oldest first, failed ones too."""
+        return tuple(self._history)
+
+    @property
+    def last_run(self) -> Run | None:
+        """The newest run, if there is one."""
+        return self._history[-1] if self._history else None
+
+    def run(self, *, runs: Path | str = "runs", run_dir: Path | str | None = None) -> Run:
+        """Execute the plan into a new folder below `runs`, or exactly `run_dir`.
+
+        `SpecError` for data or shapes that cannot work, before anything is written; an error of the run is
+        raised after it is on record.
+        """
+        place = Place(Path(runs), Path(run_dir) if run_dir is not None else None)
+        finished = run_checked(self._checked, place, watch=lambda live: ())
+        self._history.append(finished)
+        if finished.error is not None:
+            raise finished.error
+        return finished
+
+    def preview_phase(
+        self, label: str, *, n_epochs: int = 0, n_steps: int = 0, with_earlier: bool = False
+    ) -> PhaseResults | GroupResults:
+        """Run one phase or group and put everything back; nothing is written. An error of the phase is raised."""
+        preview = Preview(self._checked, label)
+        tried = preview.run(Length(n_epochs, n_steps, with_earlier), watch=lambda live: ())
+        if tried.error is not None:
+            raise tried.error
+        return tried.results.results[label]

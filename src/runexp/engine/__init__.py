@@ -1,0 +1,1 @@
+"""The interpreter: phases, callbacks, checkpoint rules, experiment, preview. Drives a runtime; imports no torch."""
