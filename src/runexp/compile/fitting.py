@@ -58,7 +58,7 @@ def link_fit(scope: Scope, phase: FitPhase, path: Path, label: str, fitted: Fitt
     targets = {name: target for name in nodes if (target := _target(scope, name, phase, path))}
     for name in phase.targets:
         if name not in nodes:
-            scope.found.unknown("node", name, (*path, "targets", name), nodes)
+            scope.found.unknown("node", name, (*path, "targets", name), nodes, part="key")
     if not nodes:
         return None
     origin = scope.found.origin(path)

@@ -159,7 +159,7 @@ def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, Da
         return Feed("data", set_name, key)
     known = [known_key.name for known_key in data[set_name].keys]
     if key not in known:
-        found.unknown("key", key, path, known, subject=f"`{dotted(path)}`")
+        found.unknown("data key", key, path, known, subject=f"`{dotted(path)}`")
         return None
     return Feed("data", set_name, key)
 
