@@ -50,19 +50,19 @@ def link_callbacks(
     scope: Scope, items: Sequence[str | Callback], watched: Watched, path: Path
 ) -> tuple[tuple[CallbackPlan, ...], Numbers]:
     """The callbacks of a phase, in the order written, and all that can be monitored in it."""
-    written = [resolved for index, item in enumerate(items) if (resolved := _written(scope, item, (*path, index)))]
+    written = {index: found for index, item in enumerate(items) if (found := _written(scope, item, (*path, index)))}
     evaluations: dict[int, EvaluationPlan] = {}
     names = [loss.name for loss in watched.losses]
     lost = {f"train_{name}" for name in _meant(scope, watched.written, "losses", names)}
-    for index, (name, callback, place) in enumerate(written):
+    for index, (name, callback, place) in written.items():
         if isinstance(callback, Evaluation):
             evaluations[index] = _evaluation(scope, name, callback, watched, place)
             lost |= _promised(scope, callback, watched, evaluations[index].evaluation)
-    places = [path, *(place for _, _, place in written)]
+    places = [path, *(place for _, _, place in written.values())]
     is_whole = len(written) == len(items) and not any(scope.found.is_damaged(place) for place in places)
     numbers = Numbers(_modes(scope, watched, evaluations, path), frozenset(lost), is_whole)
     linked: list[CallbackPlan] = []
-    for index, (name, callback, place) in enumerate(written):
+    for index, (name, callback, place) in written.items():
         if isinstance(callback, EarlyStopping):
             linked.append(_early_stopping(scope, name, callback, numbers, place))
             _check_patience(scope, watched, callback, tuple(evaluations.values()), place)

@@ -123,12 +123,13 @@ class Findings:
         kinds: tuple[str, ...],
         supplied: frozenset[str] = frozenset(),
         use_path: Path | None = None,
+        use_part: Part = "value",
         with_path: Path | None = None,
     ) -> tuple[Call, Entry] | None:
         """Link `use`/`with` to the catalog and check the arguments; None if it names nothing of these kinds."""
         entry = catalog.lookup(use, kinds)
         if entry is None:
-            self._unknown_use(use, use_path or (*path, "use"), kinds)
+            self._unknown_use(use, use_path or (*path, "use"), use_part, kinds)
             return None
         inferred = frozenset(str(name) for name in entry.traits.get("infers", ()))
         self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
@@ -157,10 +158,10 @@ class Findings:
             if is_missing and self.is_damaged(path):
                 continue
             place = path if is_missing else (*path, problem.parameter)
-            part: Part = "key" if problem.code in ("unknown-parameter", "missing-parameter") else "value"
+            part: Part = "key" if problem.code != "bad-value" else "value"
             self.error(problem.code, problem.message, place, part=part, help=problem.help)
 
-    def _unknown_use(self, use: str, path: Path, kinds: tuple[str, ...]) -> None:
+    def _unknown_use(self, use: str, path: Path, part: Part, kinds: tuple[str, ...]) -> None:
         other = catalog.lookup(use)
         wanted = either(kinds)
         if other is not None:
@@ -168,6 +169,7 @@ class Findings:
                 "wrong-use",
                 f"`{use}` is {with_article(other.kind)}, and `{dotted(path[:-1])}` needs {with_article(wanted)}",
                 path,
+                part=part,
                 label=with_article(other.kind),
                 help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
             )
@@ -176,6 +178,7 @@ class Findings:
             "unknown-use",
             f"the catalog has no {wanted} named `{use}`",
             path,
+            part=part,
             label="not in the catalog",
             help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
         )

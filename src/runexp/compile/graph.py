@@ -88,7 +88,9 @@ def _layer(found: Findings, layer: object, path: Path) -> Call | None:
     if isinstance(layer, Mapping):
         use, arguments = next(iter(layer.items()))
         inner = (*path, use)
-        linked = found.call(use, arguments or {}, inner, kinds=("module",), use_path=inner, with_path=inner)
+        linked = found.call(
+            use, arguments or {}, inner, kinds=("module",), use_path=inner, with_path=inner, use_part="key"
+        )
     else:
         linked = found.call(str(layer), {}, path, kinds=("module",), use_path=path, with_path=path)
     return linked[0] if linked else None
