@@ -17,6 +17,7 @@ from runexp.diagnostics import (
 from runexp.plan.values import Call, FrozenMap, Origin
 from runexp.source import Document
 from runexp.spec import Parsed, Spec
+from runexp.spec.shape import dotted
 
 Path = tuple[str | int, ...]
 Part = Literal["key", "value"]
@@ -189,11 +190,6 @@ class Findings:
                 return with_article(word)
         splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.shares}
         return "a split" if kind != "split" and name in splits else ""
-
-
-def dotted(path: Path) -> str:
-    """The address of an item as a person writes it: `phases.train.losses[0]`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
 def with_article(words: str) -> str:

@@ -8,11 +8,12 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from runexp.catalog import Entry
-from runexp.compile.findings import Findings, Path, dotted
+from runexp.compile.findings import Findings, Path
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call, FrozenMap
 from runexp.spec.nodes import Node
+from runexp.spec.shape import dotted
 
 Kind = Literal["module", "layers", "estimator"]
 _ESTIMATORS = ("estimator", "transform")

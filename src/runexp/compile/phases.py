@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runexp.compile.callbacks import Numbers, Watched, link_callbacks, monitored
-from runexp.compile.findings import Path, dotted
+from runexp.compile.findings import Path
 from runexp.compile.fitting import Fitted, check_fitted, link_fit
 from runexp.compile.losses import link_losses
 from runexp.compile.metrics import link_metrics
@@ -33,6 +33,7 @@ from runexp.spec.phases import (
     Schedule,
     TrainPhase,
 )
+from runexp.spec.shape import dotted
 
 
 def link_phases(scope: Scope) -> tuple[PhasePlan, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from runexp.diagnostics import did_you_mean, nearest
-from runexp.spec.shape import Path, accepted_kinds, accepted_values, description_at, known_keys
+from runexp.spec.shape import Path, accepted_kinds, accepted_values, description_at, dotted, known_keys
 
 _NOTHING = object()
 _MOST_KEYS = 8
@@ -162,7 +162,7 @@ def _unknown_word(error: _Error, data: object) -> Mistake:
     known = accepted_values(data, path)
     return Mistake(
         code="unknown-word",
-        message=f"`{_dotted(path)}` cannot be {_shown(word)}",
+        message=f"`{dotted(path)}` cannot be {_shown(word)}",
         path=path,
         place=path,
         part="value",
@@ -193,9 +193,9 @@ def _wrong_value(error: _Error, data: object) -> Mistake:
     verb, shown = "must be", _shown(value)
     if error.kind in ("too_short", "too_long"):
         verb, shown = "must hold", str(len(value)) if isinstance(value, (dict, list)) else shown
-    message = f"`{_dotted(error.path)}` {verb} {wanted}, not {shown}"
+    message = f"`{dotted(error.path)}` {verb} {wanted}, not {shown}"
     if error.kind == "string_pattern_mismatch":
-        message, wanted = f"`{_dotted(error.path)}` cannot be {shown}", ""
+        message, wanted = f"`{dotted(error.path)}` cannot be {shown}", ""
     return Mistake(
         code="wrong-type" if is_kind else "wrong-value",
         message=message,
@@ -297,11 +297,7 @@ def _value_at(value: object, step: str | int) -> object:
 
 
 def _named(path: Path) -> str:
-    return f"`{_dotted(path)}`" if path else "the spec"
-
-
-def _dotted(path: Path) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return f"`{dotted(path)}`" if path else "the spec"
 
 
 def _shown(value: object) -> str:

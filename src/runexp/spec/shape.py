@@ -12,6 +12,11 @@ Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]
 
 
+def dotted(path: Path) -> str:
+    """The address of an item as a person writes it: `phases.train.losses[0]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
 def known_keys(document: object, path: Path) -> tuple[str, ...]:
     """The keys the language knows for the mapping at `path`; empty where any key may stand."""
     keys: dict[str, None] = {}
