@@ -84,7 +84,7 @@ def did_you_mean(name: str, known: Iterable[str], *, kind: str = "", most: int =
     candidates = list(known)
     close = nearest(name, candidates)
     guess = f"did you mean `{close}`?" if close else ""
-    if not candidates:
+    if not candidates or candidates == [close]:
         return guess
     shown = ", ".join(candidates[:most]) + (", …" if len(candidates) > most else "")
     return f"{guess} {kind or 'known'}: {shown}".strip()

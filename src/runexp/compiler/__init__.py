@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runexp.compiler.advice import advise
 from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.graph import link_graph
@@ -34,6 +35,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
     phases = link_phases(scope)
     _check_sections(found)
+    advise(scope, phases)
     if found.has_errors:
         return Compiled(None, found.diagnostics)
     spec = found.spec

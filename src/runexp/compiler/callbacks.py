@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from runexp import catalog
 from runexp.compiler.findings import Path
-from runexp.compiler.losses import link_losses
+from runexp.compiler.losses import inline_name, link_losses
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.scope import Scope
-from runexp.diagnostics import did_you_mean
+from runexp.diagnostics import Severity, did_you_mean, nearest
 from runexp.plan.graph import LossPlan
 from runexp.plan.phases import (
     CallbackPlan,
@@ -18,54 +19,72 @@ from runexp.plan.phases import (
     EvaluationPlan,
     Mode,
 )
+from runexp.spec.base import Use
 from runexp.spec.callbacks import Callback, EarlyStopping, Evaluation
+from runexp.spec.losses import Loss
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What callbacks of one phase can refer to: its label, losses, and the numbers that training reports."""
+    """What callbacks of one phase can refer to: its label, its losses as linked and as written, and its epochs."""
 
     label: str
     losses: tuple[LossPlan, ...]
-    produced: tuple[str, ...]
+    written: tuple[str | Loss, ...]
+    n_epochs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers a phase reports and the direction in which each improves.
+
+    `lost` are names that broken definitions would have reported; `is_whole` tells whether those are all known.
+    """
+
+    modes: Mapping[str, Mode | None]
+    lost: frozenset[str]
+    is_whole: bool
 
 
 def link_callbacks(
     scope: Scope, items: Sequence[str | Callback], watched: Watched, path: Path
-) -> tuple[CallbackPlan, ...]:
-    """The callbacks of a phase, in the order written; a monitor may be produced by any of them."""
-    written = [resolved for index, item in enumerate(items) if (resolved := _written(scope, item, (*path, index)))]
-    evaluations = {
-        place: plan
-        for name, callback, place in written
-        if isinstance(callback, Evaluation) and (plan := _evaluation(scope, name, callback, watched, place))
-    }
-    modes = _modes(watched, evaluations.values())
+) -> tuple[tuple[CallbackPlan, ...], Numbers]:
+    """The callbacks of a phase, in the order written, and all that can be monitored in it."""
+    written = {index: found for index, item in enumerate(items) if (found := _written(scope, item, (*path, index)))}
+    evaluations: dict[int, EvaluationPlan] = {}
+    names = [loss.name for loss in watched.losses]
+    lost = {f"train_{name}" for name in _meant(scope, watched.written, "losses", names)}
+    for index, (name, callback, place) in written.items():
+        if isinstance(callback, Evaluation):
+            evaluations[index] = _evaluation(scope, name, callback, watched, place)
+            lost |= _promised(scope, callback, watched, evaluations[index].evaluation)
+    places = [path, *(place for _, _, place in written.values())]
+    is_whole = len(written) == len(items) and not any(scope.found.is_damaged(place) for place in places)
+    numbers = Numbers(_modes(scope, watched, evaluations, path), frozenset(lost), is_whole)
     linked: list[CallbackPlan] = []
-    for name, callback, place in written:
+    for index, (name, callback, place) in written.items():
         if isinstance(callback, EarlyStopping):
-            linked.append(_early_stopping(scope, name, callback, modes, place))
-        elif place in evaluations:
-            linked.append(evaluations[place])
-    return tuple(linked)
+            linked.append(_early_stopping(scope, name, callback, numbers, place))
+            _check_patience(scope, watched, callback, tuple(evaluations.values()), place)
+        else:
+            linked.append(evaluations[index])
+    return tuple(linked), numbers
 
 
-def monitored(scope: Scope, monitor: str, mode: Mode | None, modes: Mapping[str, Mode | None], path: Path) -> Mode:
+def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
     """Whether less or more of a monitored number is better; reports one that nothing produces."""
-    if monitor not in modes and not _is_silenced(scope, path):
+    if monitor not in numbers.modes and monitor not in numbers.lost and numbers.is_whole:
+        meant = nearest(monitor, [*numbers.modes, *sorted(numbers.lost)])
         scope.found.error(
             "unknown-monitor",
             f"nothing in this phase produces the metric `{monitor}`",
             path,
             label="never measured",
-            help=did_you_mean(monitor, modes, kind="measured here"),
+            help=did_you_mean(
+                monitor, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"
+            ),
         )
-    return mode or modes.get(monitor) or "min"
-
-
-def modes_of(watched: Watched, callbacks: Sequence[CallbackPlan]) -> dict[str, Mode | None]:
-    """Every number a phase reports, with the direction in which it improves."""
-    return _modes(watched, [callback for callback in callbacks if isinstance(callback, EvaluationPlan)])
+    return mode or numbers.modes.get(monitor) or "min"
 
 
 def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callback, Path] | None:
@@ -79,7 +98,7 @@ def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callb
     return (item, callback, ("callbacks", item)) if callback else None
 
 
-def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched, path: Path) -> EvaluationPlan | None:
+def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched, path: Path) -> EvaluationPlan:
     losses = watched.losses
     if callback.losses is not None:
         losses = link_losses(scope, callback.losses, (*path, "losses"))
@@ -88,19 +107,48 @@ def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched,
     nodes = scope.needed(judged)
     data = scope.feeding(judged)
     scope.check_split(callback.split, data, (*path, "split"))
-    prefix = callback.prefix or (callback.split if callback.split != "train" else "train_eval")
     origin = scope.found.origin(path)
     label = f"{watched.label}/{name}"
     evaluation = EvalPlan(
-        label, callback.split, data, nodes, losses, metrics, callback.batch_size, f"{prefix}_", origin
+        label, callback.split, data, nodes, losses, metrics, callback.batch_size, _prefix(callback), origin
     )
     return EvaluationPlan(name, evaluation, callback.every_n_epochs, callback.at_start, origin)
 
 
+def _prefix(callback: Evaluation) -> str:
+    return f"{callback.prefix or (callback.split if callback.split != 'train' else 'train_eval')}_"
+
+
+def _promised(scope: Scope, callback: Evaluation, watched: Watched, linked: EvalPlan) -> set[str]:
+    """The names an evaluation would report if what is wrong with it were mended."""
+    items = watched.written if callback.losses is None else callback.losses
+    losses = _meant(scope, items, "losses", [loss.name for loss in linked.losses])
+    metrics = _meant(scope, callback.metrics, "metrics", [metric.name for metric in linked.metrics])
+    names = [*(["loss"] if items else []), *losses, *metrics]
+    close = nearest(callback.split, scope.splits()) if callback.prefix is None else None
+    prefixes = [linked.prefix, *([f"{close}_"] if close and close != callback.split else [])]
+    if len(prefixes) > 1:
+        names += [name.removeprefix(linked.prefix) for name in linked.produces]
+    return {f"{prefix}{name}" for prefix in prefixes for name in names}
+
+
+def _meant(scope: Scope, items: Iterable[str | Use], section: str, linked: Sequence[str]) -> tuple[str, ...]:
+    """The names of items that could not be linked: as written, and as they were likely meant."""
+    names: list[str] = []
+    for item in items:
+        written = item if isinstance(item, str) else inline_name(item.use)
+        if written in linked or inline_name(written) in linked:
+            continue
+        close = nearest(written, scope.found.names(section))
+        names += [written, *([close] if close else [])]
+        names += [inline_name(name) for name in (catalog.suggest(written, "metric") if section == "metrics" else ())]
+    return tuple(names)
+
+
 def _early_stopping(
-    scope: Scope, name: str, callback: EarlyStopping, modes: Mapping[str, Mode | None], path: Path
+    scope: Scope, name: str, callback: EarlyStopping, numbers: Numbers, path: Path
 ) -> EarlyStoppingPlan:
-    mode = monitored(scope, callback.monitor, callback.mode, modes, (*path, "monitor"))
+    mode = monitored(scope, callback.monitor, callback.mode, numbers, (*path, "monitor"))
     return EarlyStoppingPlan(
         name,
         callback.monitor,
@@ -112,17 +160,47 @@ def _early_stopping(
     )
 
 
-def _modes(watched: Watched, evaluations: Iterable[EvaluationPlan]) -> dict[str, Mode | None]:
-    modes: dict[str, Mode | None] = dict.fromkeys(watched.produced, "min")
-    for callback in evaluations:
+def _check_patience(
+    scope: Scope, watched: Watched, callback: EarlyStopping, evaluations: tuple[EvaluationPlan, ...], path: Path
+) -> None:
+    """Warn of a patience that outlasts the phase; a phase by steps is not judged."""
+    if watched.n_epochs is None:
+        return
+    n_measured = watched.n_epochs
+    for each in evaluations:
+        if callback.monitor in each.evaluation.produces:
+            n_measured = watched.n_epochs // each.every_n_epochs + each.at_start
+    if callback.patience >= n_measured:
+        times = f"{n_measured} time{'' if n_measured == 1 else 's'}"
+        scope.found.error(
+            "idle-callback",
+            f"a patience of {callback.patience} can never stop `{watched.label}`,"
+            f" which measures `{callback.monitor}` {times}",
+            (*path, "patience"),
+            help="patience counts evaluations: let it be smaller, or train for more epochs",
+            severity=Severity.WARNING,
+        )
+
+
+def _modes(
+    scope: Scope, watched: Watched, evaluations: Mapping[int, EvaluationPlan], path: Path
+) -> dict[str, Mode | None]:
+    """What the phase and its evaluations report; says so where two of them use one name."""
+    modes: dict[str, Mode | None] = dict.fromkeys(
+        ("train_loss", *(f"train_{loss.name}" for loss in watched.losses)), "min"
+    )
+    for index, callback in evaluations.items():
         plan = callback.evaluation
+        clash = next((name for name in plan.produces if name in modes), None)
+        if clash is not None:
+            scope.found.error(
+                "label-clash",
+                f"two evaluations of this phase would both report `{clash}`",
+                (*path, index),
+                help="give one of them a `prefix:` of its own",
+            )
         modes.update(dict.fromkeys(plan.produces, "min"))
         for metric in plan.metrics:
             better = metric.higher_is_better
             modes[f"{plan.prefix}{metric.name}"] = None if better is None else "max" if better else "min"
     return modes
-
-
-def _is_silenced(scope: Scope, path: Path) -> bool:
-    """A broken evaluation may have been what produces it."""
-    return any(scope.found.is_damaged((section,)) for section in ("callbacks", "losses", "metrics"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
 
@@ -14,6 +14,7 @@ from runexp.diagnostics import did_you_mean
 from runexp.plan.data import KeyPlan, SourcePlan
 
 _LONGEST_HEADER = 1 << 20
+_WILDCARDS = frozenset("*?[")
 
 
 def check_columns(
@@ -25,16 +26,34 @@ def check_columns(
         return
     for key in keys:
         for index, pattern in enumerate(key.columns):
-            if not any(fnmatchcase(column, pattern) for column in known):
-                place = _place(found, (*path, key.domain, key.name), index)
-                kind = "column" if pattern.isidentifier() else "column for the pattern"
-                found.error(
-                    "unknown-column",
-                    f"the source of `{path[1]}` has no {kind} `{pattern}`",
-                    place,
-                    label="no such column",
-                    help=did_you_mean(pattern, known, kind="columns"),
+            if pattern not in known and not any(fnmatchcase(column, pattern) for column in known):
+                kind = "column for the pattern" if _WILDCARDS & set(pattern) else "column"
+                _report(
+                    found, f"{kind} `{pattern}`", pattern, _place(found, (*path, key.domain, key.name), index), known
                 )
+    _check_split_columns(found, (*path, "splits"), [key.name for key in keys], known)
+
+
+def _check_split_columns(found: Findings, path: Path, keys: Collection[str], known: Sequence[str]) -> None:
+    """The keys or columns that splits look at."""
+    splits = found.spec.data[str(path[1])].splits
+    if splits is None or found.is_damaged(path[:2]):
+        return
+    for option in ("column", "order", "stratify_by", "group_by"):
+        name = getattr(splits, option)
+        if isinstance(name, str) and name not in keys and name not in known:
+            names = tuple(dict.fromkeys([*keys, *known]))
+            _report(found, f"key or column `{name}`", name, (*path, option), names)
+
+
+def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[str]) -> None:
+    found.error(
+        "unknown-column",
+        f"the source of `{path[1]}` has no {what}",
+        path,
+        label="no such column",
+        help=did_you_mean(name, known, kind="columns"),
+    )
 
 
 def known_columns(source: SourcePlan, folder: FilePath) -> tuple[str, ...]:

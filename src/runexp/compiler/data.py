@@ -40,13 +40,6 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
     return plans
 
 
-def split_names(plan: DataPlan) -> tuple[str, ...] | None:
-    """The splits of a feature set; None where only its rows can tell."""
-    if plan.splits.kind == "column":
-        return None
-    return tuple(plan.splits.shares) or ("all",)
-
-
 def _source(found: Findings, data: Data, path: Path, folder: FilePath) -> SourcePlan | None:
     path = (*path, "source")
     origin = found.origin(path)
@@ -158,7 +151,7 @@ def _transform(
     for index, name in enumerate(written):
         place = (*path, "on") if isinstance(transform.on, str) else (*path, "on", index)
         if name not in known and not found.is_damaged(path[:2]):
-            found.unknown("key", name, place, known)
+            found.unknown("data key", name, place, known)
     names = tuple(splits.shares) or ("all",)
     fit_on = transform.fit_on if splits.kind != "whole" else "all"
     if splits.kind in ("shares", "order") and fit_on not in names and not found.is_damaged((*path[:2], "splits")):

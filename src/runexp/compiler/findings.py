@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from runexp import catalog
@@ -17,6 +17,7 @@ from runexp.diagnostics import (
 from runexp.plan.values import Call, FrozenMap, Origin
 from runexp.source import Document
 from runexp.spec import Parsed, Spec
+from runexp.spec.shape import dotted
 
 Path = tuple[str | int, ...]
 Part = Literal["key", "value"]
@@ -88,15 +89,28 @@ class Findings:
         if found not in self._found:  # a definition used twice is wrong once
             self._found.append(found)
 
-    def unknown(self, kind: str, name: str, path: Path, known: Iterable[str], *, subject: str = "") -> None:
+    def unknown(
+        self,
+        kind: str,
+        name: str,
+        path: Path,
+        known: Iterable[str],
+        *,
+        subject: str = "",
+        part: Part = "value",
+    ) -> None:
         """Report a name that nothing defines, with the nearest one; says so if another section has it."""
         elsewhere = self._elsewhere(name, kind)
-        known = tuple(known)
-        hint = f"`{name}` is {elsewhere}, not a {kind}" if elsewhere else did_you_mean(name, known, kind=f"{kind}s")
+        hint = did_you_mean(
+            "" if elsewhere else name, tuple(known), kind=f"{kind}es" if kind[-1] == "s" else f"{kind}s"
+        )
+        if elsewhere:
+            hint = f"`{name}` is {elsewhere}, not {with_article(kind)}" + (f"; {hint}" if hint else "")
         self.error(
             f"unknown-{kind.replace(' ', '-')}",
             f"{subject or f'`{dotted(path)}`'} names the {kind} `{name}`, which is not defined",
             path,
+            part=part,
             label=f"no such {kind}",
             help=hint or f"no {kind} is defined",
         )
@@ -110,12 +124,13 @@ class Findings:
         kinds: tuple[str, ...],
         supplied: frozenset[str] = frozenset(),
         use_path: Path | None = None,
+        use_part: Part = "value",
         with_path: Path | None = None,
     ) -> tuple[Call, Entry] | None:
         """Link `use`/`with` to the catalog and check the arguments; None if it names nothing of these kinds."""
         entry = catalog.lookup(use, kinds)
         if entry is None:
-            self._unknown_use(use, use_path or (*path, "use"), kinds)
+            self._unknown_use(use, use_path or (*path, "use"), use_part, kinds)
             return None
         inferred = frozenset(entry.words("infers"))
         self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
@@ -144,18 +159,19 @@ class Findings:
             if is_missing and self.is_damaged(path):
                 continue
             place = path if is_missing else (*path, problem.parameter)
-            part: Part = "key" if problem.code in ("unknown-parameter", "missing-parameter") else "value"
+            part: Part = "key" if problem.code != "bad-value" else "value"
             self.error(problem.code, problem.message, place, part=part, help=problem.help)
 
-    def _unknown_use(self, use: str, path: Path, kinds: tuple[str, ...]) -> None:
+    def _unknown_use(self, use: str, path: Path, part: Part, kinds: tuple[str, ...]) -> None:
         other = catalog.lookup(use)
-        wanted = " or ".join(kinds)
+        wanted = either(kinds)
         if other is not None:
             self.error(
                 "wrong-use",
-                f"`{use}` is a {other.kind}, and `{dotted(path[:-1])}` needs a {wanted}",
+                f"`{use}` is {with_article(other.kind)}, and `{dotted(path[:-1])}` needs {with_article(wanted)}",
                 path,
-                label=f"a {other.kind}",
+                part=part,
+                label=with_article(other.kind),
                 help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
             )
             return
@@ -163,6 +179,7 @@ class Findings:
             "unknown-use",
             f"the catalog has no {wanted} named `{use}`",
             path,
+            part=part,
             label="not in the catalog",
             help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
         )
@@ -170,14 +187,20 @@ class Findings:
     def _elsewhere(self, name: str, kind: str) -> str:
         for section, word in _SECTION_WORDS.items():
             if word != kind and name in self.names(section):
-                return f"a {word}"
+                return with_article(word)
         splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.shares}
         return "a split" if kind != "split" and name in splits else ""
 
 
-def dotted(path: Path) -> str:
-    """The address of an item as a person writes it: `phases.train.losses[0]`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+def with_article(words: str) -> str:
+    """`a node`, `an estimator`."""
+    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
+
+
+def either(words: Sequence[str]) -> str:
+    """`module, estimator or transform`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 _NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss")

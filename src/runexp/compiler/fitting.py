@@ -57,8 +57,9 @@ def link_fit(scope: Scope, phase: FitPhase, path: Path, label: str, fitted: Fitt
     scope.check_split(phase.split, data, (*path, "split"))
     targets = {name: target for name in nodes if (target := _target(scope, name, phase, path))}
     for name in phase.targets:
-        if name not in nodes:
-            scope.found.unknown("node", name, (*path, "targets", name), nodes)
+        place = (*path, "targets", name)
+        if scope.knows_node(name, place, part="key") and name not in nodes:
+            scope.found.error("wrong-node", f"the phase `{label}` does not fit the node `{name}`", place, part="key")
     if not nodes:
         return None
     origin = scope.found.origin(path)

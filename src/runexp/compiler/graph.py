@@ -8,11 +8,12 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from runexp.catalog import Entry
-from runexp.compiler.findings import Findings, Path, dotted
+from runexp.compiler.findings import Findings, Path
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call, FrozenMap
 from runexp.spec.nodes import Node
+from runexp.spec.shape import dotted
 
 Kind = Literal["module", "layers", "estimator"]
 _ESTIMATORS = ("estimator", "transform")
@@ -88,7 +89,9 @@ def _layer(found: Findings, layer: object, path: Path) -> Call | None:
     if isinstance(layer, Mapping):
         use, arguments = next(iter(layer.items()))
         inner = (*path, use)
-        linked = found.call(use, arguments or {}, inner, kinds=("module",), use_path=inner, with_path=inner)
+        linked = found.call(
+            use, arguments or {}, inner, kinds=("module",), use_path=inner, with_path=inner, use_part="key"
+        )
     else:
         linked = found.call(str(layer), {}, path, kinds=("module",), use_path=path, with_path=path)
     return linked[0] if linked else None
@@ -159,7 +162,7 @@ def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, Da
         return Feed("data", set_name, key)
     known = [known_key.name for known_key in data[set_name].keys]
     if key not in known:
-        found.unknown("key", key, path, known, subject=f"`{dotted(path)}`")
+        found.unknown("data key", key, path, known, subject=f"`{dotted(path)}`")
         return None
     return Feed("data", set_name, key)
 

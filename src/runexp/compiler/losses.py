@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from runexp.compiler.findings import Path
 from runexp.compiler.routes import link_routes
@@ -22,7 +22,7 @@ DECISIONS: dict[str, Decision] = {
 
 def link_losses(scope: Scope, items: Sequence[str | Loss], path: Path) -> tuple[LossPlan, ...]:
     """The losses a phase or evaluation names, in the order written; unknown ones are reported."""
-    linked = []
+    linked: dict[str, LossPlan] = {}
     for index, item in enumerate(items):
         place = (*path, index)
         if isinstance(item, Loss):
@@ -30,8 +30,9 @@ def link_losses(scope: Scope, items: Sequence[str | Loss], path: Path) -> tuple[
         else:
             plan = _named_loss(scope, item, place)
         if plan is not None:
-            linked.append(plan)
-    return _without_clashes(scope, tuple(linked), path)
+            check_label(scope, plan.name, linked, place)
+            linked.setdefault(plan.name, plan)
+    return tuple(linked.values())
 
 
 def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | None:
@@ -57,18 +58,15 @@ def _named_loss(scope: Scope, name: str, path: Path) -> LossPlan | None:
     return scope.losses.get(name)
 
 
-def _without_clashes(scope: Scope, losses: tuple[LossPlan, ...], path: Path) -> tuple[LossPlan, ...]:
-    seen: dict[str, LossPlan] = {}
-    for index, loss in enumerate(losses):
-        if loss.name in seen or loss.name == "loss":
-            scope.found.error(
-                "label-clash",
-                f"two numbers of this phase would be called `{loss.name}`",
-                (*path, index),
-                help="`loss` is the name of the weighted total; every other name stands once",
-            )
-        seen.setdefault(loss.name, loss)
-    return tuple(seen.values())
+def check_label(scope: Scope, name: str, taken: Collection[str], path: Path) -> None:
+    """Report a loss or metric that would be logged under a name that another number has."""
+    if name == "loss":
+        message = "`loss` is the name of the weighted total"
+    elif name in taken:
+        message = f"two numbers measured here would be called `{name}`"
+    else:
+        return
+    scope.found.error("label-clash", message, path, help="define it under a name of its own, and list each name once")
 
 
 def inline_name(use: str) -> str:

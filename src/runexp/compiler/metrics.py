@@ -8,7 +8,7 @@ from dataclasses import replace
 from runexp import catalog
 from runexp.catalog import Entry
 from runexp.compiler.findings import Path
-from runexp.compiler.losses import DECISIONS, inline_name
+from runexp.compiler.losses import DECISIONS, check_label, inline_name
 from runexp.compiler.routes import domain_of, graph_is_damaged, link_routes, only_target
 from runexp.compiler.scope import Scope
 from runexp.plan.graph import Decision, LossPlan, MetricPlan, Route, Taken
@@ -19,7 +19,7 @@ def link_metrics(
     scope: Scope, items: Sequence[str | Metric], losses: tuple[LossPlan, ...], path: Path
 ) -> tuple[MetricPlan, ...]:
     """The metrics a phase or evaluation names, in the order written."""
-    linked = []
+    linked: dict[str, MetricPlan] = {}
     for index, item in enumerate(items):
         place = (*path, index)
         if isinstance(item, Metric):
@@ -35,8 +35,9 @@ def link_metrics(
         else:
             plan = _metric(scope, inline_name(item), Metric(use=item), losses, place, short=True)
         if plan is not None:
-            linked.append(plan)
-    return tuple(linked)
+            check_label(scope, plan.name, {*linked, *(loss.name for loss in losses)}, place)
+            linked.setdefault(plan.name, plan)
+    return tuple(linked.values())
 
 
 def _metric(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.compiler.callbacks import Watched, link_callbacks, modes_of, monitored
+from runexp.compiler.callbacks import Numbers, Watched, link_callbacks, monitored
 from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.scope import Scope
+from runexp.diagnostics import Severity
 from runexp.plan.phases import (
     BatchPlan,
-    CallbackPlan,
     CheckpointPlan,
     ClipPlan,
     EvalPlan,
@@ -30,8 +30,10 @@ from runexp.spec.phases import (
     Optimizer,
     Phase,
     PhaseGroup,
+    Schedule,
     TrainPhase,
 )
+from runexp.spec.shape import dotted
 
 
 def link_phases(scope: Scope) -> tuple[PhasePlan, ...]:
@@ -71,12 +73,11 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitt
     scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, fitted, path)
     _check_length(scope, phase, path)
-    produced = ("train_loss", *(f"train_{loss.name}" for loss in losses))
-    watched = Watched(label, losses, produced)
-    callbacks = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
+    watched = Watched(label, losses, phase.losses, phase.epochs)
+    callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
     optimizer = _optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = _schedule(scope, phase, (*path, "schedule"))
-    checkpoints = _checkpoints(scope, phase, watched, callbacks, (*path, "checkpoints"))
+    checkpoints = _checkpoints(scope, phase, numbers, (*path, "checkpoints"))
     if optimizer is None or not losses:
         return None
     return TrainPlan(
@@ -91,7 +92,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitt
         n_steps=phase.steps or 0,
         optimizer=optimizer,
         schedule=schedule,
-        clip=_clip(phase.clip),
+        clip=_clip(scope, phase.clip, (*path, "clip")),
         accumulate=phase.accumulate,
         callbacks=callbacks,
         checkpoints=checkpoints,
@@ -153,7 +154,7 @@ def _check_length(scope: Scope, phase: TrainPhase, path: Path) -> None:
     elif phase.epochs is None and phase.steps is None and not scope.found.is_damaged(path):
         scope.found.error(
             "missing-key",
-            f"`{'.'.join(str(step) for step in path)}` lacks the key `epochs`",
+            f"`{dotted(path)}` lacks the key `epochs`",
             path,
             part="key",
             label="how long it trains is missing",
@@ -165,9 +166,9 @@ def _optimizer(scope: Scope, written: Optimizer, trains: tuple[str, ...], path: 
     made = scope.found.call(written.use, written.arguments, path, kinds=("optimizer",), supplied=frozenset({"params"}))
     for name, options in written.groups.items():
         place = (*path, "groups", name)
-        if not scope.knows_node(name, place):
+        if not scope.knows_node(name, place, part="key"):
             continue
-        if name not in trains:
+        if trains and name not in trains:
             scope.found.error(
                 "untrained-group",
                 f"the node `{name}` does not train in this phase",
@@ -185,6 +186,7 @@ def _schedule(scope: Scope, phase: TrainPhase, path: Path) -> SchedulePlan | Non
     written = phase.schedule
     if written is None:
         return None
+    _check_curve(scope, written, path)
     if written.warmup_steps and written.warmup_epochs is not None:
         scope.found.error(
             "exclusive-keys",
@@ -204,18 +206,35 @@ def _schedule(scope: Scope, phase: TrainPhase, path: Path) -> SchedulePlan | Non
     )
 
 
-def _clip(clip: Clip | None) -> ClipPlan:
+def _check_curve(scope: Scope, written: Schedule, path: Path) -> None:
+    """Warn of options that the curve does not read."""
+    for name in ("min_ratio", "step_epochs", "gamma", "peak_at"):
+        if name in written.model_fields_set and name not in _CURVE_OPTIONS[written.use]:
+            options = ", ".join(f"`{option}`" for option in _CURVE_OPTIONS[written.use])
+            scope.found.error(
+                "unused-key",
+                f"`{name}` changes nothing in a `{written.use}` schedule",
+                (*path, name),
+                part="key",
+                help=f"`{written.use}` reads {options or 'the warm-up only'}",
+                severity=Severity.WARNING,
+            )
+
+
+def _clip(scope: Scope, clip: Clip | None, path: Path) -> ClipPlan:
+    if clip and clip.norm is None and clip.value is None and not scope.found.is_damaged(path):
+        help = "`norm: 1.0` bounds the total norm, `value: 0.5` each gradient"
+        scope.found.error(
+            "missing-key", f"`{dotted(path)}` has neither `norm` nor `value`", path, part="key", help=help
+        )
     return ClipPlan(clip.norm or 0.0, clip.value or 0.0) if clip else ClipPlan(0.0, 0.0)
 
 
-def _checkpoints(
-    scope: Scope, phase: TrainPhase, watched: Watched, callbacks: tuple[CallbackPlan, ...], path: Path
-) -> CheckpointPlan | None:
+def _checkpoints(scope: Scope, phase: TrainPhase, numbers: Numbers, path: Path) -> CheckpointPlan | None:
     written = phase.checkpoints
     if written is None:
         return None
-    modes = modes_of(watched, callbacks)
-    mode = monitored(scope, written.monitor, written.mode, modes, (*path, "monitor")) if written.monitor else "min"
+    mode = monitored(scope, written.monitor, written.mode, numbers, (*path, "monitor")) if written.monitor else "min"
     return CheckpointPlan(
         written.at,
         written.every_n,
@@ -224,3 +243,13 @@ def _checkpoints(
         mode,
         scope.found.origin(path),
     )
+
+
+_CURVE_OPTIONS = {
+    "constant": (),
+    "linear": ("min_ratio",),
+    "cosine": ("min_ratio",),
+    "one_cycle": ("min_ratio", "peak_at"),
+    "step": ("step_epochs", "gamma"),
+    "exponential": ("step_epochs", "gamma"),
+}

@@ -95,7 +95,7 @@ def _key_of(scope: Scope, name: str, key: str, path: Path) -> Route | None:
     if key in known:
         return Route("data", name, key)
     if not scope.found.is_damaged(("data", name)):
-        scope.found.unknown("key", key, path, known)
+        scope.found.unknown("data key", key, path, known)
     return None
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runexp.compiler.data import split_names
-from runexp.compiler.findings import Findings, Path
+from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.graph import ancestors, feeding_data
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
@@ -34,22 +33,35 @@ class Scope:
         keys = self.data[data].keys if data in self.data else ()
         return tuple(key for key in keys if key.domain == "targets")
 
-    def knows_node(self, name: str, path: Path, *, subject: str = "") -> bool:
+    def knows_node(self, name: str, path: Path, *, subject: str = "", part: Part = "value") -> bool:
         """Whether the node is linked; reports it if nothing defines it."""
         names = self.found.names("nodes")
         if name not in names:
-            self.found.unknown("node", name, path, names, subject=subject)
+            self.found.unknown("node", name, path, names, subject=subject, part=part)
         return name in self.nodes
 
     def check_split(self, split: str, sets: tuple[str, ...], path: Path) -> None:
-        """Report a split that a feature set of the phase does not have."""
-        for name in sets:
-            plan = self.data.get(name)
-            known = split_names(plan) if plan else None
-            broken = self.found.is_damaged(("data", name, "splits"))
-            if known is not None and split not in known and not broken:
-                self.found.unknown("split", split, path, known)
-                return
+        """Report a split that a feature set of the phase does not have.
+
+        Where nothing says which sets those are, it is enough that any set has it.
+        """
+        known = {name: self._splits(name) for name in sets or self.found.names("data")}
+        lacking = [names for names in known.values() if names is not None and split not in names]
+        if lacking and (sets or len(lacking) == len(known)):
+            self.found.unknown("split", split, path, lacking[0])
+
+    def splits(self) -> tuple[str, ...]:
+        """The names of all splits that any feature set is known to have."""
+        return tuple(dict.fromkeys(split for name in self.found.names("data") for split in self._splits(name) or ()))
+
+    def _splits(self, name: str) -> tuple[str, ...] | None:
+        """The splits of a feature set; None where only its rows can tell, or where they are broken."""
+        written = self.found.spec.data.get(name)
+        if written is None or self.found.is_damaged(("data", name, "splits")):
+            return None
+        if written.splits is None:
+            return ("all",)
+        return tuple(written.splits.shares) if written.splits.column is None else None
 
     def leaves(self) -> tuple[str, ...]:
         """The nodes that feed no other."""

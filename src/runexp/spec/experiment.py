@@ -35,7 +35,7 @@ class Spec(Section):
     """An experiment as written."""
 
     runexp: Annotated[Literal[1], Field(description="version of the language")]
-    name: Annotated[RunName, Field(description="names the run folder")]
+    name: RunName
     description: Annotated[str, Field(max_length=10_000, description="for people")] = ""
     seed: Annotated[int, Field(ge=0, lt=2**63, description="one seed governs everything")] = 0
     vars: Annotated[dict[Name, Any], Field(description="values used as `${vars.name}`")] = {}

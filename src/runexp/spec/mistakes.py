@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from runexp.diagnostics import did_you_mean, nearest
-from runexp.spec.shape import Path, accepted_kinds, accepted_values, known_keys
+from runexp.spec.shape import Path, accepted_kinds, accepted_values, description_at, dotted, known_keys
 
 _NOTHING = object()
+_MOST_KEYS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def _meant(branches: tuple[str, ...], value: object) -> str | None:
     if len(branches) == 1:
         return branches[0]
     if isinstance(value, str):
-        wanted = [branch for branch in branches if "str" in branch and "[" not in branch]
+        wanted = [
+            branch for branch in branches if branch.startswith("literal[") or ("str" in branch and "[" not in branch)
+        ]
     elif isinstance(value, list):
         wanted = [branch for branch in branches if branch.startswith(("tuple[", "list["))]
     elif isinstance(value, dict):
@@ -113,9 +116,8 @@ def _mistake(error: _Error, data: object) -> Mistake:
     return _wrong_value(error, data)
 
 
-def _unknown_key(path: Path, data: object) -> Mistake:
+def _unknown_key(path: Path, data: object, known: Sequence[str] = ()) -> Mistake:
     key, parent = str(path[-1]), path[:-1]
-    known = known_keys(data, parent)
     return Mistake(
         code="unknown-key",
         message=f"{_named(parent)} has no key `{key}`",
@@ -124,14 +126,22 @@ def _unknown_key(path: Path, data: object) -> Mistake:
         part="key",
         cut=path,
         label="unknown key",
-        help=did_you_mean(key, known, kind="keys"),
+        help=did_you_mean(key, known or known_keys(data, parent), kind="keys"),
     )
+
+
+def _misspelled(key: str, written: Iterable[str], known: Sequence[str]) -> str | None:
+    """The written key that was meant to be `key`, if one is near and means nothing else."""
+    return nearest(key, [name for name in written if name not in known])
 
 
 def _missing_key(error: _Error, data: object) -> Mistake:
     discriminator = str(error.context.get("discriminator", "")).strip("'")
     parent = error.path if discriminator else error.path[:-1]
     key = discriminator or str(error.path[-1])
+    written = value_at(data, parent)
+    if discriminator and isinstance(written, dict) and (meant := _misspelled(key, written, known_keys(data, parent))):
+        return replace(_unknown_key((*parent, meant), data, known=(key,)), cut=_owner(parent))
     words = accepted_values(data, (*parent, key))
     return Mistake(
         code="missing-key",
@@ -139,9 +149,9 @@ def _missing_key(error: _Error, data: object) -> Mistake:
         path=(*parent, key),
         place=parent,
         part="key",
-        cut=_owner(parent) or (key,),  # a top-level key gets a stand-in
+        cut=_owner(parent) or (key,),
         label=f"`{key}` is missing",
-        help=f"`{key}` is one of: {', '.join(words)}" if words else "",
+        help=f"`{key}` is one of: {', '.join(words)}" if words else description_at(data, (*parent, key)),
     )
 
 
@@ -152,7 +162,7 @@ def _unknown_word(error: _Error, data: object) -> Mistake:
     known = accepted_values(data, path)
     return Mistake(
         code="unknown-word",
-        message=f"`{_dotted(path)}` cannot be {_shown(word)}",
+        message=f"`{dotted(path)}` cannot be {_shown(word)}",
         path=path,
         place=path,
         part="value",
@@ -179,30 +189,57 @@ def _wrong_value(error: _Error, data: object) -> Mistake:
     value = value_at(data, error.path)
     kinds = accepted_kinds(data, error.path)
     is_kind = error.kind.endswith("_type") or error.kind in ("union_mismatch", "int_from_float")
-    wanted = " or ".join(kinds) if is_kind and kinds else _wanted(error)
+    wanted = _either(kinds) if is_kind and kinds else _wanted(error)
+    verb, shown = "must be", _shown(value)
+    if error.kind in ("too_short", "too_long"):
+        verb, shown = "must hold", str(len(value)) if isinstance(value, (dict, list)) else shown
+    message = f"`{dotted(error.path)}` {verb} {wanted}, not {shown}"
+    if error.kind == "string_pattern_mismatch":
+        message, wanted = f"`{dotted(error.path)}` cannot be {shown}", ""
     return Mistake(
         code="wrong-type" if is_kind else "wrong-value",
-        message=f"`{_dotted(error.path)}` must be {wanted}, not {_shown(value)}",
+        message=message,
         path=error.path,
         place=error.path,
         part="value",
         cut=_owner(error.path),
-        label=f"expected {wanted}",
+        label=f"expected {wanted}" if wanted else "",
+        help=_remedy(error.path, data, kinds if is_kind else ()),
     )
+
+
+def _remedy(path: Path, data: object, kinds: Sequence[str]) -> str:
+    """What the language says of the place, and the value rewritten in the kind it must have, where that is clear."""
+    value = value_at(data, path)
+    described = description_at(data, path)
+    if isinstance(value, str) and kinds == ("a list",):
+        return f"write `[{value}]`: {described}"
+    keys = known_keys(data, path) if kinds == ("a mapping",) else ()
+    if isinstance(value, str) and "use" in keys:
+        return f"write `{{use: {value}}}`: {described}"
+    named = f"keys: {', '.join(keys)}" if 0 < len(keys) <= _MOST_KEYS else ""
+    return "; ".join(part for part in (described, named) if part)
+
+
+def _either(kinds: Sequence[str]) -> str:
+    """`text, a list or a mapping`; that a key may also be left empty goes without saying."""
+    *others, last = [kind for kind in kinds if kind != "nothing"] or list(kinds)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _wanted(error: _Error) -> str:
     context = error.context
+    bound = context.get("min_length", context.get("max_length"))
+    items = f"{'key' if context.get('field_type') == 'Dictionary' else 'item'}{'' if bound == 1 else 's'}"
     phrases = {
         "greater_than": "more than {gt}",
         "greater_than_equal": "{ge} or more",
         "less_than": "less than {lt}",
         "less_than_equal": "{le} or less",
-        "too_short": "a collection of at least {min_length}",
-        "too_long": "a collection of at most {max_length}",
+        "too_short": f"at least {{min_length}} {items}",
+        "too_long": f"at most {{max_length}} {items}",
         "string_too_short": "text of at least {min_length} character",
         "string_too_long": "text of at most {max_length} characters",
-        "string_pattern_mismatch": "text of the form `{pattern}`",
         "finite_number": "a finite number",
     }
     phrase = phrases.get(error.kind)
@@ -214,17 +251,27 @@ def _is_about_key(error: _Error, data: object) -> bool:
 
 
 def _without_echoes(mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """Drop a missing key where an unknown key beside it is the same key misspelled."""
-    unknown = defaultdict(list)
+    """Drop what follows from another mistake.
+
+    That is a missing key where an unknown key beside it is the same key misspelled, and a list that is too
+    short because an item of it is wrong.
+    """
+    unknown: dict[Path, list[str]] = defaultdict(list)
+    wrong_inside = {mistake.place[:end] for mistake in mistakes for end in range(len(mistake.place))}
     for mistake in mistakes:
         if mistake.code == "unknown-key":
             unknown[mistake.path[:-1]].append(str(mistake.path[-1]))
     return [
         mistake
         for mistake in mistakes
-        if mistake.code != "missing-key"
-        or not any(nearest(key, [str(mistake.path[-1])]) for key in unknown[mistake.path[:-1]])
+        if not _is_misspelled(mistake, unknown) and not (mistake.code == "wrong-value" and mistake.path in wrong_inside)
     ]
+
+
+def _is_misspelled(mistake: Mistake, unknown: Mapping[Path, Sequence[str]]) -> bool:
+    if mistake.code != "missing-key":
+        return False
+    return any(nearest(key, [str(mistake.path[-1])]) for key in unknown.get(mistake.path[:-1], ()))
 
 
 def _owner(path: Path) -> Path:
@@ -250,11 +297,7 @@ def _value_at(value: object, step: str | int) -> object:
 
 
 def _named(path: Path) -> str:
-    return f"`{_dotted(path)}`" if path else "the spec"
-
-
-def _dotted(path: Path) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return f"`{dotted(path)}`" if path else "the spec"
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,11 @@ Initializer = Literal[
     "zeros", "ones", "normal", "uniform", "xavier_uniform", "xavier_normal",
     "kaiming_uniform", "kaiming_normal", "orthogonal", "trunc_normal",
 ]  # fmt: skip
-Layer = Reference | Annotated[dict[str, Arguments | None], Field(min_length=1, max_length=1)]
+NameWithArguments = Annotated[
+    dict[str, Arguments | None],
+    Field(min_length=1, max_length=1, description="one name with its keyword arguments"),
+]
+Layer = Reference | NameWithArguments
 Inputs = Reference | tuple[Reference, ...] | dict[Name, Reference]
 Method = Literal["transform", "predict", "predict_proba", "decision_function"]
 

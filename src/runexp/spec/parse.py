@@ -14,7 +14,7 @@ from runexp.diagnostics import Diagnostic
 from runexp.source import Document
 from runexp.spec.experiment import Spec
 from runexp.spec.mistakes import Mistake, mistakes_of
-from runexp.spec.shape import Path
+from runexp.spec.shape import Path, dotted
 
 _STANDINS: dict[str, Any] = {"runexp": 1, "name": "unnamed", "data": {}, "nodes": {}, "phases": {}}
 _MOST_ROUNDS = 12
@@ -71,7 +71,7 @@ def _diagnose(mistake: Mistake, data: object, document: Document) -> Diagnostic:
         label=mistake.label,
         help=mistake.help,
         related=document.chain(mistake.place),
-        path=".".join(str(step) for step in mistake.path),
+        path=dotted(mistake.path),
     )
 
 

@@ -9,6 +9,11 @@ from pydantic import Field
 from runexp.spec.base import Count, Name, Positive, Section, Share, Use
 from runexp.spec.callbacks import CallbackItems, LossItems, MetricItems, Mode
 
+InnerLabel = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z_][A-Za-z0-9_-]*|[0-9]+)$", max_length=100, description="a name; repeats count from 0"),
+]
+
 
 class Batches(Section):
     """How a split is drawn: every row once an epoch."""
@@ -111,7 +116,7 @@ class PhaseGroup(Section):
     """Phases under one name, run in order, once or once for each item of `repeat`."""
 
     kind: Annotated[Literal["group"], Field(description="phases under one name")]
-    phases: Annotated[dict[str, Phase], Field(min_length=1, description="phases in the order they run")]
+    phases: Annotated[dict[InnerLabel, Phase], Field(min_length=1, description="phases in the order they run")]
     repeat: Annotated[
         tuple[dict[str, Any], ...] | None,
         Field(min_length=1, description="run once with each of these values, written `${each.name}` inside"),

@@ -12,6 +12,11 @@ Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]
 
 
+def dotted(path: Path) -> str:
+    """The address of an item as a person writes it: `phases.train.losses[0]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
 def known_keys(document: object, path: Path) -> tuple[str, ...]:
     """The keys the language knows for the mapping at `path`; empty where any key may stand."""
     keys: dict[str, None] = {}
@@ -40,18 +45,19 @@ def accepted_kinds(document: object, path: Path) -> tuple[str, ...]:
 
 
 def description_at(document: object, path: Path) -> str:
-    """What the language says of the value at `path`; empty where it says nothing."""
+    """What the language says of the value at `path` itself; empty where it says nothing."""
     schema: Schema = _root()
     value: object = document
-    text = ""
     for step in path:
         children = [child for branch in _branches(schema, value) if (child := _child(branch, step))]
         if not children:
             return ""
         schema = children[0]
-        text = str(schema.get("description", text))
         value = _value_at(value, step)
-    return text
+    for described in (schema, *(found for found in _branches(schema, value) if isinstance(value, Mapping))):
+        if "description" in described and (described is schema or described.get("type") == "object"):
+            return str(described["description"])
+    return ""
 
 
 def schemas_at(document: object, path: Path) -> tuple[Schema, ...]:

@@ -1,0 +1,95 @@
+"""What is right and yet likely not meant: definitions nothing uses, and scores on rows that were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from runexp.compiler.findings import Findings, Path
+from runexp.compiler.scope import Scope
+from runexp.diagnostics import Severity
+from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.spec.callbacks import Evaluation
+from runexp.spec.phases import EvalPhase, Phase, PhaseGroup, TrainPhase
+
+
+def advise(scope: Scope, phases: Sequence[PhasePlan]) -> None:
+    """Warn of what a spec without errors is likely wrong about."""
+    if scope.found.has_errors:
+        return
+    _check_unused(scope, phases)
+    _check_training_rows(scope.found, phases)
+
+
+def _check_unused(scope: Scope, phases: Sequence[PhasePlan]) -> None:
+    spec = scope.found.spec
+    named = set(_named(spec.phases))
+    for name in named & spec.callbacks.keys():
+        callback = spec.callbacks[name]
+        if isinstance(callback, Evaluation):
+            named |= {item for item in (*(callback.losses or ()), *callback.metrics) if isinstance(item, str)}
+    plans = list(_plans(phases))
+    nodes = {name for plan in plans for name in (plan.runs if isinstance(plan, FitPlan) else plan.nodes)}
+    data = {name for plan in plans for name in plan.data}
+    used = {"data": data, "nodes": nodes, "losses": named, "metrics": named, "callbacks": named}
+    for section, names in used.items():
+        for name in scope.found.names(section):
+            if name not in names:
+                scope.found.error(
+                    "unused-definition",
+                    f"no phase uses `{section}.{name}`",
+                    (section, name),
+                    part="key",
+                    help="name it where it is meant to work, or remove it",
+                    severity=Severity.WARNING,
+                )
+
+
+def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
+    """A score on training rows is likely a slip, unless its name tells that it is one."""
+    trained: dict[str, str] = {}
+    for plan in _plans(phases):
+        if isinstance(plan, (TrainPlan, FitPlan)):
+            trained.setdefault(plan.split, plan.label)
+        elif plan.split in trained and "train" not in plan.label.rpartition("/")[2]:
+            found.error(
+                "training-rows",
+                f"`{plan.label}` evaluates the split `{plan.split}`, which `{trained[plan.split]}` learns from",
+                (*_path(plan.origin.path), "split"),
+                label="training rows",
+                help="if that is meant, let its name tell: `train_score`",
+                severity=Severity.WARNING,
+            )
+
+
+def _plans(phases: Sequence[PhasePlan]) -> Iterator[TrainPlan | EvalPlan | FitPlan]:
+    """Every phase and every evaluation inside one, in the order they run."""
+    for phase in phases:
+        if isinstance(phase, GroupPlan):
+            yield from _plans(phase.phases)
+            continue
+        yield phase
+        if isinstance(phase, TrainPlan):
+            yield from (item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan))
+
+
+def _named(phases: Mapping[str, Phase]) -> Iterator[str]:
+    """The names of losses, metrics and callbacks that phases list."""
+    for phase in phases.values():
+        if isinstance(phase, PhaseGroup):
+            yield from _named(phase.phases)
+        elif isinstance(phase, (TrainPhase, EvalPhase)):
+            measured = phase.metrics if isinstance(phase, EvalPhase) else phase.callbacks
+            yield from (item for item in (*phase.losses, *measured) if isinstance(item, str))
+            if isinstance(phase, TrainPhase):
+                inline = [item for item in phase.callbacks if isinstance(item, Evaluation)]
+                yield from (
+                    item for call in inline for item in (*(call.losses or ()), *call.metrics) if isinstance(item, str)
+                )
+
+
+def _path(address: str) -> Path:
+    """A path from an address such as `phases.train.callbacks[0]`."""
+    steps: list[str | int] = []
+    for step in address.replace("[", ".[").split("."):
+        steps.append(int(step[1:-1]) if step.startswith("[") else step)
+    return tuple(steps)

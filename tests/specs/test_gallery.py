@@ -1,0 +1,88 @@
+"""Every spec of the gallery runs, and running it twice gives the same numbers and weights, bit for bit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conftest import ROOT
+from runexp.api.checking import check
+from runexp.api.running import Place, run
+
+SPECS = sorted((ROOT / "specs").glob("*.yaml"))
+SHORT = {
+    "diabetes_regression": ["phases.train.epochs=3"],
+    "pca_hybrid": ["phases.train.epochs=3"],
+    "quickstart": ["phases.train.epochs=3"],
+    "wine_two_heads": ["phases.train.epochs=5"],
+}
+
+
+def run_short(spec, folder, *overrides):
+    checked = check(spec, overrides=[*SHORT.get(spec.stem, ()), *overrides])
+    return run(checked, Place(at=folder), watch=lambda live: ())
+
+
+def left_behind(folder):
+    """Metrics, events without their times, and weights."""
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    timeless = [{key: value for key, value in event.items() if not _is_time(key)} for event in events]
+    return {
+        "metrics.csv": (folder / "metrics.csv").read_bytes(),
+        "events.jsonl": timeless,
+        "weights.safetensors": weights(folder),
+    }
+
+
+def weights(folder):
+    file = folder / "checkpoints" / "final" / "weights.safetensors"
+    return file.read_bytes() if file.is_file() else b""
+
+
+def _is_time(key):
+    return key == "time" or "seconds" in key
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs of each spec, made when first asked for."""
+    made = {}
+
+    def twice(spec):
+        if spec not in made:
+            folders = [tmp_path_factory.mktemp(spec.stem) / name for name in ("first", "second")]
+            made[spec] = [(run_short(spec, folder).status, folder) for folder in folders]
+        return made[spec]
+
+    return twice
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+def test_every_spec_of_the_gallery_runs_to_its_end(spec, runs):
+    (status, folder), _ = runs(spec)
+    assert status == "completed"
+    assert json.loads((folder / "status.json").read_text())["state"] == "completed"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["metrics"]["test"]
+    assert summary["not_finite"] == []
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+def test_two_runs_of_one_spec_agree_bit_for_bit(spec, runs):
+    (_, first), (_, second) = runs(spec)
+    assert left_behind(first) == left_behind(second)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.stem in SHORT], ids=lambda spec: spec.stem)
+def test_another_seed_gives_other_weights(spec, runs, tmp_path):
+    (_, folder), _ = runs(spec)
+    run_short(spec, tmp_path / "run", "seed=1234")
+    assert weights(folder)
+    assert weights(tmp_path / "run") != weights(folder)
+
+
+def test_the_quickstart_learns(tmp_path):
+    finished = run(check(ROOT / "specs" / "quickstart.yaml"), Place(at=tmp_path / "run"), watch=lambda live: ())
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["metrics"]["test"]["accuracy"] > 0.93
+    assert finished.status == "completed"
