@@ -16,7 +16,8 @@ Numbers = Mapping[str, float]
 class FakeRuntime:
     """Every split has `n_rows` rows. `measured` gives the numbers of each evaluation, by its label, in turn.
 
-    The losses of batch k, counted over the whole run, are 1 - k / 100. `fails_at` is the update that raises.
+    The losses of batch k, counted over the whole run, are 1 - k / 100. `fails_at` is the batch that raises; `during` and
+    `at_chunk` are called with the number of the batch or chunk.
     """
 
     device = "fake"
@@ -28,10 +29,12 @@ class FakeRuntime:
         n_rows: int = 6,
         fails_at: int = -1,
         during: Callable[[int], None] = lambda k: None,
+        at_chunk: Callable[[int], None] = lambda k: None,
     ) -> None:
         self.n_rows = n_rows
         self.fails_at = fails_at
         self.during = during
+        self.at_chunk = at_chunk
         self.weight = 0
         self.n_taken = 0
         self.is_training = False
@@ -124,6 +127,7 @@ class FakeEvaluation:
         yield from range(self.n_batches)
 
     def step(self, context: ExecutionContext) -> None:
+        self._runtime.at_chunk(self._n_done)
         self._n_done += 1
 
     def finish(self) -> Numbers:
