@@ -16,8 +16,8 @@ Numbers = Mapping[str, float]
 class FakeRuntime:
     """Every split has `n_rows` rows. `measured` gives the numbers of each evaluation, by its label, in turn.
 
-    The losses of batch k, counted over the whole run, are 1 - k / 100. `fails_at` is the batch that raises; `during` and
-    `at_chunk` are called with the number of the batch or chunk.
+    The losses of batch k, counted over the whole run, are 1 - k / 100. `fails_at` is the batch that raises;
+    `during` and `at_chunk` are called with the number of the batch or chunk.
     """
 
     device = "fake"
