@@ -13,7 +13,7 @@ from runexp.plan.phases import EvalPlan
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.losses import bind_losses, weighted_total
+from runexp.runtime.losses import bind_losses, first_rows, weighted_total
 from runexp.runtime.metrics import bind_metric
 
 
@@ -27,7 +27,8 @@ class EvalProgram:
         self._forward.add_columns([route_slot(route) for metric in plan.metrics for route in metric.routes])
         with _Evaluating(graph, plan.nodes):
             self._losses = bind_losses(plan.losses, self._forward, columns, device)
-        self._metrics = [bind_metric(metric, self._forward) for metric in plan.metrics]
+            values = first_rows(self._forward, columns)
+        self._metrics = [bind_metric(metric, self._forward, values) for metric in plan.metrics]
         self._columns = [columns.column(slot) for slot in self._forward.columns]
         routes = [route for item in (*plan.losses, *plan.metrics) for route in item.routes if route.source == "node"]
         judged = {self._forward.slot(route_slot(route)) for route in routes}

@@ -40,14 +40,20 @@ def bind_losses(
 ) -> tuple[BoundLoss, ...]:
     """Bind every loss and let batches carry what it reads; what cannot fit is a `SpecError`."""
     forward.add_columns([route_slot(route) for plan in plans for route in plan.routes if route.source == "node"])
-    values = _first_rows(forward, columns)
+    values = first_rows(forward, columns)
     read = [slots_of(plan, lambda slot: values[forward.slot(slot)], columns) for plan in plans]
     forward.add_columns([slot for slots in read for slot in slots])
     bound = tuple(_bind(plan, slots, forward, device) for plan, slots in zip(plans, read, strict=True))
-    values = _first_rows(forward, columns)
+    values = first_rows(forward, columns)
     for plan, loss in zip(plans, bound, strict=True):
         _try(plan, loss, values)
     return bound
+
+
+def first_rows(forward: Forward, columns: Columns) -> list[Any]:
+    """All slots of a forward pass over the first two rows."""
+    with torch.no_grad():
+        return forward([columns.column(slot)[:2] for slot in forward.columns])
 
 
 def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tensor:
@@ -66,11 +72,6 @@ def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, device: torch
     positional = tuple(slot for argument, slot in read if not argument)
     keyword = tuple((argument, slot) for argument, slot in read if argument)
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
-
-
-def _first_rows(forward: Forward, columns: Columns) -> list[Any]:
-    with torch.no_grad():
-        return forward([columns.column(slot)[:2] for slot in forward.columns])
 
 
 def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any]) -> None:
