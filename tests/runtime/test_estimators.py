@@ -84,7 +84,10 @@ def test_two_inputs_by_keyword_reach_the_network_under_their_names_while_fitting
 nodes:
   a: {inputs: t.x, use: torch.nn.Linear, with: {out_features: 3}}
   b: {inputs: t.x, use: torch.nn.Linear, with: {out_features: 5}}
-  both: {inputs: {input2: b, input1: a}, use: torch.nn.Bilinear, with: {in1_features: 3, in2_features: 5, out_features: 4}}
+  both:
+    inputs: {input2: b, input1: a}
+    use: torch.nn.Bilinear
+    with: {in1_features: 3, in2_features: 5, out_features: 4}
   pca: {inputs: both, use: sklearn.decomposition.PCA, with: {n_components: 2}}
 phases: {fit: {kind: fit}}
 """

@@ -80,7 +80,7 @@ def test_an_evaluation_gives_the_numbers_of_the_weights_as_they_are_now(tmp_path
         assert found == pytest.approx(expected.item(), rel=1e-6)
 
 
-def measured(folder, n, loss, target, metrics, layer=""):
+def measured(folder, n, loss, target, metrics, *, layer=""):
     text = f"""\
 nodes:
   net: {{inputs: t.x, layers: [{{torch.nn.Linear: {{out_features: {n}}}}}{layer}]}}
@@ -107,7 +107,7 @@ def test_metrics_of_binary_logits_are_those_of_scikit_learn(tmp_path):
 
 
 def test_metrics_of_binary_probabilities_are_those_of_scikit_learn(tmp_path):
-    found, output, y = measured(tmp_path, 1, "bce", "yes", "[accuracy, roc_auc]", ", torch.nn.Sigmoid")
+    found, output, y = measured(tmp_path, 1, "bce", "yes", "[accuracy, roc_auc]", layer=", torch.nn.Sigmoid")
     chance = output[:, 0].numpy()
     assert found["accuracy"] == judged.accuracy_score(y, chance > 0.5)
     assert found["roc_auc"] == judged.roc_auc_score(y, chance)
@@ -120,7 +120,7 @@ def test_metrics_of_binary_probabilities_are_those_of_scikit_learn(tmp_path):
 )
 def test_metrics_of_several_classes_are_those_of_scikit_learn(loss, layer, tmp_path):
     wanted = "[accuracy, f1_macro, balanced_accuracy, log_loss, roc_auc_ovr]"
-    found, output, y = measured(tmp_path, 3, loss, "kind", wanted, layer)
+    found, output, y = measured(tmp_path, 3, loss, "kind", wanted, layer=layer)
     chances, labels = torch.softmax(output.double(), 1).numpy(), output.argmax(1).numpy()
     assert found["accuracy"] == judged.accuracy_score(y, labels)
     assert found["f1_macro"] == judged.f1_score(y, labels, average="macro")

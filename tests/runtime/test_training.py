@@ -70,10 +70,16 @@ def trained_both_ways(folder, phase, make, **hooks):
 OPTIMIZERS = [
     pytest.param("adam", "", lambda p: torch.optim.Adam(p, lr=0.01, fused=True), id="adam"),
     pytest.param(
-        "adamw", ", weight_decay: 0.1", lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1, fused=True), id="adamw"
+        "adamw",
+        ", weight_decay: 0.1",
+        lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1, fused=True),
+        id="adamw",
     ),
     pytest.param(
-        "sgd", ", momentum: 0.9", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, fused=True), id="sgd with momentum"
+        "sgd",
+        ", momentum: 0.9",
+        lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, fused=True),
+        id="sgd with momentum",
     ),
     pytest.param(
         "sgd", ", momentum: 0.9, fused: false", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9), id="sgd not fused"

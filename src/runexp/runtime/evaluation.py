@@ -30,8 +30,9 @@ class EvalProgram:
             values = first_rows(self._forward, columns)
         self._metrics = [bind_metric(metric, self._forward, values) for metric in plan.metrics]
         self._columns = [columns.column(slot) for slot in self._forward.columns]
-        routes = [route for item in (*plan.losses, *plan.metrics) for route in item.routes if route.source == "node"]
-        judged = {self._forward.slot(route_slot(route)) for route in routes}
+        routes = [route for loss in plan.losses for route in loss.routes]
+        routes += [route for metric in plan.metrics for route in metric.routes]
+        judged = {self._forward.slot(route_slot(route)) for route in routes if route.source == "node"}
         self._kept = sorted(judged - set(range(len(self._columns))))
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
