@@ -134,7 +134,11 @@ class Findings:
             return None
         inferred = frozenset(entry.words("infers"))
         self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
-        tensors = tuple(item.name for item in entry.parameters if "tensor" in item.types and item.name in arguments)
+        tensors = tuple(
+            item.name
+            for item in entry.parameters
+            if item.name in arguments and "tensor" in item.types and "float" not in item.types
+        )
         place = with_path or (*path, "with")
         linked = {name: self._nested(value, (*place, name)) for name, value in arguments.items()}
         return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors), entry

@@ -45,7 +45,7 @@ def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | Non
     if made is None or routes is None:
         return None
     call, entry = made
-    elementwise = bool(entry.traits.get("elementwise", False))
+    elementwise = bool(entry.traits.get("elementwise", False)) or entry.traits.get("target") == "binary"
     decision = DECISIONS.get(entry.name, "as_is")
     return LossPlan(name, loss.node, call, routes, loss.weight, elementwise, decision, scope.found.origin(path))
 

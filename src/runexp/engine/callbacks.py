@@ -37,9 +37,9 @@ class Evaluation:
         self.name = plan.name
         self._plan = plan
 
-    def hooks(self) -> Mapping[Hook, Callable[[View], None]]:
+    def hooks(self) -> Mapping[Hook, Callable[[View], object]]:
         """Epoch ends; the start of the phase only if asked."""
-        hooks: dict[Hook, Callable[[View], None]] = {"on_epoch_end": self._after_epoch}
+        hooks: dict[Hook, Callable[[View], object]] = {"on_epoch_end": self._after_epoch}
         if self._plan.at_start:
             hooks["on_phase_start"] = self._evaluate
         return hooks
@@ -64,33 +64,43 @@ class EarlyStopping:
         self._snapshot: Snapshot = None
         self._waited = 0
 
-    def hooks(self) -> Mapping[Hook, Callable[[View], None]]:
-        """Epoch ends; the end of the phase to restore the best."""
-        hooks: dict[Hook, Callable[[View], None]] = {"on_epoch_end": self._after_epoch}
+    def hooks(self) -> Mapping[Hook, Callable[[View], object]]:
+        """Epoch ends; the start of the phase for a first measure; its end to restore the best."""
+        hooks: dict[Hook, Callable[[View], object]] = {
+            "on_phase_start": self._improve,
+            "on_epoch_end": self._after_epoch,
+        }
         if self._plan.restore_best:
             hooks["on_phase_end"] = self._restore
         return hooks
 
     def _after_epoch(self, view: View) -> None:
-        plan = self._plan
-        value = view.measured.get(plan.monitor)
-        if value is None:
+        if self._plan.monitor not in view.measured:
             return
-        if improves(value, self._best.value, plan.mode, plan.min_delta):
-            self._best = Restored(self.name, view.epoch, plan.monitor, value, dict(view.measured))
-            self._snapshot = view.snapshot() if plan.restore_best else None
+        if self._improve(view):
             self._waited = 0
             return
         self._waited += 1
-        if self._waited >= plan.patience:
+        if self._waited >= self._plan.patience:
             view.request_stop(self.name, self._reason())
+
+    def _improve(self, view: View) -> bool:
+        """Keep what is measured now if it is the best so far."""
+        plan = self._plan
+        value = view.measured.get(plan.monitor, math.nan)
+        if not improves(value, self._best.value, plan.mode, plan.min_delta):
+            return False
+        self._best = Restored(self.name, view.epoch, plan.monitor, value, dict(view.measured))
+        self._snapshot = view.snapshot() if plan.restore_best else None
+        return True
 
     def _reason(self) -> str:
         best, waited = self._best, self._waited
-        if best.epoch < 0:
+        if math.isnan(best.value):
             return f"{self._plan.monitor} was never a finite number in {waited} evaluations"
         since = f"no better {best.monitor} in {waited} evaluation{'s' if waited > 1 else ''}"
-        return f"{since}; best {best.value:.6g} at epoch {best.epoch}"
+        where = f"at epoch {best.epoch}" if best.epoch >= 0 else "before the first epoch"
+        return f"{since}; best {best.value:.6g} {where}"
 
     def _restore(self, view: View) -> None:
         if self._snapshot is not None and self._best.epoch != view.epoch:

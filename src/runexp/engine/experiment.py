@@ -136,18 +136,18 @@ class Experiment:
         self.live.n_epochs, self.live.n_batches = plan.n_epochs, program.n_batches
         self.live.latest = program.latest
         n_steps = plan.n_steps or plan.n_epochs * program.n_steps_an_epoch
-        yield PhaseStarted(
-            plan.label, "train", plan.split, program.n_rows, plan.n_epochs, program.n_batches, n_steps,
-            _monitored(plan),
-        )  # fmt: skip
         try:
+            yield PhaseStarted(
+                plan.label, "train", plan.split, program.n_rows, plan.n_epochs, program.n_batches, n_steps,
+                _monitored(plan),
+            )  # fmt: skip
             yield from _drive(phase.iter_execution(), program.step, around)
         finally:
             program.close()
             self.live.latest = Live().latest
         status, by = self._ending(phase.stopped_by)
-        n_epochs, final = phase.epoch + 1, FrozenMap(phase.measured)
-        yield PhaseFinished(plan.label, "train", status, by, n_epochs, phase.step, final)
+        final = FrozenMap(phase.final)
+        yield PhaseFinished(plan.label, "train", status, by, phase.n_epochs, phase.step, final)
 
     def _eval(self, plan: EvalPlan) -> Iterator[Event]:
         program = self._runtime.open_eval(plan)
@@ -222,12 +222,15 @@ def _drive(
 ) -> Iterator[Event]:
     """Perform each context with the verb that belongs to it, and pass on the facts in between."""
     outbox = around.outbox
-    for context in contexts:
-        while outbox:
-            yield outbox.popleft()
-        perform(context)
-    while outbox:
-        yield outbox.popleft()
+    try:
+        for context in contexts:
+            while outbox:
+                yield outbox.popleft()
+            perform(context)
+    except Exception:
+        yield from outbox  # what happened before the failure did happen
+        raise
+    yield from outbox
 
 
 def _monitored(plan: TrainPlan) -> tuple[str, ...]:

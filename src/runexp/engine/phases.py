@@ -51,6 +51,7 @@ class TrainPhase:
         self.epoch = -1
         self.batch = 0
         self.step = 0
+        self.n_epochs = 0
         self.stopped_by = ""
         self._plan = plan
         self._program = program
@@ -58,6 +59,12 @@ class TrainPhase:
         self._checkpoints = checkpoints
         self._hooks = _by_hook(callbacks)
         self._measured: dict[str, float] = {}
+        self._final: dict[str, float] = {}
+
+    @property
+    def final(self) -> Mapping[str, float]:
+        """The numbers of the last finished epoch, or of the weights that were restored since."""
+        return self._final
 
     @property
     def measured(self) -> Mapping[str, float]:
@@ -69,12 +76,14 @@ class TrainPhase:
         self._fire("on_phase_start")
         for epoch in range(self._n_epochs()):
             self.epoch = epoch
+            self._measured = {}
             self._around.outbox.append(EpochStarted(self.phase, epoch))
             self._fire("on_epoch_start")
             yield from self._iter_batches(epoch)
+            record = self._record_batches()
             if self._around.control.signal:
                 break
-            self._finish_epoch()
+            self._finish_epoch(record)
             if self._around.control.halt or self.stopped_by:
                 break
         self._around.control.halt = bool(self._around.control.signal)
@@ -109,17 +118,24 @@ class TrainPhase:
             self._around.outbox.append(BatchFinished(self.phase, self.epoch, self.batch, newest))
         self._fire("on_batch_end")
 
-    def _finish_epoch(self) -> None:
+    def _record_batches(self) -> EpochRecord:
+        """What the epoch's batches gave, also of an epoch that was broken off: its updates did happen."""
         record = self._program.take_record()
-        self.step += _n_updates(len(record.n_rows), self._plan.accumulate)
+        n_batches = len(record.n_rows)
+        is_whole = n_batches == self._program.n_batches
+        self.step += self._program.n_steps_an_epoch if is_whole else n_batches // self._plan.accumulate
         self._around.outbox.append(BatchesRecorded(self.phase, self.epoch, 0, record.n_rows, record.columns))
+        return record
+
+    def _finish_epoch(self, record: EpochRecord) -> None:
         self._measured = _means(record)
         self._fire("on_epoch_end")
         if self._checkpoints:
             saved = self._checkpoints.after_epoch(self.epoch, self.step, self._measured, self._program)
             self._around.outbox.extend(saved)
-        finished = EpochFinished(self.phase, self.epoch, self.step, FrozenMap(self._measured))
-        self._around.outbox.append(finished)
+        self.n_epochs += 1
+        self._final = dict(self._measured)
+        self._around.outbox.append(EpochFinished(self.phase, self.epoch, self.step, FrozenMap(self._final)))
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Report numbers under their names."""
@@ -145,7 +161,7 @@ class TrainPhase:
     def restore(self, snapshot: Snapshot, source: Restored) -> None:
         """Set weights and buffers back; the phase's numbers become those measured with them."""
         self._around.restore(snapshot)
-        self._measured = dict(source.measured)
+        self._measured = self._final = dict(source.measured)
         event = WeightsRestored(self.phase, source.by, source.epoch, source.monitor, source.value)
         self._around.outbox.append(event)
 
@@ -219,9 +235,9 @@ class Surroundings:
         self.outbox: Outbox = deque()
 
 
-def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[Callable[[View], None]]]:
+def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[Callable[[View], object]]]:
     """The calls of each hook; callbacks that measure come first."""
-    hooks: dict[Hook, list[Callable[[View], None]]] = {hook: [] for hook in _HOOKS}
+    hooks: dict[Hook, list[Callable[[View], object]]] = {hook: [] for hook in _HOOKS}
     for callback in sorted(callbacks, key=lambda item: not item.measures):
         for hook, call in callback.hooks().items():
             hooks[hook].append(call)
@@ -239,10 +255,6 @@ def _means(record: EpochRecord) -> dict[str, float]:
         weighted = sum(value * rows for value, rows in zip(values, record.n_rows, strict=True))
         means[f"train_{name}"] = weighted / total
     return means
-
-
-def _n_updates(n_batches: int, accumulate: int) -> int:
-    return -(-n_batches // accumulate)
 
 
 _HOOKS: tuple[Hook, ...] = (

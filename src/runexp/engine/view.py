@@ -60,5 +60,5 @@ class Callback(Protocol):
     name: str
     measures: bool
 
-    def hooks(self) -> Mapping[Hook, Callable[[View], None]]:
+    def hooks(self) -> Mapping[Hook, Callable[[View], object]]:
         """The hooks it wants; the others cost nothing."""

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
-from runexp.plan.graph import LossPlan, Route
+from runexp.plan.graph import Route
 from runexp.plan.values import Origin
 from runexp.runtime.data import FeatureSet
-from runexp.runtime.graph.forward import Forward, Slot, slot_of
+from runexp.runtime.graph.forward import Slot, slot_of
 from runexp.runtime.graph.graph import Graph
 
 
@@ -57,9 +57,9 @@ class Columns:
             self._made[slot] = self._compute(slot) if slot[0] == "node" else self._take(slot)
         return self._made[slot]
 
-    def fit_targets(self, slot: Slot, fitted: Tensor) -> None:
-        """Put a target that was made to fit its loss in the place of the original."""
-        self._made[slot] = fitted
+    def put(self, slot: Slot, made: Tensor) -> None:
+        """Keep a column that was made from others, under a slot of its own."""
+        self._made[slot] = made
 
     def _take(self, slot: Slot) -> Tensor:
         whole = self._sets[slot[1]].tensor(slot[2], self._device)
@@ -75,14 +75,6 @@ class Columns:
 def route_slot(route: Route) -> Slot:
     """The slot a loss or metric reads."""
     return ("data", route.name, route.key) if route.source == "data" else ("node", route.name, "")
-
-
-def prepare(columns: Columns, forward: Forward, losses: Sequence[LossPlan], routes: Sequence[Route]) -> list[Tensor]:
-    """Add what losses and metrics read to the columns of a forward pass; the columns in its order."""
-    wanted = [route for loss in losses for route in loss.routes] + list(routes)
-    forward.add_columns([route_slot(route) for route in wanted if route.source == "data"])
-    forward.compile()
-    return [columns.column(slot) for slot in forward.columns]
 
 
 def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:

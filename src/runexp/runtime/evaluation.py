@@ -10,10 +10,10 @@ from torch import Tensor
 
 from runexp.engine.protocol import ExecutionContext
 from runexp.plan.phases import EvalPlan
-from runexp.runtime.columns import Columns, prepare, route_slot
+from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.losses import bind_losses, weighted_total
+from runexp.runtime.losses import bind_losses, first_rows, weighted_total
 from runexp.runtime.metrics import bind_metric
 
 
@@ -24,15 +24,16 @@ class EvalProgram:
         self._plan = plan
         self._graph = graph
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
-        routes = [route for metric in plan.metrics for route in metric.routes]
-        prepare(columns, self._forward, plan.losses, routes)
+        self._forward.add_columns([route_slot(route) for metric in plan.metrics for route in metric.routes])
         with _Evaluating(graph, plan.nodes):
             self._losses = bind_losses(plan.losses, self._forward, columns, device)
-        self._metrics = [bind_metric(metric, self._forward) for metric in plan.metrics]
+            values = first_rows(self._forward, columns)
+        self._metrics = [bind_metric(metric, self._forward, values) for metric in plan.metrics]
         self._columns = [columns.column(slot) for slot in self._forward.columns]
-        judged = {("node", name, "") for name in (*(x.node for x in plan.losses), *(x.node for x in plan.metrics))}
-        judged |= {route_slot(route) for loss in plan.losses for route in loss.routes if route.source == "node"}
-        self._kept = sorted({self._forward.slot(slot) for slot in judged} - set(range(len(self._columns))))
+        routes = [route for loss in plan.losses for route in loss.routes]
+        routes += [route for metric in plan.metrics for route in metric.routes]
+        judged = {self._forward.slot(route_slot(route)) for route in routes if route.source == "node"}
+        self._kept = sorted(judged - set(range(len(self._columns))))
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)

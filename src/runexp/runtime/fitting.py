@@ -35,15 +35,18 @@ class FitProgram:
     def step(self, context: ExecutionContext) -> None:
         """Fit in topological order; what depends on a fitted node is built at once."""
         outputs: dict[str, Tensor] = {}
-        for name in self._plan.runs:
-            plan = self._graph.plans[name]
+        plans = [self._graph.plans[name] for name in self._plan.runs]
+        feeding = {feed.name for plan in plans for feed in plan.feeds if feed.source == "node"}
+        for plan in plans:
+            name = plan.name
             inputs = [
                 outputs[feed.name] if feed.source == "node" else self._columns.column(slot_of(feed))
                 for feed in plan.feeds
             ]
             if name in self._plan.nodes:
                 self._fit(name, inputs)
-            outputs[name] = self._output(name, inputs)
+            if name in feeding:
+                outputs[name] = self._output(name, inputs)
         if self._plan.freeze_after_fit:
             self._graph.freeze(self._plan.nodes)
 
@@ -64,6 +67,9 @@ class FitProgram:
     def _output(self, name: str, inputs: Sequence[Tensor]) -> Tensor:
         if name in self._graph.estimators:
             return apply(self._graph.estimators[name], self._graph.plans[name].method, inputs)
+        feeds = self._graph.plans[name].feeds
+        positional = [value for feed, value in zip(feeds, inputs, strict=True) if not feed.argument]
+        keyword = {feed.argument: value for feed, value in zip(feeds, inputs, strict=True) if feed.argument}
         with torch.no_grad():
-            output: Tensor = self._graph.modules[name](*inputs)
+            output: Tensor = self._graph.modules[name](*positional, **keyword)
         return output

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runexp.diagnostics import Diagnostic, SpecError
+from runexp.diagnostics import SpecError
 from runexp.plan.graph import LossPlan
 from runexp.runtime.columns import Columns, route_slot
-from runexp.runtime.graph.forward import Forward
+from runexp.runtime.graph.forward import Forward, Slot
 from runexp.runtime.resolve import make, resolve
+from runexp.runtime.targets import found, shape, slots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,22 @@ class BoundLoss:
 def bind_losses(
     plans: Sequence[LossPlan], forward: Forward, columns: Columns, device: torch.device
 ) -> tuple[BoundLoss, ...]:
-    """Bind every loss; targets are made to fit, and what cannot fit is a `SpecError`."""
-    bound = tuple(_bind(plan, forward, device) for plan in plans)
-    values = _first_rows(forward, columns)
+    """Bind every loss and let batches carry what it reads; what cannot fit is a `SpecError`."""
+    forward.add_columns([route_slot(route) for plan in plans for route in plan.routes if route.source == "node"])
+    values = first_rows(forward, columns)
+    read = [slots_of(plan, lambda slot: values[forward.slot(slot)], columns) for plan in plans]
+    forward.add_columns([slot for slots in read for slot in slots])
+    bound = tuple(_bind(plan, slots, forward, device) for plan, slots in zip(plans, read, strict=True))
+    values = first_rows(forward, columns)
     for plan, loss in zip(plans, bound, strict=True):
-        _check_classes(plan, values, forward, columns)
-        _fit_targets(plan, values, forward, columns)
-        loss_value = _try(plan, loss, _first_rows(forward, columns))
-        if loss_value.ndim:
-            message = f"the loss `{plan.name}` gives {_shape(loss_value)}, not one number"
-            raise SpecError([_found(plan, "unreduced-loss", message, help="leave out `reduction: none`")])
+        _try(plan, loss, values)
     return bound
+
+
+def first_rows(forward: Forward, columns: Columns) -> list[Any]:
+    """All slots of a forward pass over the first two rows."""
+    with torch.no_grad():
+        return forward([columns.column(slot)[:2] for slot in forward.columns])
 
 
 def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tensor:
@@ -58,80 +64,25 @@ def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tens
     return total
 
 
-def _bind(plan: LossPlan, forward: Forward, device: torch.device) -> BoundLoss:
+def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, device: torch.device) -> BoundLoss:
     target = resolve(plan.call)
     is_class = isinstance(target, type)
     function = make(plan.call).to(device) if is_class and issubclass(target, nn.Module) else target
-    positional = tuple(forward.slot(route_slot(route)) for route in plan.routes if not route.argument)
-    keyword = tuple((route.argument, forward.slot(route_slot(route))) for route in plan.routes if route.argument)
+    read = [(route.argument, forward.slot(slot)) for route, slot in zip(plan.routes, slots, strict=True)]
+    positional = tuple(slot for argument, slot in read if not argument)
+    keyword = tuple((argument, slot) for argument, slot in read if argument)
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
 
 
-def _first_rows(forward: Forward, columns: Columns) -> list[Any]:
-    with torch.no_grad():
-        return forward([columns.column(slot)[:2] for slot in forward.columns])
-
-
-def _fit_targets(plan: LossPlan, values: Sequence[Any], forward: Forward, columns: Columns) -> None:
-    """For a loss that compares element by element: (N,) against (N, 1) is aligned, integers become floats."""
-    outputs = [values[forward.slot(route_slot(route))] for route in plan.routes if route.source == "node"]
-    if not plan.elementwise or not outputs:
-        return
-    output = outputs[0]
-    for route in plan.routes:
-        if route.source == "node":
-            continue
-        slot = route_slot(route)
-        target = columns.column(slot)
-        if target.ndim + 1 == output.ndim and output.shape[-1] == 1:
-            target = target.unsqueeze(-1)
-        elif output.ndim + 1 == target.ndim and target.shape[-1] == 1:
-            target = target.squeeze(-1)
-        if target.shape[1:] != output.shape[1:]:
-            raise SpecError([_mismatch(plan, output, str(route), target)])
-        columns.fit_targets(slot, target.to(output.dtype))
-
-
-def _check_classes(plan: LossPlan, values: Sequence[Any], forward: Forward, columns: Columns) -> None:
-    """For a loss over classes: whole-number labels from 0 to one below the number of outputs."""
-    if plan.decision != "argmax" or len(plan.routes) < 2 or plan.routes[1].source == "node":
-        return
-    output = values[forward.slot(route_slot(plan.routes[0]))]
-    target = columns.column(route_slot(plan.routes[1]))
-    if target.ndim == output.ndim and target.is_floating_point():
-        return  # probabilities of classes
-    if target.is_floating_point():
-        message = f"`{plan.name}` needs whole numbers as classes, and {plan.routes[1]} holds decimals"
-        raise SpecError([_found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")])
-    n_classes = output.shape[1] if output.ndim > 1 else 1
-    counted = target[target != int(plan.call.arguments.get("ignore_index", -100))]
-    low, high = (int(counted.min()), int(counted.max())) if len(counted) else (0, 0)
-    if low < 0 or high >= n_classes:
-        message = f"`{plan.node}` gives {n_classes} classes, and {plan.routes[1]} holds labels from {low} to {high}"
-        raise SpecError(
-            [_found(plan, "wrong-classes", message, help=f"labels count from 0; {high + 1} outputs would fit")]
-        )
-
-
-def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any]) -> Tensor:
+def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any]) -> None:
     try:
-        return loss(values)
+        value = loss(values)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        given = ", ".join(
-            f"{route} {_shape(values[index])}" for route, index in zip(plan.routes, loss.positional, strict=False)
-        )
+        slots = [*loss.positional, *(slot for _, slot in loss.keyword)]
+        routes = sorted(plan.routes, key=lambda route: bool(route.argument))
+        given = ", ".join(f"{route} {shape(values[slot])}" for route, slot in zip(routes, slots, strict=True))
         message = f"the loss `{plan.name}` cannot be computed: {str(error).splitlines()[0]}"
-        raise SpecError([_found(plan, "shape-mismatch", message, label=f"is given {given}")]) from error
-
-
-def _mismatch(plan: LossPlan, output: Tensor, route: str, target: Tensor) -> Diagnostic:
-    message = f"`{plan.node}` gives {_shape(output)}, and `{plan.name}` compares it with {route} {_shape(target)}"
-    return _found(plan, "shape-mismatch", message)
-
-
-def _found(plan: LossPlan, code: str, message: str, *, label: str = "", help: str = "") -> Diagnostic:
-    return Diagnostic(code, message, plan.origin.span, label=label, help=help, path=plan.origin.path)
-
-
-def _shape(value: Tensor) -> str:
-    return f"({', '.join(['rows', *(str(size) for size in value.shape[1:])])})" if value.ndim else "()"
+        raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}")]) from error
+    if value.ndim:
+        message = f"the loss `{plan.name}` gives {shape(value)}, not one number"
+        raise SpecError([found(plan, "unreduced-loss", message, help="leave out `reduction: none`")])

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
 from runexp.runtime.columns import route_slot
 from runexp.runtime.graph.forward import Forward
@@ -33,11 +34,19 @@ class BoundMetric:
         others = [np.asarray(values[slot].detach().cpu()) for slot in self.slots[1:]]
         predicted, *others = _aligned([predicted, *others])
         named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
-        return float(self.function(*others[:1], predicted, **named, **self.arguments))
+        try:
+            return float(self.function(*others[:1], predicted, **named, **self.arguments))
+        except (ValueError, TypeError) as error:
+            message = f"the metric `{self.plan.name}` cannot be computed: {str(error).splitlines()[0]}"
+            raise SpecError([_found(self.plan, "undefined-metric", message)]) from error
 
 
-def bind_metric(plan: MetricPlan, forward: Forward) -> BoundMetric:
-    """Bind a metric; its first route gives the predictions, the second the targets, others go by keyword."""
+def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any]) -> BoundMetric:
+    """Bind a metric; its first route gives the predictions, the second the targets, others go by keyword.
+
+    `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
+    """
+    _check_labels(plan, values[forward.slot(route_slot(plan.routes[0]))])
     function = resolve(plan.call)
     arguments = keyword_arguments(plan.call, function)
     slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
@@ -46,13 +55,26 @@ def bind_metric(plan: MetricPlan, forward: Forward) -> BoundMetric:
 
 def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
     """A node's output as what a metric takes: class labels, scores of classes, or values as they are."""
+    output = output.cpu()
     if wants == "labels":
-        return np.asarray(_labels(output, decision).cpu())
+        return np.asarray(_labels(output, decision))
     if wants in ("scores", "probabilities"):
-        scores = _scores(output, decision)
+        scores = _scores(output.double(), decision)  # chances of classes add up to one only in double precision
         is_binary = wants == "scores" and decision == "argmax" and scores.ndim > 1 and scores.shape[1] == 2
-        return np.asarray((scores[:, 1] if is_binary else scores).cpu())
-    return np.asarray(output.cpu())
+        return np.asarray(scores[:, 1] if is_binary else scores)
+    return np.asarray(output)
+
+
+def _check_labels(plan: MetricPlan, output: Tensor) -> None:
+    has_decimals = output.is_floating_point() and bool((output != output.round()).any())
+    if plan.wants == "labels" and plan.decision == "as_is" and has_decimals:
+        message = f"the metric `{plan.name}` compares classes, and `{plan.node}` gives numbers with decimals"
+        hint = "classes are known from a loss over classes on that node, such as `cross_entropy`"
+        raise SpecError([_found(plan, "wrong-metric", message, hint)])
+
+
+def _found(plan: MetricPlan, code: str, message: str, hint: str = "") -> Diagnostic:
+    return Diagnostic(code, message, plan.origin.span, help=hint, path=plan.origin.path)
 
 
 def _labels(output: Tensor, decision: Decision) -> Tensor:
@@ -72,7 +94,7 @@ def _scores(output: Tensor, decision: Decision) -> Tensor:
 
 def _are_chances(output: Tensor) -> bool:
     return bool((output >= 0).all()) and bool(
-        torch.allclose(output.sum(1), torch.ones(len(output), device=output.device))
+        torch.allclose(output.sum(1), torch.ones(len(output), dtype=output.dtype))
     )
 
 

@@ -66,7 +66,8 @@ class TorchRuntime:
             raise SpecError(found)
 
     def open_train(self, plan: TrainPlan) -> TrainProgram:
-        """Make a train phase ready."""
+        """Make a train phase ready; evaluations of earlier phases are let go of."""
+        self._evaluations.clear()
         columns = self._columns(plan.split, plan.data, plan.origin)
         return TrainProgram(plan, self.graph, columns, self._device, self._seed)
 
@@ -82,7 +83,8 @@ class TorchRuntime:
         return self._evaluations[key]
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
-        """Make a fit phase ready."""
+        """Make a fit phase ready; evaluations of earlier phases are let go of."""
+        self._evaluations.clear()
         columns = self._columns(plan.split, plan.data, plan.origin)
         return FitProgram(plan, self.graph, columns, self._seed)
 

@@ -13,7 +13,7 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.phases import TrainPlan
 from runexp.runtime.batching import Batcher
-from runexp.runtime.columns import Columns, prepare
+from runexp.runtime.columns import Columns
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.losses import bind_losses, weighted_total
@@ -27,7 +27,6 @@ class TrainProgram:
         self._graph = graph
         self._accumulate = plan.accumulate
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
-        prepare(columns, self._forward, plan.losses, ())
         self._losses = bind_losses(plan.losses, self._forward, columns, device)
         drawn = [columns.column(slot) for slot in self._forward.columns]
         self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
@@ -36,7 +35,6 @@ class TrainProgram:
         self.n_batches = self._batcher.n_batches
         self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
         _check_batches(plan, graph, self._batcher.sizes())
-        graph.set_modes(plan.trains)
         self._parameters = [parameter for name in plan.trains for parameter in graph.modules[name].parameters()]
         self.optimizer = build_optimizer(plan.optimizer, graph, plan.trains)
         self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
@@ -50,6 +48,7 @@ class TrainProgram:
         self._record = _Record(names, is_plain=self._is_plain, keeps_tensors=device.type != "cpu")
         if self._ratio:
             set_learning_rate(self.optimizer, self._bases, self._ratio(0))
+        graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
 
     def draw(self, epoch: int) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch."""

@@ -11,7 +11,7 @@ from runexp.plan.graph import Feed, NodePlan
 from runexp.runtime.graph.graph import Graph
 
 Slot = tuple[str, str, str]
-"""What a slot holds: ("data", feature set, key) or ("node", name, "")."""
+"""What a slot holds: ("data", feature set, key), ("node", name, ""), or a column made of another, ("fitted", …)."""
 
 
 class Forward:
@@ -25,26 +25,23 @@ class Forward:
         self.columns: list[Slot] = list(
             dict.fromkeys(slot for plan in runs for slot in map(slot_of, plan.feeds) if _is_column(slot, given))
         )
-        self.columns += [("node", name, "") for name in given if ("node", name, "") not in self.columns]
-        self._slots = {slot: index for index, slot in enumerate(self.columns)}
+        self._given = frozenset(given)
         self._runs = runs
         self._graph = graph
+        self._slots: dict[Slot, int] = {}
         self._calls: list[tuple[Callable[..., Tensor], tuple[int, ...], tuple[tuple[str, int], ...], int]] = []
-        self._n_extra = 0
+        self._number()
 
     def add_columns(self, slots: Sequence[Slot]) -> None:
-        """Let batches carry more columns: targets, weights."""
-        for slot in slots:
-            if slot not in self._slots:
-                self._slots[slot] = len(self.columns)
-                self.columns.append(slot)
+        """Let batches carry more: targets, weights, outputs computed beforehand. Slots are numbered anew."""
+        wanted = [slot for slot in slots if slot[0] != "node" or slot[1] in self._given]
+        self.columns = list(dict.fromkeys([*self.columns, *wanted]))
+        self._number()
 
-    def compile(self) -> None:
-        """Number the outputs, after all columns are known."""
-        for offset, plan in enumerate(self._runs):
-            self._slots[("node", plan.name, "")] = len(self.columns) + offset
+    def _number(self) -> None:
+        outputs = [("node", plan.name, "") for plan in self._runs]
+        self._slots = {slot: index for index, slot in enumerate([*self.columns, *outputs])}
         self._calls = [self._call(plan) for plan in self._runs]
-        self._n_extra = len(self._runs)
 
     def slot(self, slot: Slot) -> int:
         """The number of a slot; `KeyError` for one that neither comes in nor is computed."""
@@ -52,7 +49,7 @@ class Forward:
 
     def __call__(self, batch: Sequence[Tensor]) -> list[Any]:
         """All slots of one batch: its columns, then the outputs of the nodes."""
-        values: list[Any] = [*batch, *[None] * self._n_extra]
+        values: list[Any] = [*batch, *[None] * len(self._calls)]
         for call, positional, keyword, target in self._calls:
             if keyword:
                 named = {name: values[index] for name, index in keyword}

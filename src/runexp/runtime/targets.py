@@ -1,0 +1,89 @@
+"""What a loss compares outputs with: columns made to fit it, and refused where nothing could fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.plan.graph import LossPlan, Route
+from runexp.runtime.columns import Columns, route_slot
+from runexp.runtime.graph.forward import Slot
+
+Output = Callable[[Slot], Tensor]
+"""Gives a node's output for the first rows."""
+
+
+def slots_of(plan: LossPlan, output: Output, columns: Columns) -> tuple[Slot, ...]:
+    """The slot of every route of a loss. Targets that do not fit it as they are get a slot of their own, so that
+    other readers of the column see it unchanged; what cannot fit is a `SpecError`."""
+    outputs = [output(route_slot(route)) for route in plan.routes if route.source == "node"]
+    if not outputs:
+        return tuple(route_slot(route) for route in plan.routes)
+    return tuple(_slot(plan, route, outputs[0], columns) for route in plan.routes)
+
+
+def _slot(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Slot:
+    slot = route_slot(route)
+    if route.source == "node":
+        return slot
+    target = columns.column(slot)
+    if plan.elementwise:
+        fitted = _aligned(plan, route, output, target)
+    elif plan.decision == "argmax" and _is_target(plan, route):
+        fitted = _classes(plan, route, output, target)
+    else:
+        return slot
+    if fitted is target:
+        return slot
+    own = ("fitted", str(route), f"{fitted.dtype} {tuple(fitted.shape[1:])}")
+    columns.put(own, fitted)
+    return own
+
+
+def _aligned(plan: LossPlan, route: Route, output: Tensor, target: Tensor) -> Tensor:
+    """For a loss that compares element by element: (N,) against (N, 1) is aligned, integers become floats."""
+    if target.ndim + 1 == output.ndim and output.shape[-1] == 1:
+        target = target.unsqueeze(-1)
+    elif output.ndim + 1 == target.ndim and target.shape[-1] == 1:
+        target = target.squeeze(-1)
+    if target.shape[1:] != output.shape[1:]:
+        message = f"`{plan.node}` gives {shape(output)}, and `{plan.name}` compares it with {route} {shape(target)}"
+        raise SpecError([found(plan, "shape-mismatch", message)])
+    return target.to(output.dtype)
+
+
+def _is_target(plan: LossPlan, route: Route) -> bool:
+    """Whether a column holds what is compared with; weights of rows and the like go by other keywords."""
+    if route.argument:
+        return route.argument == "target"
+    return route is next(item for item in plan.routes if item.source == "data")
+
+
+def _classes(plan: LossPlan, route: Route, output: Tensor, target: Tensor) -> Tensor:
+    """For a loss over classes: whole-number labels from 0 to one below the number of outputs."""
+    if target.ndim == output.ndim and target.is_floating_point():
+        return target  # probabilities of classes
+    if target.is_floating_point():
+        message = f"`{plan.name}` needs whole numbers as classes, and {route} holds decimals"
+        raise SpecError([found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")])
+    n_classes = output.shape[1] if output.ndim > 1 else 1
+    counted = target[target != int(plan.call.arguments.get("ignore_index", -100))]
+    low, high = (int(counted.min()), int(counted.max())) if len(counted) else (0, 0)
+    if low < 0 or high >= n_classes:
+        message = f"`{plan.node}` gives {n_classes} classes, and {route} holds labels from {low} to {high}"
+        hint = f"labels count from 0; {high + 1} outputs would fit"
+        raise SpecError([found(plan, "wrong-classes", message, help=hint)])
+    return target.to(torch.int64)
+
+
+def found(plan: LossPlan, code: str, message: str, *, label: str = "", help: str = "") -> Diagnostic:
+    """A diagnostic at the place where the loss was written."""
+    return Diagnostic(code, message, plan.origin.span, label=label, help=help, path=plan.origin.path)
+
+
+def shape(value: Tensor) -> str:
+    """A shape with its first axis called rows."""
+    return f"({', '.join(['rows', *(str(size) for size in value.shape[1:])])})" if value.ndim else "()"

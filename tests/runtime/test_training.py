@@ -1,0 +1,298 @@
+"""Training against loops written by hand in torch: the same weights, bit for bit."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from runexp.diagnostics import SpecError
+from runexp.plan.phases import BatchPlan, SchedulePlan
+from runexp.plan.values import FrozenMap, Origin
+from runexp.runtime.batching import Batcher
+from runexp.runtime.optim import learning_rate_ratio
+from runexp.runtime.seeds import derive_seed
+from runtime.tables import N_TRAIN, columns, opened, run, same, weights
+
+NET = """\
+nodes:
+  body: {inputs: t.x, layers: [{torch.nn.Linear: {out_features: 8}}, torch.nn.ReLU]}
+  head: {inputs: body, use: torch.nn.Linear, with: {out_features: 3}}
+losses: {ce: {node: head, use: cross_entropy, inputs: [outputs, targets.kind]}}
+phases:
+"""
+NORMED = NET.replace("torch.nn.ReLU", "torch.nn.BatchNorm1d, torch.nn.ReLU, {torch.nn.Dropout: {p: 0.3}}")
+
+
+def train(more, *, use="adam", lr=0.01, size=16, options=""):
+    optimizer = f"{{use: {use}, with: {{lr: {lr}{options}}}}}"
+    return f"  train: {{kind: train, losses: [ce], batches: {{size: {size}}}, optimizer: {optimizer}, {more}}}\n"
+
+
+def net(runtime):
+    return nn.Sequential(runtime.graph.modules["body"], runtime.graph.modules["head"])
+
+
+def orders(epoch, label="train"):
+    """The order of the rows of an epoch: a function of (seed, phase, epoch) and of nothing else."""
+    generator = torch.Generator().manual_seed(derive_seed(4, "order", label, epoch))
+    return torch.randperm(N_TRAIN, generator=generator)
+
+
+def by_hand(model, optimizer, x, y, *, n_epochs, size=16, before_step=lambda: None, after_step=lambda: None):
+    """The loop that anyone would write."""
+    model.train().requires_grad_(True)
+    for epoch in range(n_epochs):
+        for rows in orders(epoch).split(size):
+            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+            before_step()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            after_step()
+
+
+def trained_both_ways(folder, phase, make, **hooks):
+    """(ours, by hand): all weights after two epochs from the same start."""
+    plan, runtime = opened(folder, NET + phase)
+    start = runtime.snapshot()
+    run(plan, runtime)
+    ours = weights(runtime)
+    runtime.restore(start)
+    model = net(runtime)
+    optimizer = make(list(model.parameters()))
+    hooks = {name: hook(model, optimizer) for name, hook in hooks.items()}
+    by_hand(model, optimizer, *columns(runtime, "train", "x", "kind"), n_epochs=2, **hooks)
+    return ours, weights(runtime)
+
+
+OPTIMIZERS = [
+    pytest.param("adam", "", lambda p: torch.optim.Adam(p, lr=0.01, fused=True), id="adam"),
+    pytest.param(
+        "adamw",
+        ", weight_decay: 0.1",
+        lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1, fused=True),
+        id="adamw",
+    ),
+    pytest.param(
+        "sgd",
+        ", momentum: 0.9",
+        lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, fused=True),
+        id="sgd with momentum",
+    ),
+    pytest.param(
+        "sgd", ", momentum: 0.9, fused: false", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9), id="sgd not fused"
+    ),
+    pytest.param("rmsprop", "", lambda p: torch.optim.RMSprop(p, lr=0.01), id="rmsprop"),
+]
+
+
+@pytest.mark.parametrize(("use", "options", "make"), OPTIMIZERS)
+def test_two_epochs_give_the_weights_of_the_loop_by_hand_bit_for_bit(use, options, make, tmp_path):
+    ours, hand = trained_both_ways(tmp_path, train("epochs: 2", use=use, options=options), make)
+    assert same(ours, hand)
+
+
+def test_gradients_are_clipped_by_norm_before_the_update(tmp_path):
+    def clip(model, optimizer):
+        return lambda: nn.utils.clip_grad_norm_(model.parameters(), 0.05)
+
+    phase = train("epochs: 2, clip: {norm: 0.05}", use="sgd")
+    assert same(*trained_both_ways(tmp_path, phase, lambda p: torch.optim.SGD(p, lr=0.01), before_step=clip))
+
+
+def test_gradients_are_clipped_by_value_before_the_update(tmp_path):
+    def clip(model, optimizer):
+        return lambda: nn.utils.clip_grad_value_(model.parameters(), 0.01)
+
+    phase = train("epochs: 2, clip: {value: 0.01}", use="sgd")
+    assert same(*trained_both_ways(tmp_path, phase, lambda p: torch.optim.SGD(p, lr=0.01), before_step=clip))
+
+
+def test_a_schedule_follows_torchs_own_within_the_loop(tmp_path):
+    def follow(model, optimizer):
+        return lr_scheduler.CosineAnnealingLR(optimizer, T_max=8, eta_min=0.001).step
+
+    phase = train("epochs: 2, schedule: {use: cosine, min_ratio: 0.1}", use="sgd")
+    ours, hand = trained_both_ways(tmp_path, phase, lambda p: torch.optim.SGD(p, lr=0.01), after_step=follow)
+    assert all(torch.allclose(ours[key], hand[key], atol=1e-7) for key in ours)
+
+
+def test_groups_of_the_optimizer_get_their_own_rates(tmp_path):
+    phase = train("epochs: 2", use="sgd").replace("lr: 0.01}", "lr: 0.01}, groups: {body: {lr: 0.3}}")
+
+    def make(parameters):
+        groups = [{"params": parameters[2:]}, {"params": parameters[:2], "lr": 0.3}]
+        return torch.optim.SGD(groups, lr=0.01)
+
+    assert same(*trained_both_ways(tmp_path, phase, make))
+
+
+def test_accumulating_k_equal_batches_is_one_batch_of_k_times_the_size(tmp_path):
+    results = []
+    for phase in (
+        train("epochs: 2, accumulate: 3", size=5, use="sgd"),
+        train("epochs: 2", size=15, use="sgd"),
+    ):
+        text = phase.replace("size: 5", "size: 5, drop_last: true").replace("size: 15", "size: 15, drop_last: true")
+        plan, runtime = opened(tmp_path, NET + text)
+        events = run(plan, runtime)
+        results.append((weights(runtime), events[-2].n_steps))
+    (one, n_one), (other, n_other) = results
+    assert n_one == n_other == 8
+    assert all(torch.allclose(one[key], other[key], atol=1e-7) for key in one)
+
+
+def test_a_short_last_group_of_accumulated_batches_is_a_mean_too(tmp_path):
+    # 61 rows in batches of 20: two full, one full and one of a single row; the last step averages two batches.
+    plan, runtime = opened(tmp_path, NET + train("epochs: 1, accumulate: 3", size=20, use="sgd"))
+    start = runtime.snapshot()
+    run(plan, runtime)
+    ours = weights(runtime)
+    runtime.restore(start)
+    model = net(runtime).requires_grad_(True)
+    x, y = columns(runtime, "train", "x", "kind")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    batches = orders(0).split(20)
+    for group in (batches[:3], batches[3:]):
+        optimizer.zero_grad()
+        (sum(nn.functional.cross_entropy(model(x[rows]), y[rows]) for rows in group) / len(group)).backward()
+        optimizer.step()
+    hand = weights(runtime)
+    assert all(torch.allclose(ours[key], hand[key], atol=1e-7) for key in ours)
+
+
+def drawn(**options):
+    plan = BatchPlan(**{"size": 7, "shuffle": True, "drop_last": False} | options)
+    batcher = Batcher([torch.arange(50), torch.arange(50) * 2], plan, 9, "train")
+    return lambda epoch: [tuple(column.tolist() for column in batch) for batch in batcher.draw(epoch)]
+
+
+def test_every_epoch_has_a_new_order_of_all_rows_and_the_same_one_on_every_re_run():
+    epochs = [[row for batch, _ in drawn()(epoch) for row in batch] for epoch in range(4)]
+    again = [[row for batch, _ in drawn()(epoch) for row in batch] for epoch in reversed(range(4))]
+    assert len({tuple(order) for order in epochs}) == 4
+    assert all(sorted(order) == list(range(50)) for order in epochs)
+    assert epochs == again[::-1]
+
+
+def test_the_columns_of_a_batch_are_of_the_same_rows():
+    assert all(second == [2 * row for row in first] for first, second in drawn()(3))
+
+
+def test_without_shuffling_rows_come_in_their_order_and_drop_last_leaves_out_the_rest():
+    batches = drawn(shuffle=False, drop_last=True)(0)
+    assert [len(first) for first, _ in batches] == [7] * 7
+    assert [row for first, _ in batches for row in first] == list(range(49))
+
+
+def test_two_runs_of_a_spec_give_the_same_bits(tmp_path):
+    results = []
+    for _ in range(2):
+        torch.rand(3)  # what happened before does not matter
+        plan, runtime = opened(tmp_path, NORMED + train("epochs: 2"))
+        results.append((run(plan, runtime), weights(runtime)))
+    assert results[0][0] == results[1][0]
+    assert same(results[0][1], results[1][1])
+
+
+def test_a_last_batch_of_one_row_is_refused_where_batches_are_normalised(tmp_path):
+    with pytest.raises(SpecError) as caught:
+        opened(tmp_path, NORMED + train("epochs: 1", size=20))
+    assert [(item.code, item.path) for item in caught.value.diagnostics] == [("single-row-batch", "phases.train")]
+
+
+def test_a_frozen_node_keeps_weights_and_statistics_bit_for_bit(tmp_path):
+    text = NORMED.replace("body: {", "body: {freeze: true, ") + train("epochs: 2", size=16)
+    plan, runtime = opened(tmp_path, text)
+    before = weights(runtime)
+    run(plan, runtime)
+    after = weights(runtime)
+    assert all(torch.equal(before[key], after[key]) for key in before if key.startswith("body."))
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+def test_a_phase_ends_with_no_gradients_and_every_node_in_eval_mode(tmp_path):
+    plan, runtime = opened(tmp_path, NET + train("epochs: 1"))
+    run(plan, runtime)
+    for module in runtime.graph.modules.values():
+        assert not any(part.training for part in module.modules())
+        assert not any(parameter.requires_grad or parameter.grad is not None for parameter in module.parameters())
+
+
+def test_a_phase_that_is_refused_leaves_no_node_in_train_mode(tmp_path):
+    plan, runtime = opened(tmp_path, NET + train("epochs: 1"))
+    phase = plan.phase("train")
+    call = replace(phase.optimizer.call, arguments=FrozenMap({"lr": -1.0}))
+    with pytest.raises(SpecError):
+        runtime.open_train(replace(phase, optimizer=replace(phase.optimizer, call=call)))
+    assert not any(module.training for module in runtime.graph.modules.values())
+
+
+def test_the_learning_rate_is_recorded_as_it_was_written(tmp_path):
+    plan, runtime = opened(tmp_path, NET + train("epochs: 1", lr=0.1, use="sgd"))
+    assert run(plan, runtime)[-2].metrics["lr"] == 0.1
+
+
+def ratios(n, n_an_epoch, **written):
+    words = {"curve": "constant", "warmup_steps": 0, "warmup_epochs": 0.0, "min_ratio": 0.0}
+    words |= {"step_epochs": 1, "gamma": 0.1, "peak_at": 0.3, "origin": Origin("", None)} | written
+    ratio = learning_rate_ratio(SchedulePlan(**words), n, n_an_epoch)
+    return [ratio(step) for step in range(n)]
+
+
+def torchs(n, make):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = make(optimizer)
+    rates = []
+    for _ in range(n):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+CURVES = [
+    pytest.param(
+        {"curve": "linear", "min_ratio": 0.2},
+        lambda o: lr_scheduler.LinearLR(o, start_factor=1.0, end_factor=0.2, total_iters=40),
+        id="linear",
+    ),
+    pytest.param(
+        {"curve": "cosine", "min_ratio": 0.1},
+        lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=40, eta_min=0.1),
+        id="cosine",
+    ),
+    pytest.param(
+        {"curve": "step", "step_epochs": 2, "gamma": 0.5}, lambda o: lr_scheduler.StepLR(o, 10, gamma=0.5), id="step"
+    ),
+    pytest.param(
+        {"curve": "exponential", "gamma": 0.9}, lambda o: lr_scheduler.StepLR(o, 5, gamma=0.9), id="exponential"
+    ),
+    pytest.param(
+        # Torch reaches its end at its last step, ours one update after it; and torch's peak is a step early.
+        {"curve": "one_cycle", "peak_at": 0.3, "min_ratio": 0.04 * 1e-4},
+        lambda o: lr_scheduler.OneCycleLR(o, max_lr=1.0, total_steps=41, pct_start=13 / 41),
+        id="one cycle",
+    ),
+]
+
+
+@pytest.mark.parametrize(("written", "make"), CURVES)
+def test_a_curve_equals_torchs_own(written, make):
+    assert ratios(40, 5, **written) == pytest.approx(torchs(40, make), abs=1e-12)
+
+
+@pytest.mark.parametrize("curve", ["constant", "linear", "cosine", "step", "exponential"])
+@pytest.mark.parametrize("warmup", [{"warmup_steps": 8}, {"warmup_epochs": 2.0}], ids=["steps", "epochs"])
+def test_the_warm_up_rises_in_a_line_to_the_full_rate_and_the_curve_follows(curve, warmup):
+    found = ratios(40, 4, curve=curve, min_ratio=0.1, **warmup)
+    assert found[:8] == pytest.approx([(step + 1) / 8 for step in range(8)])
+    assert found[8:] == ratios(32, 4, curve=curve, min_ratio=0.1)
+
+
+def test_a_curve_ends_at_its_lowest_ratio_and_stays_there():
+    ratio = learning_rate_ratio(SchedulePlan("cosine", 0, 0.0, 0.25, 1, 0.1, 0.3, Origin("", None)), 10, 5)
+    assert [ratio(10), ratio(11), ratio(1000)] == pytest.approx([0.25] * 3)
+    assert math.isclose(ratio(5), 0.625)
