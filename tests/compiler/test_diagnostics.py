@@ -53,7 +53,7 @@ def test_ten_mistakes_give_ten_diagnostics_in_document_order():
 def test_every_code_that_checking_can_give_has_a_fixture(root):
     announced_codes = {code for path in FIXTURES for *_, code in announced(path)}
     source = "".join(
-        path.read_text() for room in ("spec", "compile") for path in (root / "src/runexp" / room).glob("*.py")
+        path.read_text() for room in ("spec", "compiler") for path in (root / "src/runexp" / room).glob("*.py")
     )
     codes = set(re.findall(r'\.error\(\s*"([a-z-]+)"', source)) | set(re.findall(r'code="([a-z-]+)"', source))
     kinds = re.findall(r'\.unknown\(\s*"([a-z ]+)"', source)
