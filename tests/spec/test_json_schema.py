@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from conftest import ROOT
 from runexp.spec.json_schema import json_schema
+
+ROOT = Path(__file__).resolve().parents[2]
 
 FILE = ROOT / "schemas" / "runexp.schema.json"
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
 from runexp.api.checking import check
 from runexp.api.running import Place, run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 SHORT = {
