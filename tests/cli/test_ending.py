@@ -89,9 +89,9 @@ def faulty(tmp_path, monkeypatch):
     folder = tmp_path / "faulty"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
-        "import runexp.compile\n"
+        "import runexp.compiler\n"
         "def broken(*args, **options): raise ZeroDivisionError('no such luck')\n"
-        "runexp.compile.link_graph = broken\n"
+        "runexp.compiler.link_graph = broken\n"
     )
     return folder
 
