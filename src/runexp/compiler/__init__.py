@@ -12,9 +12,11 @@ from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
 from runexp.compiler.phases import link_phases
 from runexp.compiler.scope import Scope
+from runexp.compiler.surroundings import check_surroundings
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.spec import Parsed
+from runexp.spec.later import unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
     phases = link_phases(scope)
     _check_sections(found)
+    check_surroundings(scope, phases)
+    for path, what in unsupported(found.spec):
+        found.not_yet(what, path)
     advise(scope, phases)
     if found.has_errors:
         return Compiled(None, found.diagnostics)

@@ -14,7 +14,7 @@ from runexp.spec.phases import EvalPhase, Phase, PhaseGroup, TrainPhase
 
 def advise(scope: Scope, phases: Sequence[PhasePlan]) -> None:
     """Warn of what a spec without errors is likely wrong about."""
-    if scope.found.has_errors:
+    if scope.found.has_errors or any(scope.found.document.broken_paths()):
         return
     _check_unused(scope, phases)
     _check_training_rows(scope.found, phases)

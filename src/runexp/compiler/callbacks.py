@@ -66,8 +66,8 @@ def link_callbacks(
         if isinstance(callback, EarlyStopping):
             linked.append(_early_stopping(scope, name, callback, numbers, place))
             _check_patience(scope, watched, callback, tuple(evaluations.values()), place)
-        else:
-            linked.append(evaluations[index])
+        elif index in evaluations:
+            linked.append(evaluations[index])  # the others are reported as not yet supported
     return tuple(linked), numbers
 
 

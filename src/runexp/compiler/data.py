@@ -18,6 +18,7 @@ from runexp.plan.values import FrozenMap
 from runexp.spec.data import Data, Key, Keys, Splits, Transform
 
 _FILE_KINDS = {".csv": "csv", ".tsv": "csv", ".gz": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_LATER_KINDS = frozenset({".npz", ".npy", ".arrow", ".feather", ".jsonl", ".ndjson", ".txt", ".sql", ".db"})
 _SUM_TOLERANCE = 1e-6
 
 
@@ -28,6 +29,7 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
         path: Path = ("data", name)
         source = _source(found, data, path, folder)
         keys = _keys(found, data, path)
+        _check_features(found, data, path)
         check_columns(found, source, keys, path, folder)
         splits = _splits(found, data, path, keys)
         transforms = tuple(
@@ -47,6 +49,9 @@ def _source(found: Findings, data: Data, path: Path, folder: FilePath) -> Source
         linked = found.call(data.source.use, data.source.arguments, path, kinds=("dataset",))
         return SourcePlan("call", "", linked[0], origin) if linked else None
     kind = _FILE_KINDS.get(FilePath(data.source).suffix.lower())
+    if _is_later(data.source):
+        found.not_yet("this kind of source", path)
+        return None
     if kind is None:
         linked = found.call(data.source, {}, path, kinds=("dataset",), use_path=path)
         return SourcePlan("call", "", linked[0], origin) if linked else None
@@ -60,6 +65,24 @@ def _source(found: Findings, data: Data, path: Path, folder: FilePath) -> Source
         )
         return None
     return SourcePlan("csv" if kind == "csv" else "parquet", data.source, None, origin)
+
+
+def _check_features(found: Findings, data: Data, path: Path) -> None:
+    if not data.features and data.matrix is None and found.lacks(path, "features"):
+        found.error(
+            "missing-key",
+            f"`data.{path[1]}` lacks the key `features`",
+            path,
+            part="key",
+            label="`features` is missing",
+            help="what nodes are fed with, as key and columns: `features: {x: x_*}`",
+        )
+
+
+def _is_later(source: str) -> bool:
+    """Whether a source is of a kind that the language has and this version cannot read."""
+    is_glob = any(sign in source for sign in "*?[")
+    return is_glob or "://" in source or FilePath(source).suffix.lower() in _LATER_KINDS
 
 
 def _keys(found: Findings, data: Data, path: Path) -> tuple[KeyPlan, ...]:

@@ -50,6 +50,10 @@ class Findings:
         """Whether anything found stops the pipeline."""
         return any(found.is_error for found in self._found)
 
+    def lacks(self, path: Path, key: str) -> bool:
+        """Whether the absence of `key` at `path` is news: nothing broken there was meant to be it."""
+        return self._parsed.lacks(path, key)
+
     def is_damaged(self, path: Path) -> bool:
         """Whether part of what stands at `path` was cut out, so that something missing there is no news."""
         return self._parsed.is_damaged(path)
@@ -88,6 +92,16 @@ class Findings:
         )
         if found not in self._found:  # a definition used twice is wrong once
             self._found.append(found)
+
+    def not_yet(self, what: str, path: Path) -> None:
+        """Report something the language has and this version cannot run."""
+        self.error(
+            "not-yet-supported",
+            f"not supported yet: {what}",
+            path,
+            label="runexp reads this and cannot run it",
+            part="key",
+        )
 
     def unknown(
         self,
@@ -216,4 +230,6 @@ _SECTION_WORDS = {
     "metrics": "metric",
     "callbacks": "callback",
     "phases": "phase",
+    "samplers": "sampler",
+    "experiment_callbacks": "experiment callback",
 }

@@ -87,7 +87,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitt
         nodes=nodes,
         trains=trains,
         losses=losses,
-        batches=BatchPlan(phase.batches.size, phase.batches.shuffle, phase.batches.drop_last),
+        batches=_batches(scope, phase, (*path, "batches")),
         n_epochs=phase.epochs or 0,
         n_steps=phase.steps or 0,
         optimizer=optimizer,
@@ -162,7 +162,19 @@ def _check_length(scope: Scope, phase: TrainPhase, path: Path) -> None:
         )
 
 
-def _optimizer(scope: Scope, written: Optimizer, trains: tuple[str, ...], path: Path) -> OptimizerPlan | None:
+def _batches(scope: Scope, phase: TrainPhase, path: Path) -> BatchPlan:
+    written = phase.batches
+    if isinstance(written, str):
+        if written not in scope.found.names("samplers"):
+            scope.found.unknown("sampler", written, path, scope.found.names("samplers"))
+        return BatchPlan(1, False, False)  # a sampler is reported as not yet supported
+    return BatchPlan(written.size, written.shuffle, written.drop_last)
+
+
+def _optimizer(scope: Scope, written: Optimizer | None, trains: tuple[str, ...], path: Path) -> OptimizerPlan | None:
+    if written is None:
+        _check_optimizer(scope, path)
+        return None
     made = scope.found.call(written.use, written.arguments, path, kinds=("optimizer",), supplied=frozenset({"params"}))
     for name, options in written.groups.items():
         place = (*path, "groups", name)
@@ -180,6 +192,19 @@ def _optimizer(scope: Scope, written: Optimizer, trains: tuple[str, ...], path: 
             written.use, options, place, kinds=("optimizer",), supplied=frozenset({"params"}), with_path=place
         )
     return OptimizerPlan(made[0], FrozenMap(written.groups), scope.found.origin(path)) if made else None
+
+
+def _check_optimizer(scope: Scope, path: Path) -> None:
+    several = scope.found.document.find((*path[:-1], "optimizers"))
+    if several is None and scope.found.lacks(path[:-1], "optimizer"):
+        scope.found.error(
+            "missing-key",
+            f"`{dotted(path[:-1])}` lacks the key `optimizer`",
+            path[:-1],
+            part="key",
+            label="`optimizer` is missing",
+            help="a torch optimizer: `optimizer: {use: adamw, with: {lr: 1e-3}}`",
+        )
 
 
 def _schedule(scope: Scope, phase: TrainPhase, path: Path) -> SchedulePlan | None:
@@ -236,7 +261,7 @@ def _checkpoints(scope: Scope, phase: TrainPhase, numbers: Numbers, path: Path) 
         return None
     mode = monitored(scope, written.monitor, written.mode, numbers, (*path, "monitor")) if written.monitor else "min"
     return CheckpointPlan(
-        written.at,
+        "epoch_end",
         written.every_n,
         written.max_to_keep or 0,
         written.monitor or "",

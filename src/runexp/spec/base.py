@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -21,6 +21,7 @@ Reference = Annotated[str, Field(min_length=1, max_length=256)]
 Arguments = dict[str, JsonValue]
 """Keyword arguments of what `use:` names; a value may itself be a `{use:, with:}` mapping."""
 
+Scalar = str | int | float | bool
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -31,6 +32,9 @@ class Section(BaseModel):
 
     # The validators of all sections are built once, as part of the whole spec's: deferring them halves start-up.
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_inf_nan="constants", defer_build=True)
+
+    later: ClassVar[str] = ""
+    """What a section is that is parsed and checked but cannot run yet; empty: it can."""
 
 
 class Use(Section):

@@ -6,9 +6,53 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from runexp.spec.base import Name, Pattern, Reference, Section, Share, Use
+from runexp.spec.base import Count, Name, Pattern, Reference, Scalar, Section, Share, Use
+from runexp.spec.later import Later
+
+_CATEGORIES = Later("coding categories")
 
 DType = Literal["float32", "float64", "int64", "int32", "bool"]
+
+
+class Condition(Section):
+    """What a column must be; several hold together."""
+
+    eq: Annotated[Scalar | None, Field(description="equal to")] = None
+    ne: Annotated[Scalar | None, Field(description="not equal to")] = None
+    lt: Annotated[float | None, Field(description="less than")] = None
+    le: Annotated[float | None, Field(description="at most")] = None
+    gt: Annotated[float | None, Field(description="more than")] = None
+    ge: Annotated[float | None, Field(description="at least")] = None
+    is_in: Annotated[tuple[Scalar, ...] | None, Field(alias="in", description="one of these")] = None
+    not_in: Annotated[tuple[Scalar, ...] | None, Field(description="none of these")] = None
+
+
+class Windows(Section):
+    """Samples cut lazily from a series or a token stream."""
+
+    size: Annotated[Count, Field(description="rows of a window")]
+    stride: Annotated[Count, Field(description="rows from one window to the next")] = 1
+    predict: Annotated[
+        Literal["next"] | Count | None, Field(description="`next` shifts by one; a number is the horizon in rows")
+    ] = None
+    group_by: Annotated[Reference | None, Field(description="windows never cross from one group to another")] = None
+
+
+class Matrix(Section):
+    """Values between pairs of rows; a loss input that names the set receives the block of the batch's own rows."""
+
+    rows: Annotated[Name, Field(description="the feature set whose rows it is about")]
+    id: Annotated[Reference | None, Field(description="the tag by which rows are matched; left out: their order")] = (
+        None
+    )
+    triangle: Annotated[Literal["full", "lower", "upper"], Field(description="the part that is given")] = "full"
+
+
+class Join(Section):
+    """Columns of another feature set, matched by an id."""
+
+    data: Annotated[Name, Field(description="the other feature set")]
+    on: Annotated[Reference, Field(description="the column both have")]
 
 
 class Key(Section):
@@ -23,6 +67,15 @@ class Key(Section):
         DType | None,
         Field(description="left out: float32 for features; for targets int64 when the column holds integers"),
     ] = None
+    categorical: Annotated[
+        Literal["ordinal", "one_hot"] | None, Field(description="code words as numbers, learned on train"), _CATEGORIES
+    ] = None
+    unknown: Annotated[Literal["error", "other"], Field(description="values that train did not have"), _CATEGORIES] = (
+        "error"
+    )
+    missing: Annotated[
+        Literal["error", "mask"], Field(description="values that are not there"), Later("masking missing values")
+    ] = "error"
 
 
 Keys = dict[Name, Pattern | tuple[Pattern, ...] | Key]
@@ -47,6 +100,16 @@ class Splits(Section):
         Reference | None, Field(description="keep rows with the same value of this tag or column together")
     ] = None
 
+    where: Annotated[
+        dict[Name, dict[Pattern, Condition]] | None,
+        Field(description="split → conditions on columns: `{adults: {age: {ge: 18}}}`"),
+        Later("a split by conditions"),
+    ] = None
+    files: Annotated[
+        dict[Name, Reference] | None, Field(description="split → its own source"), Later("a source for each split")
+    ] = None
+    allow_overlap: Annotated[bool, Field(description="let rows be in several splits"), Later("overlap")] = False
+
     @property
     def shares(self) -> dict[str, float]:
         """The splits given as shares, in the order written."""
@@ -69,14 +132,22 @@ class Data(Section):
     source: Annotated[
         Reference | Use,
         Field(
-            description="a scikit-learn data set (sklearn.datasets.load_digits) or a file (.csv, .parquet)",
+            description="a scikit-learn data set, a file (.csv, .parquet, .npz, .arrow, .jsonl, .txt), a glob, or "
+            "`{use:, with:}`",
             examples=["sklearn.datasets.load_digits", "table.csv"],
         ),
     ]
-    features: Annotated[Keys, Field(min_length=1, description="what nodes are fed with: key → columns")]
+    features: Annotated[Keys, Field(description="what nodes are fed with: key → columns")] = {}
     targets: Annotated[Keys, Field(description="what losses and metrics compare with: key → columns")] = {}
     tags: Annotated[Keys, Field(description="kept with the rows, never fed by accident: groups, ids, times")] = {}
     splits: Annotated[Splits | None, Field(description="how rows are divided; left out: one split `all`")] = None
     transforms: Annotated[
         tuple[Transform, ...], Field(description="scikit-learn transformers, applied in the order written")
     ] = ()
+    windows: Annotated[
+        Windows | None, Field(description="samples cut from a series or a token stream"), Later("windows over a series")
+    ] = None
+    matrix: Annotated[
+        Matrix | None, Field(description="values between pairs of rows"), Later("a matrix between pairs of rows")
+    ] = None
+    join: Annotated[Join | None, Field(description="columns of another feature set"), Later("joining sets")] = None

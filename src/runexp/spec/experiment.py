@@ -6,12 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Count, Name, Section
-from runexp.spec.callbacks import Callback
+from runexp.spec.base import Name, Section
+from runexp.spec.callbacks import Callback, Custom
 from runexp.spec.data import Data
+from runexp.spec.later import Later
 from runexp.spec.losses import Loss, Metric
 from runexp.spec.nodes import Binding, Node
 from runexp.spec.phases import Phase
+from runexp.spec.samplers import Sampler
+from runexp.spec.strategies import CrossValidation, Sweep
+from runexp.spec.surroundings import Execution, Guards, Register, RunCheckpoints, Tracking
 
 RunName = Annotated[
     str,
@@ -20,15 +24,6 @@ RunName = Annotated[
         description="letters, digits, `.`, `_`, `-`; names the run folder",
     ),
 ]
-
-
-class Execution(Section):
-    """Where and how the experiment computes."""
-
-    device: Annotated[
-        str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1 or mps")
-    ] = "auto"
-    threads: Annotated[Count | None, Field(description="CPU threads of torch; left out: torch decides")] = None
 
 
 class Spec(Section):
@@ -46,4 +41,23 @@ class Spec(Section):
     metrics: Annotated[dict[Name, Metric], Field(description="metrics by name")] = {}
     callbacks: Annotated[dict[Name, Callback], Field(description="callbacks by name")] = {}
     phases: Annotated[dict[Name, Phase], Field(description="what happens in which order")]
+    samplers: Annotated[
+        dict[Name, Sampler], Field(description="how rows are drawn"), Later("a sampler of its own")
+    ] = {}
+    experiment_callbacks: Annotated[
+        dict[Name, Custom], Field(description="callbacks around phases and groups"), Later("experiment callbacks")
+    ] = {}
+    checkpoints: Annotated[
+        RunCheckpoints | None, Field(description="of the whole experiment"), Later("experiment checkpoints")
+    ] = None
+    cv: Annotated[CrossValidation | None, Field(description="cross-validation"), Later("cross-validation")] = None
+    sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
+    tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
+    guards: Annotated[Guards | None, Field(description="limits and thresholds"), Later("guarding a run")] = None
+    register_as: Annotated[
+        Register | None, Field(alias="register", description="the model in a registry"), Later("registering a model")
+    ] = None
+    imports: Annotated[
+        tuple[str, ...], Field(description="dotted prefixes of code of yours that may run"), Later("code of yours")
+    ] = ()
     execution: Annotated[Execution, Field(default_factory=Execution, description="device and threads")]

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Name, Reference, Use
+from runexp.spec.base import Count, Name, Reference, Section, Use
+from runexp.spec.later import Later
 
 Routes = tuple[Reference, ...] | dict[Name, Reference]
+
+
+class WeightSchedule(Section):
+    """A loss's weight over the phase."""
+
+    later: ClassVar[str] = "a weight that changes over the phase"
+
+    use: Annotated[Literal["linear", "cosine", "step"], Field(description="the curve")]
+    start: Annotated[float, Field(allow_inf_nan=False, description="weight at the first step")]
+    end: Annotated[float, Field(allow_inf_nan=False, description="weight at the end of the curve")]
+    epochs: Annotated[Count | None, Field(description="length; left out: the phase")] = None
 
 
 class Loss(Use):
@@ -22,7 +34,13 @@ class Loss(Use):
             examples=[["outputs", "targets.label"]],
         ),
     ] = None
-    weight: Annotated[float, Field(allow_inf_nan=False, description="its share of the total, `train_loss`")] = 1.0
+    weight: Annotated[
+        Annotated[float, Field(allow_inf_nan=False)] | WeightSchedule,
+        Field(description="its share of the total, `train_loss`"),
+    ] = 1.0
+    label: Annotated[
+        Name | None, Field(description="the name its numbers have; left out: its own"), Later("a label of a loss")
+    ] = None
 
 
 class Metric(Use):

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Arguments, Name, Reference, Section
+from runexp.spec.base import Arguments, Count, Name, Reference, Section
+from runexp.spec.later import Later
 
 Initializer = Literal[
     "zeros", "ones", "normal", "uniform", "xavier_uniform", "xavier_normal",
@@ -19,6 +20,17 @@ NameWithArguments = Annotated[
 Layer = Reference | NameWithArguments
 Inputs = Reference | tuple[Reference, ...] | dict[Name, Reference]
 Method = Literal["transform", "predict", "predict_proba", "decision_function"]
+
+
+_BINDING = Later("a binding with a split or sampler of its own")
+
+
+class Weights(Section):
+    """Weights from elsewhere: a file, a checkpoint, an earlier phase or run."""
+
+    source: Annotated[Reference, Field(alias="from", description="a file, `phase:<label>` or `run:<id>[/checkpoint]`")]
+    node: Annotated[Name | None, Field(description="the node there, where its name differs")] = None
+    strict: Annotated[bool, Field(description="every parameter must be there and fit")] = True
 
 
 class Node(Section):
@@ -49,6 +61,23 @@ class Node(Section):
         Initializer | dict[str, Initializer] | None,
         Field(description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"),
     ] = None
+    merge: Annotated[
+        Literal["concat", "sum", "mean", "max", "product", "stack"] | None,
+        Field(description="how several inputs become one, instead of `use` or `layers`"),
+        Later("merging inputs"),
+    ] = None
+    axis: Annotated[int | None, Field(description="merge: the axis of concat and stack"), Later("merging")] = None
+    padding: Annotated[
+        float | None, Field(description="merge: pad shorter inputs with this"), Later("merging with padding")
+    ] = None
+    weights: Annotated[Weights | None, Field(description="start from weights"), Later("weights from elsewhere")] = None
+    outputs: Annotated[
+        tuple[Name, ...] | None, Field(min_length=1, description="names of several outputs"), Later("several outputs")
+    ] = None
+    chunk_size: Annotated[Count | None, Field(description="rows a forward pass"), Later("chunked forward")] = None
+    checkpoint_activations: Annotated[
+        bool, Field(description="recompute activations in the backward pass"), Later("activation checkpointing")
+    ] = False
 
 
 class Binding(Section):
@@ -60,3 +89,9 @@ class Binding(Section):
         Name | None,
         Field(description="the keyword argument of the node's forward it goes to, if not the first"),
     ] = None
+    columns: Annotated[
+        tuple[Name, ...] | None, Field(min_length=1, description="several keys at once"), Later("several keys at once")
+    ] = None
+    split: Annotated[Name | None, Field(description="instead of the phase's"), _BINDING] = None
+    sampler: Annotated[Name | None, Field(description="a sampler by name"), _BINDING] = None
+    stream: Annotated[Name | None, Field(description="which stream of the sampler"), _BINDING] = None

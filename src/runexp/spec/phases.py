@@ -8,6 +8,7 @@ from pydantic import Field
 
 from runexp.spec.base import Count, Name, Positive, Section, Share, Use
 from runexp.spec.callbacks import CallbackItems, LossItems, MetricItems, Mode
+from runexp.spec.later import Later
 
 InnerLabel = Annotated[
     str,
@@ -29,12 +30,31 @@ class Optimizer(Use):
     groups: Annotated[dict[Name, dict[str, Any]], Field(description="options by node: `{encoder: {lr: 1e-4}}`")] = {}
 
 
+class NamedOptimizer(Optimizer):
+    """One of several optimizers of a phase, with its own nodes and losses."""
+
+    nodes: Annotated[tuple[Name, ...], Field(min_length=1, description="what it moves")]
+    losses: Annotated[tuple[Name, ...], Field(min_length=1, description="what it minimises")]
+    every_n_steps: Annotated[Count, Field(description="it moves at every n-th step")] = 1
+
+
 class Schedule(Section):
     """The learning rate over the phase, as a ratio of the optimizer's own; stepped after every update."""
 
     use: Annotated[
-        Literal["constant", "linear", "cosine", "one_cycle", "step", "exponential"],
+        Literal[
+            "constant",
+            "linear",
+            "cosine",
+            "one_cycle",
+            "step",
+            "exponential",
+            "cosine_restarts",
+            "polynomial",
+            "plateau",
+        ],
         Field(description="the curve after the warm-up"),
+        Later("this schedule", words=("cosine_restarts", "polynomial", "plateau")),
     ]
     warmup_steps: Annotated[int, Field(ge=0, description="updates over which the rate rises linearly")] = 0
     warmup_epochs: Annotated[
@@ -44,6 +64,10 @@ class Schedule(Section):
     step_epochs: Annotated[Count, Field(description="step, exponential: epochs between two decays")] = 1
     gamma: Annotated[Positive, Field(description="step, exponential: factor of each decay")] = 0.1
     peak_at: Annotated[Share, Field(description="one_cycle: where the peak stands")] = 0.3
+    n_cycles: Annotated[Count, Field(description="cosine_restarts: how many"), Later("cosine restarts")] = 1
+    power: Annotated[Positive, Field(description="polynomial: the exponent"), Later("a polynomial schedule")] = 1.0
+    monitor: Annotated[str | None, Field(description="plateau: the metric"), Later("a plateau schedule")] = None
+    patience: Annotated[Count, Field(description="plateau: evaluations"), Later("a plateau schedule")] = 10
 
 
 class Clip(Section):
@@ -56,11 +80,34 @@ class Clip(Section):
 class Checkpoints(Section):
     """When a train phase saves its state in the run folder."""
 
-    at: Annotated[Literal["epoch_end"], Field(description="the moment")] = "epoch_end"
+    at: Annotated[
+        Literal["epoch_end", "epoch_start", "phase_start", "phase_end", "batch_start", "batch_end"],
+        Field(description="the moment"),
+        Later("this moment", words=("epoch_start", "phase_start", "phase_end", "batch_start", "batch_end")),
+    ] = "epoch_end"
     every_n: Annotated[Count, Field(description="every n-th of these moments")] = 1
     max_to_keep: Annotated[Count | None, Field(description="older ones go; best and last stay")] = None
     monitor: Annotated[str | None, Field(description="the metric by which the best is known")] = None
     mode: Annotated[Mode | None, Field(description="left out: known from the metric")] = None
+    where: Annotated[
+        Literal["disk", "memory"],
+        Field(description="in the run folder or in memory"),
+        Later("this place", words=("memory",)),
+    ] = "disk"
+    name: Annotated[
+        str | None,
+        Field(max_length=200, description="with {phase}, {epoch}, {batch} and metrics; left out: `epoch-0003`"),
+        Later("a name template"),
+    ] = None
+
+
+class PhaseInput(Section):
+    """A binding as this phase uses it."""
+
+    binding: Annotated[Name, Field(description="the binding")]
+    split: Annotated[Name | None, Field(description="another split")] = None
+    sampler: Annotated[Name | None, Field(description="another sampler")] = None
+    stream: Annotated[Name | None, Field(description="another stream")] = None
 
 
 class TrainPhase(Section):
@@ -68,11 +115,16 @@ class TrainPhase(Section):
 
     kind: Annotated[Literal["train"], Field(description="iterative training")]
     split: Annotated[Name, Field(description="the split it draws from")] = "train"
-    batches: Annotated[Batches, Field(default_factory=Batches, description="how rows are drawn")]
+    batches: Annotated[Batches | Name, Field(default_factory=Batches, description="how rows are drawn, or a sampler")]
     epochs: Annotated[Count | None, Field(description="passes over the split")] = None
     steps: Annotated[Count | None, Field(description="optimizer updates, instead of epochs")] = None
     losses: Annotated[LossItems, Field(min_length=1, description="what is minimised: names or definitions")]
-    optimizer: Annotated[Optimizer, Field(description="a torch optimizer")]
+    optimizer: Annotated[Optimizer | None, Field(description="a torch optimizer")] = None
+    optimizers: Annotated[
+        dict[Name, NamedOptimizer],
+        Field(description="several, each with its nodes and losses (adversarial training)"),
+        Later("several optimizers"),
+    ] = {}
     schedule: Annotated[Schedule | None, Field(description="learning rate over the phase")] = None
     clip: Annotated[Clip | None, Field(description="bounds on gradients")] = None
     accumulate: Annotated[
@@ -84,6 +136,32 @@ class TrainPhase(Section):
     ] = None
     callbacks: Annotated[CallbackItems, Field(description="names or definitions")] = ()
     checkpoints: Annotated[Checkpoints | None, Field(description="when to save")] = None
+    inputs: Annotated[
+        tuple[Name | PhaseInput, ...] | None,
+        Field(min_length=1, description="left out: the bindings of the nodes that run"),
+        Later("inputs of a phase"),
+    ] = None
+    batch_schedule: Annotated[
+        Literal["zip_strict", "zip_cycle", "alternate_strict", "alternate_cycle"] | None,
+        Field(description="how batches of several samplers are put together"),
+        Later("batch schedules"),
+    ] = None
+    freeze: Annotated[
+        tuple[str, ...],
+        Field(description="nodes or parameter patterns frozen from here on"),
+        Later("freezing by phase"),
+    ] = ()
+    unfreeze: Annotated[
+        tuple[str, ...], Field(description="nodes or parameter patterns that train again"), Later("unfreezing by phase")
+    ] = ()
+    precision: Annotated[
+        Literal["fp32", "bf16", "fp16"] | None, Field(description="instead of `execution`'s"), Later("mixed precision")
+    ] = None
+    record: Annotated[
+        tuple[Literal["outputs", "gradients"], ...],
+        Field(description="what is kept of every batch"),
+        Later("recording"),
+    ] = ()
 
 
 class EvalPhase(Section):
@@ -94,6 +172,11 @@ class EvalPhase(Section):
     losses: Annotated[LossItems, Field(description="names or definitions")] = ()
     metrics: Annotated[MetricItems, Field(description="names of the catalog, of `metrics:`, or inline")] = ()
     batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
+    record: Annotated[
+        tuple[Literal["predictions", "outputs"], ...],
+        Field(description="what is kept of every row"),
+        Later("recording"),
+    ] = ()
 
 
 class FitPhase(Section):

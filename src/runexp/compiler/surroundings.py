@@ -1,0 +1,133 @@
+"""The pass over what stands around the phases: samplers, folds, sweeps, guards, registration, and the names in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runexp.compiler.findings import Path
+from runexp.compiler.scope import Scope
+from runexp.diagnostics import did_you_mean
+from runexp.plan.experiment import walk
+from runexp.plan.phases import EvalPlan, EvaluationPlan, PhasePlan, TrainPlan
+from runexp.spec.strategies import CrossValidation, CVData, Range, Sweep
+
+
+def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
+    """Report unknown names in sections that refer to data, nodes, phases and their numbers."""
+    numbers = tuple(_numbers(phases))
+    spec = scope.found.spec
+    _check_sets(scope)
+    _check_samplers(scope)
+    if spec.cv is not None:
+        _check_folds(scope, spec.cv)
+    if spec.sweep is not None:
+        _check_sweep(scope, spec.sweep, numbers)
+    if spec.guards is not None:
+        _check_numbers(scope, spec.guards.require, numbers, ("guards", "require"))
+    if spec.register_as is not None:
+        for index, name in enumerate(spec.register_as.nodes or ()):
+            scope.knows_node(name, ("register", "nodes", index))
+        _check_numbers(scope, spec.register_as.only_if, numbers, ("register", "only_if"))
+
+
+def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
+    """The addresses of all numbers a run ends with: `test.accuracy`."""
+    for phase in walk(phases):
+        if isinstance(phase, EvalPlan):
+            yield from (f"{phase.label}.{name}" for name in phase.produces)
+        elif isinstance(phase, TrainPlan):
+            evaluations = [item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan)]
+            trained = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
+            yield from (f"{phase.label}.{name}" for name in trained)
+            yield from (f"{phase.label}.{name}" for plan in evaluations for name in plan.produces)
+
+
+def _check_sets(scope: Scope) -> None:
+    for name, data in scope.found.spec.data.items():
+        if data.join is not None:
+            _check_set(scope, data.join.data, ("data", name, "join", "data"))
+        if data.matrix is not None:
+            _check_set(scope, data.matrix.rows, ("data", name, "matrix", "rows"))
+
+
+def _check_samplers(scope: Scope) -> None:
+    for name, sampler in scope.found.spec.samplers.items():
+        path: Path = ("samplers", name)
+        if sampler.data is not None:
+            _check_set(scope, sampler.data, (*path, "data"))
+
+
+def _check_folds(scope: Scope, cv: CrossValidation) -> None:
+    if isinstance(cv.folds, int) and cv.folds < 2:
+        scope.found.error("wrong-value", f"`cv.folds` must be 2 or more, not `{cv.folds}`", ("cv", "folds"))
+    elif not isinstance(cv.folds, int):
+        scope.found.call(cv.folds.use, cv.folds.arguments, ("cv", "folds"), kinds=("splitter",))
+    for name, data in cv.data.items():
+        _check_pool(scope, name, data)
+    for index, label in enumerate(cv.phases or ()):
+        if label not in scope.found.names("phases"):
+            scope.found.unknown("phase", label, ("cv", "phases", index), scope.found.names("phases"))
+
+
+def _check_pool(scope: Scope, name: str, data: CVData) -> None:
+    path: Path = ("cv", "data", name)
+    if not _check_set(scope, name, path, part_is_key=True):
+        return
+    for index, split in enumerate(data.pool or ()):
+        scope.check_split(split, (name,), (*path, "pool", index))
+    if data.stratify_by is not None and data.group_by is not None:
+        message = "`stratify_by` and `group_by` exclude each other"
+        scope.found.error("exclusive-keys", message, (*path, "group_by"), part="key")
+
+
+def _check_sweep(scope: Scope, sweep: Sweep, numbers: tuple[str, ...]) -> None:
+    known = tuple(scope.found.document.addresses())
+    for address, values in sweep.parameters.items():
+        path: Path = ("sweep", "parameters", address)
+        if address not in known:
+            scope.found.error(
+                "unknown-path",
+                f"a sweep varies `{address}`, which the spec does not have",
+                path,
+                part="key",
+                label="no such address",
+                help=did_you_mean(address, known, kind="addresses"),
+            )
+        if isinstance(values, Range) and values.low >= values.high:
+            message = f"`low` must be less than `high`, and {values.low:g} is not less than {values.high:g}"
+            scope.found.error("wrong-value", message, (*path, "low"))
+    objective = sweep.objective
+    if isinstance(objective, str):
+        _check_number(scope, objective, numbers, ("sweep", "objective"), part_is_key=False)
+    else:
+        _check_numbers(scope, objective, numbers, ("sweep", "objective"))
+
+
+def _check_numbers(scope: Scope, wanted: object, numbers: tuple[str, ...], path: Path) -> None:
+    for address in wanted if isinstance(wanted, dict) else ():
+        _check_number(scope, address, numbers, (*path, address), part_is_key=True)
+
+
+def _check_number(scope: Scope, address: str, numbers: tuple[str, ...], path: Path, *, part_is_key: bool) -> None:
+    if address in numbers or scope.found.is_damaged(("phases",)) or _is_unsure(scope):
+        return
+    scope.found.error(
+        "unknown-number",
+        f"no phase ends with the number `{address}`",
+        path,
+        part="key" if part_is_key else "value",
+        label="never measured",
+        help=did_you_mean(address, numbers, kind="there are"),
+    )
+
+
+def _is_unsure(scope: Scope) -> bool:
+    """Whether a phase could not be linked, so that what it measures is not known."""
+    return scope.found.has_errors
+
+
+def _check_set(scope: Scope, name: str, path: Path, *, part_is_key: bool = False) -> bool:
+    names = scope.found.names("data")
+    if name not in names:
+        scope.found.unknown("feature set", name, path, names, part="key" if part_is_key else "value")
+    return name in names

@@ -1,0 +1,67 @@
+"""The `cv` and `sweep` sections: the same experiment many times, from outside."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from runexp.spec.base import Count, Name, Reference, Section, Share, Use
+from runexp.spec.callbacks import Mode
+
+Executor = Literal["sequential", "processes", "vectorized", "dask", "ray"]
+
+
+class CVData(Section):
+    """How one feature set is divided into folds."""
+
+    pool: Annotated[tuple[Name, ...] | None, Field(min_length=1, description="the splits that are pooled")] = None
+    stratify_by: Annotated[Reference | None, Field(description="keep proportions in every fold")] = None
+    group_by: Annotated[Reference | None, Field(description="groups never straddle folds")] = None
+    column: Annotated[Reference | None, Field(description="the fold of each row is given in this column")] = None
+    val_size: Annotated[
+        Share | None, Field(description="an inner validation part, so that a fold's own score does not stop it")
+    ] = None
+
+
+class CrossValidation(Section):
+    """Folds: the same phases, each time on other rows."""
+
+    folds: Annotated[int | Use, Field(description="how many, or a scikit-learn splitter")] = 5
+    data: Annotated[dict[Name, CVData], Field(description="feature set → how it is divided")] = {}
+    repeats: Annotated[Count, Field(description="times with other folds")] = 1
+    shuffle: Annotated[bool, Field(description="divide shuffled rows")] = True
+    phases: Annotated[
+        tuple[str, ...] | None, Field(min_length=1, description="the phases of a fold; left out: all")
+    ] = None
+    execution: Annotated[Executor, Field(description="how folds are run")] = "sequential"
+    new_seed: Annotated[bool, Field(description="another seed for each fold")] = False
+    refit: Annotated[bool, Field(description="train once more on everything")] = False
+
+
+class Range(Section):
+    """Numbers between two bounds."""
+
+    low: Annotated[float, Field(allow_inf_nan=False, description="the least")]
+    high: Annotated[float, Field(allow_inf_nan=False, description="the most")]
+    step: Annotated[float | None, Field(gt=0, description="the distance between two")] = None
+    log: Annotated[bool, Field(description="spread evenly on a logarithmic scale")] = False
+    integer: Annotated[bool, Field(description="whole numbers only")] = False
+
+
+class Sweep(Section):
+    """Trials: the same spec with other values."""
+
+    parameters: Annotated[
+        dict[str, tuple[Any, ...] | Range],
+        Field(min_length=1, description="address → values or a range: `{vars.lr: {low: 1e-4, high: 1e-2, log: true}}`"),
+    ]
+    sampler: Annotated[Literal["grid", "random", "tpe", "cmaes"], Field(description="how values are chosen")] = "tpe"
+    trials: Annotated[Count | None, Field(description="how many; left out for a grid")] = None
+    objective: Annotated[
+        str | dict[str, Mode], Field(description="the number to improve: `test.accuracy`; several with their modes")
+    ]
+    mode: Annotated[Mode | None, Field(description="left out: known from the metric")] = None
+    pruner: Annotated[Literal["none", "median", "halving"], Field(description="ends bad trials early")] = "none"
+    execution: Annotated[Executor, Field(description="how trials are run")] = "sequential"
+    storage: Annotated[str | None, Field(description="left out: a journal in the runs folder")] = None
