@@ -26,7 +26,7 @@ data:
   t:
     source: table.csv
     features: {x: [x0, x1, x2, x3], one: x0}
-    targets: {kind: kind, yes: yes, value: value, flags: [yes, no], sign: sign, chance: chance, share: "share*"}
+    targets: {kind: kind, flag: flag, value: value, flags: [flag, other], sign: sign, chance: chance, share: "share*"}
     splits: {column: part}
 """
 
@@ -45,8 +45,8 @@ def write_table(folder: Path) -> None:
         "x2",
         "x3",
         "kind",
-        "yes",
-        "no",
+        "flag",
+        "other",
         "sign",
         "value",
         "chance",

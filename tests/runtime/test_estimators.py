@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.preprocessing import StandardScaler
 
+from runexp.diagnostics import SpecError
 from runexp.events import NodeFitted
 from runexp.runtime.columns import Columns
 from runexp.runtime.graph.forward import Forward
@@ -169,3 +170,15 @@ def test_a_snapshot_brings_back_an_estimator_that_was_fitted_anew_since(tmp_path
     run(plan, runtime, "test")
     runtime.restore(kept)
     assert final(run(plan, runtime, "test"), "test") == before
+
+
+def test_an_estimator_fitted_anew_to_another_shape_is_refused_where_a_network_stands_behind_it(tmp_path):
+    text = CHAIN.replace("n_components: 2", "n_components: 0.7").replace(
+        "[scale, pca], split: val", "[pca], split: val"
+    )
+    text = text.replace("pca: {inputs: scale", "pca: {inputs: t.x")
+    plan, runtime = opened(tmp_path, text)
+    run(plan, runtime, "fit")
+    with pytest.raises(SpecError) as caught:
+        run(plan, runtime, "refit")
+    assert [(item.code, item.path) for item in caught.value.diagnostics] == [("shape-mismatch", "nodes.pca")]

@@ -97,7 +97,9 @@ phases:
 
 
 def test_metrics_of_binary_logits_are_those_of_scikit_learn(tmp_path):
-    found, output, y = measured(tmp_path, 1, "bce_with_logits", "yes", "[accuracy, f1_macro, roc_auc, brier, log_loss]")
+    found, output, y = measured(
+        tmp_path, 1, "bce_with_logits", "flag", "[accuracy, f1_macro, roc_auc, brier, log_loss]"
+    )
     chance = torch.sigmoid(output)[:, 0].numpy()
     assert found["accuracy"] == judged.accuracy_score(y, chance > 0.5)
     assert found["f1_macro"] == judged.f1_score(y, chance > 0.5, average="macro")
@@ -107,7 +109,7 @@ def test_metrics_of_binary_logits_are_those_of_scikit_learn(tmp_path):
 
 
 def test_metrics_of_binary_probabilities_are_those_of_scikit_learn(tmp_path):
-    found, output, y = measured(tmp_path, 1, "bce", "yes", "[accuracy, roc_auc]", layer=", torch.nn.Sigmoid")
+    found, output, y = measured(tmp_path, 1, "bce", "flag", "[accuracy, roc_auc]", layer=", torch.nn.Sigmoid")
     chance = output[:, 0].numpy()
     assert found["accuracy"] == judged.accuracy_score(y, chance > 0.5)
     assert found["roc_auc"] == judged.roc_auc_score(y, chance)
@@ -130,7 +132,7 @@ def test_metrics_of_several_classes_are_those_of_scikit_learn(loss, layer, tmp_p
 
 
 def test_metrics_of_two_classes_by_two_outputs_are_those_of_scikit_learn(tmp_path):
-    found, output, y = measured(tmp_path, 2, "cross_entropy", "yes", "[accuracy, roc_auc]")
+    found, output, y = measured(tmp_path, 2, "cross_entropy", "flag", "[accuracy, roc_auc]")
     assert found["accuracy"] == judged.accuracy_score(y, output.argmax(1).numpy())
     assert found["roc_auc"] == judged.roc_auc_score(y, torch.softmax(output, 1)[:, 1].numpy())
 

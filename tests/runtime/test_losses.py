@@ -5,12 +5,12 @@ import torch
 
 from runexp.catalog import lookup, names
 from runexp.diagnostics import SpecError
-from runtime.tables import columns, final, opened, run
+from runtime.tables import HEAD, columns, final, opened, run
 
 # loss → outputs of the network, layer behind it, target, arguments
 SUITED = {
-    "torch.nn.BCELoss": (1, "torch.nn.Sigmoid", "yes"),
-    "torch.nn.BCEWithLogitsLoss": (1, "", "yes"),
+    "torch.nn.BCELoss": (1, "torch.nn.Sigmoid", "flag"),
+    "torch.nn.BCEWithLogitsLoss": (1, "", "flag"),
     "torch.nn.CrossEntropyLoss": (3, "", "kind"),
     "torch.nn.HingeEmbeddingLoss": (1, "", "sign"),
     "torch.nn.HuberLoss": (1, "", "value"),
@@ -75,7 +75,7 @@ def _as_wanted(target, output, n):
     [
         pytest.param(2, "mse", "targets.value", "shape-mismatch", id="two outputs, one number"),
         pytest.param(1, "mse", "targets.flags", "shape-mismatch", id="one output, two numbers"),
-        pytest.param(2, "multi_label_soft_margin", "targets.yes", "shape-mismatch", id="two outputs, one flag"),
+        pytest.param(2, "multi_label_soft_margin", "targets.flag", "shape-mismatch", id="two outputs, one flag"),
         pytest.param(2, "cross_entropy", "targets.kind", "wrong-classes", id="a class too many"),
         pytest.param(3, "cross_entropy", "targets.sign", "wrong-classes", id="a class below 0"),
         pytest.param(3, "nll", "targets.value", "wrong-classes", id="classes with decimals"),
@@ -143,3 +143,27 @@ def test_a_loss_over_a_split_does_not_depend_on_the_batch_size(options, tmp_path
         plan, runtime = opened(tmp_path, spec(3, f"cross_entropy{options}", "targets.kind", batch_size=size))
         numbers.append(final(run(plan, runtime), "test")["loss"])
     assert numbers == pytest.approx([numbers[0]] * 4, rel=1e-6)
+
+
+OTHER_SET = """\
+  other:
+    source: table.csv
+    features: {x3: [x3]}
+    targets: {copy: kind}
+    splits: {column: part}
+"""
+
+
+def test_an_evaluation_reads_columns_of_another_feature_set(tmp_path):
+    text = spec(3, "cross_entropy", "other.copy", evals=", metrics: [{use: accuracy, inputs: [outputs, other.copy]}]")
+    text = text.replace("epochs: 1,", "epochs: 1, callbacks: [{use: evaluation, split: val}],")
+    plan, runtime = opened(tmp_path, text, head=HEAD + OTHER_SET)
+    events = run(plan, runtime)
+    assert final(events, "test")["loss"] == final(events, "train")["val_loss"]
+
+
+def test_a_loss_cannot_be_called_like_the_learning_rate(tmp_path):
+    text = spec(1, "mse", "targets.value").replace("judged:", "lr:").replace("[judged]", "[lr]")
+    with pytest.raises(SpecError) as caught:
+        opened(tmp_path, text)
+    assert {item.code for item in caught.value.diagnostics} == {"label-clash"}

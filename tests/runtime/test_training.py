@@ -296,3 +296,9 @@ def test_a_curve_ends_at_its_lowest_ratio_and_stays_there():
     ratio = learning_rate_ratio(SchedulePlan("cosine", 0, 0.0, 0.25, 1, 0.1, 0.3, Origin("", None)), 10, 5)
     assert [ratio(10), ratio(11), ratio(1000)] == pytest.approx([0.25] * 3)
     assert math.isclose(ratio(5), 0.625)
+
+
+def test_an_optimizer_that_needs_several_evaluations_a_step_is_refused(tmp_path):
+    with pytest.raises(SpecError) as caught:
+        opened(tmp_path, NET + train("epochs: 1", use="lbfgs"))
+    assert [(item.code, item.path) for item in caught.value.diagnostics] == [("wrong-value", "phases.train.optimizer")]

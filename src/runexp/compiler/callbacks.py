@@ -9,6 +9,7 @@ from runexp import catalog
 from runexp.compiler.findings import Path
 from runexp.compiler.losses import inline_name, link_losses
 from runexp.compiler.metrics import link_metrics
+from runexp.compiler.routes import data_of
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity, did_you_mean, nearest
 from runexp.plan.graph import LossPlan
@@ -105,7 +106,7 @@ def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched,
     metrics = link_metrics(scope, callback.metrics, losses or watched.losses, (*path, "metrics"))
     judged = tuple(dict.fromkeys([*(loss.node for loss in losses), *(metric.node for metric in metrics)]))
     nodes = scope.needed(judged)
-    data = scope.feeding(judged)
+    data = data_of(scope, judged, (*losses, *metrics))
     scope.check_split(callback.split, data, (*path, "split"))
     origin = scope.found.origin(path)
     label = f"{watched.label}/{name}"

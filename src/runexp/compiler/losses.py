@@ -62,6 +62,8 @@ def check_label(scope: Scope, name: str, taken: Collection[str], path: Path) -> 
     """Report a loss or metric that would be logged under a name that another number has."""
     if name == "loss":
         message = "`loss` is the name of the weighted total"
+    elif name == "lr":
+        message = "`lr` is the name of the learning rate"
     elif name in taken:
         message = f"two numbers measured here would be called `{name}`"
     else:

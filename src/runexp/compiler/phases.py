@@ -9,6 +9,7 @@ from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
+from runexp.compiler.routes import data_of
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.phases import (
@@ -68,7 +69,7 @@ def _phase(scope: Scope, phase: Phase, path: Path, label: str, fitted: Fitted) -
 def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitted) -> TrainPlan | None:
     losses = link_losses(scope, phase.losses, (*path, "losses"))
     judged = tuple(dict.fromkeys(loss.node for loss in losses))
-    nodes, data = scope.needed(judged), _data_of(scope, judged, losses)
+    nodes, data = scope.needed(judged), data_of(scope, judged, losses)
     trains = _trained(scope, phase, nodes, path)
     scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, fitted, path)
@@ -112,18 +113,13 @@ def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, fitted: Fitted
             help="name what is measured: `losses: […]`, `metrics: [accuracy]`",
         )
     judged = tuple(dict.fromkeys([*(loss.node for loss in losses), *(metric.node for metric in metrics)]))
-    nodes, data = scope.needed(judged), _data_of(scope, judged, losses)
+    nodes, data = scope.needed(judged), data_of(scope, judged, (*losses, *metrics))
     scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, fitted, path)
     if not judged:
         return None
     origin = scope.found.origin(path)
     return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin)
-
-
-def _data_of(scope: Scope, judged: tuple[str, ...], losses: tuple[object, ...]) -> tuple[str, ...]:
-    routed = [route.name for loss in losses for route in getattr(loss, "routes", ()) if route.source == "data"]
-    return tuple(dict.fromkeys([*scope.feeding(judged), *routed]))
 
 
 def _trained(scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], path: Path) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runexp.compiler.findings import Path
 from runexp.compiler.scope import Scope
-from runexp.plan.graph import Route
+from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.spec.losses import Routes
 
 
@@ -97,6 +97,12 @@ def _key_of(scope: Scope, name: str, key: str, path: Path) -> Route | None:
     if not scope.found.is_damaged(("data", name)):
         scope.found.unknown("data key", key, path, known)
     return None
+
+
+def data_of(scope: Scope, judged: tuple[str, ...], items: Sequence[LossPlan | MetricPlan]) -> tuple[str, ...]:
+    """The feature sets that feed `judged` nodes, and those that losses and metrics read besides."""
+    routed = [route.name for item in items for route in item.routes if route.source == "data"]
+    return tuple(dict.fromkeys([*scope.feeding(judged), *routed]))
 
 
 def domain_of(scope: Scope, route: Route) -> str:

@@ -28,17 +28,14 @@ def build_optimizer(plan: OptimizerPlan, graph: Graph, trains: Sequence[str]) ->
         if parameters:
             groups.append({"params": parameters, **options})
     make: Any = resolve(plan.call)
+    if inspect.signature(make.step).parameters["closure"].default is inspect.Parameter.empty:
+        hint = "an optimizer that takes one step a batch, such as `adam` or `sgd`"
+        raise SpecError([_found(plan, f"`{plan.call.name}` evaluates a batch several times a step", hint)])
     arguments = keyword_arguments(plan.call, make)
     try:
         optimizer: torch.optim.Optimizer = make(groups, **_fused(make, groups, arguments), **arguments)
     except (ValueError, TypeError) as error:
-        found = Diagnostic(
-            "wrong-value",
-            f"the optimizer refuses its options: {error}",
-            plan.origin.span,
-            path=plan.origin.path,
-        )
-        raise SpecError([found]) from error
+        raise SpecError([_found(plan, f"the optimizer refuses its options: {error}")]) from error
     return optimizer
 
 
@@ -64,6 +61,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, bases: Iterable[float], 
     """Set every group's rate to its own base times `ratio`."""
     for group, base in zip(optimizer.param_groups, bases, strict=True):
         group["lr"] = base * ratio
+
+
+def _found(plan: OptimizerPlan, message: str, hint: str = "") -> Diagnostic:
+    return Diagnostic("wrong-value", message, plan.origin.span, help=hint, path=plan.origin.path)
 
 
 def _parameters(graph: Graph, names: Iterable[str]) -> Iterable[nn.Parameter]:

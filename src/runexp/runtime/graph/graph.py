@@ -53,11 +53,18 @@ class Graph:
                 self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
 
     def set_estimator(self, name: str, estimator: Any) -> None:  # noqa: ANN401 - scikit-learn is untyped
-        """Put a fitted estimator in its place and build what waited for it."""
+        """Put a fitted estimator in its place and build what waited for it.
+
+        Raises `SpecError` where it gives another shape than what was built on it takes.
+        """
+        before = self._examples.pop(name, None)
         self.estimators[name] = estimator
-        self._examples.pop(name, None)
         self.version += 1
         self.build()
+        after = self._examples.get(name)
+        behind = [plan.name for plan in self.plans.values() if name in _sources(plan) and plan.name in self.modules]
+        if behind and before is not None and after is not None and before.shape[1:] != after.shape[1:]:
+            raise SpecError([_reshaped(self.plans[name], behind[0], before, after)])
 
     def forget(self, names: Iterable[str]) -> None:
         """Take back modules and estimators that were made since a snapshot."""
@@ -134,6 +141,20 @@ class Graph:
         arguments = with_inferred(make, keyword_arguments(call, make), first)
         layer: nn.Module = make(**arguments)
         return layer.to(self._device).eval()
+
+
+def _sources(plan: NodePlan) -> set[str]:
+    return {feed.name for feed in plan.feeds if feed.source == "node"}
+
+
+def _reshaped(plan: NodePlan, behind: str, before: Tensor, after: Tensor) -> Diagnostic:
+    return Diagnostic(
+        code="shape-mismatch",
+        message=f"fitted anew, `{plan.name}` gives {_shape(after)}; `{behind}` was built on {_shape(before)}",
+        span=plan.origin.span,
+        help="give the estimator a fixed number of outputs",
+        path=plan.origin.path,
+    )
 
 
 def _misfit(plan: NodePlan, inputs: Sequence[Tensor], error: Exception) -> Diagnostic:
