@@ -217,7 +217,7 @@ def _remedy(path: Path, data: object, kinds: Sequence[str]) -> str:
     kinds = tuple(kind for kind in kinds if kind != "nothing")
     if isinstance(value, str) and kinds == ("a list",):
         return f"write `[{value}]`: {described}"
-    keys = known_keys(data, path) if kinds == ("a mapping",) else ()
+    keys = known_keys(data, path) if "a mapping" in kinds else ()
     if isinstance(value, str) and "use" in keys:
         return f"write `{{use: {value}}}`: {described}"
     named = f"keys: {', '.join(keys)}" if 0 < len(keys) <= _MOST_KEYS else ""
