@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,13 @@ class Checked:
             raise SpecError(self.diagnostics)
         return self.parsed.spec
 
+    @property
+    def linked(self) -> Plan:
+        """The plan. Raises `SpecError` where the spec is not valid."""
+        if self.plan is None:
+            raise SpecError(self.diagnostics)
+        return self.plan
+
     def require(self) -> Checked:
         """Itself; raises `SpecError` with everything found where it is not valid."""
         if not self.is_valid:
@@ -67,3 +75,30 @@ def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | N
     everything = in_document_order({*found, *linked.diagnostics})
     plan = linked.plan if not any(item.is_error for item in everything) else None
     return Checked(str(source), folder, document, parsed, plan, everything)
+
+
+def path_of(address: str) -> tuple[str | int, ...]:
+    """The path that a written address names: `phases.train.losses[0]`."""
+    steps = re.findall(r"[^.\[\]]+|\[\d+\]", address)
+    return tuple(int(step[1:-1]) if step.startswith("[") else step for step in steps)
+
+
+def default_at(checked: Checked, path: tuple[str | int, ...]) -> tuple[bool, object]:
+    """Whether the spec as understood has a value at a path that was left out, and that value."""
+    value: object = checked.spec.model_dump(mode="json", by_alias=True)
+    try:
+        for step in path:
+            value = _inside(value, step)
+    except LookupError:
+        return False, None
+    return True, value
+
+
+def _inside(value: object, step: str | int) -> object:
+    match value, step:
+        case dict(), str():
+            return value[step]
+        case list(), int():
+            return value[step]
+        case _:
+            raise LookupError(step)

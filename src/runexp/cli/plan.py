@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runexp.cli.checked import require_checked
 from runexp.cli.options import Device, NoColor, Overrides, Seed, SpecPath, as_overrides
-from runexp.cli.screen import wants_color, width
+from runexp.cli.screen import say, wants_color, width
+
+if TYPE_CHECKING:  # imported by the functions, to start fast
+    from runexp.api.checking import Checked
 
 
 class PlanForm(StrEnum):
@@ -22,30 +25,90 @@ class PlanForm(StrEnum):
     MERMAID = "mermaid"
 
 
+Other = Annotated[str | None, typer.Argument(metavar="[OTHER]", help="A second spec: show what differs.")]
+Then = Annotated[
+    list[str] | None,
+    typer.Option("--then-set", metavar="PATH=VALUE", help="Override in the second spec (or in SPEC again)."),
+]
+Why = Annotated[
+    str | None, typer.Option("--why", metavar="PATH", help="Where this value was written and what it beat.")
+]
+
+
 def plan(
     spec: SpecPath,
+    other: Other = None,
     *,
     overrides: Overrides = None,
+    then: Then = None,
+    why: Why = None,
     form: Annotated[PlanForm, typer.Option("--format", help="tree, json, or mermaid (the graph).")] = PlanForm.TREE,
     device: Device = None,
     seed: Seed = None,
     no_color: NoColor = False,
 ) -> None:
-    """Show the linked plan: every name resolved, every default filled in. Runs nothing."""
-    checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
-    linked = checked.require().plan
-    if linked is None:
-        raise typer.Exit(2)
+    """Show the linked plan: every name resolved, every default filled in. Runs nothing.
+
+    With a second spec, or --then-set, show what differs between the two plans.
+    """
+    written = as_overrides(overrides, device=device, seed=seed)
+    checked = require_checked(spec, written, no_color=no_color)
+    if why is not None:
+        _explain(checked, why)
+    elif other is not None or then:
+        compared = require_checked(other or spec, [*written, *(then or [])], no_color=no_color)
+        _compare(checked, compared, form)
+    else:
+        _show(checked, form, color=wants_color(sys.stdout, no_color=no_color))
+
+
+def _show(checked: Checked, form: PlanForm, *, color: bool) -> None:
+    linked = checked.linked
     if form is PlanForm.JSON:
         from runexp.plan.experiment import digest, dump
 
         print(json.dumps({"digest": digest(linked)} | dump(linked), indent=1, ensure_ascii=False))
-        return
-    from runexp.report.mermaid import render_graph_mermaid
-    from runexp.report.plan import render_plan
+    elif form is PlanForm.MERMAID:
+        from runexp.report.mermaid import render_graph_mermaid
 
-    if form is PlanForm.MERMAID:
         sys.stdout.write(render_graph_mermaid(linked))
     else:
-        color = wants_color(sys.stdout, no_color=no_color)
+        from runexp.report.plan import render_plan
+
         sys.stdout.write(render_plan(linked, console_width=width(), color=color))
+
+
+def _compare(checked: Checked, compared: Checked, form: PlanForm) -> None:
+    from runexp.plan.difference import ABSENT, difference
+    from runexp.report.difference import render_difference
+
+    changes = difference(checked.linked, compared.linked)
+    if form is not PlanForm.JSON:
+        sys.stdout.write(render_difference(changes))
+        return
+    sides = [
+        {"address": change.address}
+        | ({} if change.before is ABSENT else {"before": change.before})
+        | ({} if change.after is ABSENT else {"after": change.after})
+        for change in changes
+    ]
+    print(json.dumps(sides, indent=1, ensure_ascii=False))
+
+
+def _explain(checked: Checked, address: str) -> None:
+    from runexp.api.checking import default_at, path_of
+    from runexp.diagnostics import did_you_mean
+    from runexp.report.difference import render_history
+
+    document = checked.document
+    path = path_of(address)
+    if document is not None and document.find(path) is not None:
+        sys.stdout.write(render_history(address, document, path))
+        return
+    found, default = default_at(checked, path)
+    if found:
+        print(f"{address} = {json.dumps(default, ensure_ascii=False)}\n  left out: this is the default")
+        return
+    known = tuple(document.addresses()) if document else ()
+    say(f"error: the spec has no `{address}`; {did_you_mean(address, known, kind='addresses')}")
+    raise typer.Exit(2)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
+from runexp.engine.finite import check_finite
 from runexp.engine.live import Live
 from runexp.engine.protocol import (
     EpochRecord,
@@ -83,6 +84,7 @@ class TrainPhase:
             record = self._record_batches()
             if self._around.control.signal:
                 break
+            check_finite(record, self.phase, epoch)
             self._finish_epoch(record)
             if self._around.control.halt or self.stopped_by:
                 break
