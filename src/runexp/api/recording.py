@@ -18,6 +18,7 @@ from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
+from runexp.source import Document
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
@@ -31,7 +32,9 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> 
     given = checked.files.get(checked.path) or next(iter(checked.files.values()))
     folder.write("spec.yaml", given)
     folder.write("resolved.yaml", resolved_yaml(checked))
-    folder.write("plan.json", json.dumps(dump(checked.plan), indent=1, ensure_ascii=False) + "\n")
+    folder.write(
+        "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
+    )
     write_lock_file(
         folder.path,
         versions=library_versions(),
@@ -49,8 +52,23 @@ def resolved_yaml(checked: Checked) -> str:
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None
     text = io.StringIO()
-    yaml.dump(checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True), text)
+    understood = checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    yaml.dump(redacted(understood, checked.document), text)
     return text.getvalue()
+
+
+def redacted(data: Any, document: Document | None) -> Any:  # noqa: ANN401 - plain JSON data
+    """The data with every secret of the spec replaced by the reference that gave it."""
+    secrets = document.secrets() if document else {}
+    return _redacted(data, secrets) if secrets else data
+
+
+def _redacted(data: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - plain JSON data
+    if isinstance(data, dict):
+        return {key: _redacted(item, secrets) for key, item in data.items()}
+    if isinstance(data, list):
+        return [_redacted(item, secrets) for item in data]
+    return secrets.get(str(data), data)
 
 
 class Checkpoints:

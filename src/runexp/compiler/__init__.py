@@ -29,7 +29,7 @@ class Compiled:
 
 def link(parsed: Parsed, *, folder: Path) -> Compiled:
     """Link a parsed spec; `folder` is the spec's own, which relative paths start from."""
-    found = Findings(parsed)
+    found = Findings(parsed, folder)
     data = link_data(found, folder)
     nodes = link_graph(found, data)
     scope = Scope(found, data, {node.name: node for node in nodes}, {})

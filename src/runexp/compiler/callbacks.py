@@ -21,7 +21,7 @@ from runexp.plan.phases import (
     Mode,
 )
 from runexp.spec.base import Use
-from runexp.spec.callbacks import Callback, EarlyStopping, Evaluation
+from runexp.spec.callbacks import Callback, Custom, EarlyStopping, Evaluation
 from runexp.spec.losses import Loss
 
 
@@ -89,14 +89,18 @@ def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, p
 
 
 def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callback, Path] | None:
-    if not isinstance(item, str):
-        return item.use, item, path
-    names = scope.found.names("callbacks")
-    if item not in names:
-        scope.found.unknown("callback", item, path, names)
+    """The name, definition and place of a callback, written out or named; a class of the user's is checked."""
+    callback, place = item if not isinstance(item, str) else None, path
+    if isinstance(item, str):
+        names = scope.found.names("callbacks")
+        if item not in names:
+            scope.found.unknown("callback", item, path, names)
+        callback, place = scope.found.spec.callbacks.get(item), ("callbacks", item)
+    if callback is None:
         return None
-    callback = scope.found.spec.callbacks.get(item)
-    return (item, callback, ("callbacks", item)) if callback else None
+    if isinstance(callback, Custom):
+        scope.found.custom(callback.use, callback.arguments, place)
+    return (item if isinstance(item, str) else callback.use), callback, place
 
 
 def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched, path: Path) -> EvaluationPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path as FilePath
 from typing import Literal
 
 from runexp import catalog
@@ -26,8 +27,9 @@ Part = Literal["key", "value"]
 class Findings:
     """Collects diagnostics with the place each item was written at; silent about what is broken already."""
 
-    def __init__(self, parsed: Parsed) -> None:
+    def __init__(self, parsed: Parsed, folder: FilePath) -> None:
         self._parsed = parsed
+        self._folder = folder
         self._found: list[Diagnostic] = list(parsed.diagnostics)
 
     @property
@@ -144,7 +146,9 @@ class Findings:
         """Link `use`/`with` to the catalog and check the arguments; None if it names nothing of these kinds."""
         entry = catalog.lookup(use, kinds)
         if entry is None:
-            self._unknown_use(use, use_path or (*path, "use"), use_part, kinds)
+            written = use_path or (*path, "use")
+            if not self.check_own(use, arguments, written, with_path or (*path, "with")):
+                self._unknown_use(use, written, use_part, kinds)
             return None
         inferred = frozenset(entry.words("infers"))
         self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
@@ -156,6 +160,26 @@ class Findings:
         place = with_path or (*path, "with")
         linked = {name: self._nested(value, (*place, name)) for name, value in arguments.items()}
         return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors), entry
+
+    def check_own(self, use: str, arguments: Mapping[str, object], use_path: Path, with_path: Path) -> bool:
+        """Whether `use` is code of the user's, listed under `imports`; then it is checked by its source.
+
+        It is read, never imported.
+        """
+        prefixes = [prefix.rstrip(".*") for prefix in self.spec.imports]
+        if not any(use == prefix or use.startswith(f"{prefix}.") for prefix in prefixes):
+            return False
+        answer = catalog.read_signature(use, (self._folder, FilePath.cwd()))
+        if isinstance(answer, catalog.SignatureProblem):
+            self.error(answer.code, answer.message, use_path, label="cannot be found", help=answer.help)
+        elif answer is not None:
+            self._check_arguments(answer, arguments, with_path, frozenset())
+        return True
+
+    def custom(self, use: str, arguments: Mapping[str, object], path: Path) -> None:
+        """Check a class that can only be the user's, such as a callback by its dotted path."""
+        if not self.check_own(use, arguments, (*path, "use"), (*path, "with")):
+            self._unknown_use(use, (*path, "use"), "value", ("callback",))
 
     def _nested(self, value: object, path: Path) -> object:
         """An argument with every `{use:, with:}` inside it linked."""
@@ -193,13 +217,16 @@ class Findings:
                 help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
             )
             return
+        near = did_you_mean(use, catalog.suggest(use, kinds), kind="near")
+        root, _, rest = use.partition(".")
+        is_foreign = bool(rest) and root not in _CATALOG_ROOTS
         self.error(
             "unknown-use",
             f"the catalog has no {wanted} named `{use}`",
             path,
             part=part,
             label="not in the catalog",
-            help=did_you_mean(use, catalog.suggest(use, kinds), kind="near"),
+            help=f"code of yours is named under `imports`: `imports: [{root}]`" if is_foreign else near,
         )
 
     def _elsewhere(self, name: str, kind: str) -> str:
@@ -221,6 +248,7 @@ def either(words: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+_CATALOG_ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
 _NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss")
 _SECTION_WORDS = {
     "data": "feature set",

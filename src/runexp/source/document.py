@@ -91,6 +91,10 @@ class Document:
         """The address of every value, as overrides write it: `phases.train.epochs`, `phases.train.losses[0]`."""
         return _addresses(self.root, "")
 
+    def secrets(self) -> dict[str, str]:
+        """The text of every value that nobody may print, and the reference that gave it."""
+        return {str(node.value): node.secret for node in _scalars(self.root) if node.secret}
+
     def _along(self, path: Sequence[str | int]) -> list[Node]:
         """The nodes from the root along a path, as far as it exists."""
         nodes: list[Node] = [self.root]
@@ -115,6 +119,17 @@ def _broken(node: Node, path: Path) -> Iterator[Path]:
     elif isinstance(node, SequenceNode):
         for index, item in enumerate(node.items):
             yield from _broken(item, (*path, index))
+
+
+def _scalars(node: Node) -> Iterator[ScalarNode]:
+    if isinstance(node, ScalarNode):
+        yield node
+    elif isinstance(node, MappingNode):
+        for entry in node.entries:
+            yield from _scalars(entry.value)
+    else:
+        for item in node.items:
+            yield from _scalars(item)
 
 
 def _addresses(node: Node, prefix: str) -> Iterator[str]:
