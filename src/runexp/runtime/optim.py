@@ -13,6 +13,7 @@ from torch import nn
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.phases import OptimizerPlan, SchedulePlan
 from runexp.plan.values import thaw
+from runexp.runtime.fused import spare_dynamo
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.resolve import keyword_arguments, resolve
 
@@ -21,6 +22,7 @@ Ratio = Callable[[int], float]
 
 def build_optimizer(plan: OptimizerPlan, graph: Graph, trains: Sequence[str]) -> torch.optim.Optimizer:
     """The optimizer over the parameters of `trains`: a group for each node with its own options, one for the rest."""
+    spare_dynamo()
     groups: list[dict[str, Any]] = []
     rest = [name for name in trains if name not in plan.groups]
     for names, options in [(rest, {}), *(([name], thaw(plan.groups[name])) for name in plan.groups)]:

@@ -14,6 +14,7 @@ from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.phases import TrainPlan
 from runexp.runtime.batching import Batcher
 from runexp.runtime.columns import Columns
+from runexp.runtime.fused import update_of
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.losses import bind_losses, weighted_total
@@ -37,6 +38,7 @@ class TrainProgram:
         _check_batches(plan, graph, self._batcher.sizes())
         self._parameters = [parameter for name in plan.trains for parameter in graph.modules[name].parameters()]
         self.optimizer = build_optimizer(plan.optimizer, graph, plan.trains)
+        self._move = update_of(self.optimizer)
         self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
         n_steps = plan.n_steps or plan.n_epochs * self.n_steps_an_epoch
         self._ratio = learning_rate_ratio(plan.schedule, n_steps, self.n_steps_an_epoch) if plan.schedule else None
@@ -110,7 +112,7 @@ class TrainProgram:
             nn.utils.clip_grad_norm_(self._parameters, self._clip.norm)
         if self._clip.value:
             nn.utils.clip_grad_value_(self._parameters, self._clip.value)
-        self.optimizer.step()
+        self._move()
         for parameter in self._parameters:
             parameter.grad = None
         if self._ratio:
