@@ -1,0 +1,74 @@
+"""A spec in one style: sections in the order of the language, two spaces a level, quotes where they are needed.
+
+Only the spaces that begin lines, quotes and the places of sections change; comments and line breaks stay.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+
+from runexp.api.indentation import reindented
+from runexp.api.quoting import requoted
+from runexp.api.sections import in_order
+from runexp.diagnostics import Diagnostic
+from runexp.source import read, read_text
+from runexp.source.read import STDIN
+from runexp.store.atomic import write_atomically
+
+
+@dataclass(frozen=True, slots=True)
+class Formatted:
+    """A spec before and after; `after` is None where it cannot be read, and `found` says why."""
+
+    file: str
+    before: str
+    after: str | None
+    found: tuple[Diagnostic, ...] = ()
+
+
+def format_spec(file: str, stdin: bytes | None = None) -> Formatted:
+    """A spec in our style; `-` takes the bytes of standard input. Never raises for what a user wrote."""
+    texts: dict[str, str] = {}
+    shown = STDIN if file == "-" else file
+    document, found = read(file, stdin=stdin, texts=texts)
+    before = texts.get(shown, "")
+    if document is None or any(mistake.is_error for mistake in found):
+        return Formatted(shown, before, None, found)
+    return Formatted(shown, before, format_text(before, shown))
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Replace a file in one step, its mode kept; a link stays a link."""
+    target = path.resolve()
+    mode = stat.S_IMODE(target.stat().st_mode)
+    write_atomically(target, text)
+    os.chmod(target, mode)
+
+
+def format_text(text: str, file: str) -> str:
+    """A readable text in our style; a step that would change what it means is left out."""
+    meaning = _meaning(text, file)
+    for step in (in_order, requoted, reindented):
+        try:
+            changed = step(text)
+        except YAMLError:  # what our reader takes and ruamel's does not
+            continue
+        if changed != text and _meaning(changed, file) == meaning:
+            text = changed
+    return text
+
+
+def _meaning(text: str, file: str) -> tuple[Mapping[str, Any] | None, str]:
+    """What a text says, also by the order of what users name; sections themselves have no order."""
+    document, found = read_text(text, file=file)
+    if document is None or any(mistake.is_error for mistake in found):
+        return None, ""
+    plain = document.plain()
+    return plain, repr({section: plain[section] for section in sorted(plain)})

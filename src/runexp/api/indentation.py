@@ -1,0 +1,124 @@
+"""Two spaces a level: every line moves with the block it belongs to."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from runexp.api.layout import Part, layout
+
+_STEP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A mapping or list in block style: the column it stands at and the one it goes to."""
+
+    old: int
+    new: int
+
+
+@dataclass(slots=True)
+class _Moves:
+    """What each line of a text moves with, by the number of the line.
+
+    `entries` are lines that begin a key or an item, `inner` those on which a value goes on; `n_dashes` counts
+    the items that begin on a line.
+    """
+
+    text: str
+    starts: Sequence[int]
+    entries: dict[int, _Block] = field(default_factory=dict)
+    inner: dict[int, _Block] = field(default_factory=dict)
+    n_dashes: dict[int, int] = field(default_factory=dict)
+
+    def line(self, offset: int) -> int:
+        """The line of an offset, from 0."""
+        return bisect_right(self.starts, offset) - 1
+
+
+def reindented(text: str) -> str:
+    """The text with two spaces a level, one space behind each dash, and no blanks at the ends of lines."""
+    root = layout(text)
+    if root is None:
+        return text
+    lines = text.split("\n")
+    moves = _Moves(text, [0, *(found.end() for found in re.finditer("\n", text))])
+    _walk(root, 0, moves)
+    moved = [_moved(line, number, moves) for number, line in enumerate(lines)]
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith("#") and number not in moves.inner:
+            moved[number] = " " * _comment_column(number, lines, moves) + line.strip()
+    return "\n".join(moved).rstrip("\n") + "\n"
+
+
+def _walk(part: Part, column: int, moves: _Moves) -> None:
+    """Note what moves with a block that goes to a column, and with all blocks inside."""
+    if part.is_flow or not part.items:
+        return
+    if part.kind == "mapping":
+        block = _Block(part.keys[0].column, column)
+        for key, item in zip(part.keys, part.items, strict=True):
+            moves.entries.setdefault(key.line, block)
+            _walk_value(item, key.line, block, moves)
+    elif part.kind == "list":
+        _walk_list(part, column, moves)
+
+
+def _walk_list(part: Part, column: int, moves: _Moves) -> None:
+    behind = part.start
+    for item in part.items:
+        dash = _dash(moves.text, behind, item.start)
+        line = moves.line(dash)
+        block = _Block(dash - moves.starts[line], column)
+        moves.entries.setdefault(line, block)
+        moves.n_dashes[line] = moves.n_dashes.get(line, 0) + 1
+        _walk_value(item, line, block, moves)
+        behind = max(item.end, dash + 1)
+
+
+def _walk_value(item: Part, line: int, block: _Block, moves: _Moves) -> None:
+    """A block goes one level deeper; what else a value is moves with the entry it belongs to."""
+    if item.kind in ("mapping", "list") and not item.is_flow:
+        _walk(item, block.new + _STEP, moves)
+        return
+    for number in range(line + 1, moves.line(max(item.start, item.end - 1)) + 1):
+        moves.inner.setdefault(number, block)
+
+
+def _dash(text: str, start: int, end: int) -> int:
+    """Where the dash of an item stands that begins at `end`."""
+    found = [match.start(1) for match in _DASH.finditer(text, start, end) if match.group(1)]
+    return found[0] if found else start
+
+
+def _moved(line: str, number: int, moves: _Moves) -> str:
+    block = moves.entries.get(number)
+    if block is not None:
+        content, n_dashes = line.strip(" \t"), moves.n_dashes.get(number, 0)
+        behind = re.sub(rf"^(?:-[ \t]*){{{n_dashes}}}", "", content)
+        return " " * block.new + ("- " * n_dashes + behind).rstrip(" \t")
+    block = moves.inner.get(number)
+    if block is None:
+        return line.rstrip(" \t")
+    by = block.new - block.old
+    blanks = len(line) - len(line.lstrip(" "))
+    return " " * by + line if by > 0 and line else line[min(blanks, -by) :] if by < 0 else line
+
+
+def _comment_column(number: int, lines: Sequence[str], moves: _Moves) -> int:
+    """A comment goes with the entry below, or with the nearest above, that it is aligned with."""
+    column = len(lines[number]) - len(lines[number].lstrip())
+    below = next((moves.entries[line] for line in range(number, len(lines)) if line in moves.entries), None)
+    if below is not None and below.old == column:
+        return below.new
+    for line in range(number - 1, -1, -1):
+        above = moves.entries.get(line)
+        if above is not None and above.old <= column:
+            return above.new if above.old == column else below.new if below else above.new
+    return below.new if below else 0
+
+
+_DASH = re.compile(r"#[^\n]*|(-)(?=\s|$)")
