@@ -120,6 +120,10 @@ class _Draft:
         return self.roles.task == "classification"
 
     @property
+    def _loss(self) -> str:
+        return "ce" if self._is_classes else "mse"
+
+    @property
     def _metrics(self) -> str:
         return "accuracy, balanced_accuracy, f1_macro" if self._is_classes else "r2, mae, rmse"
 
@@ -193,7 +197,7 @@ class _Draft:
     def _losses(self) -> Iterator[str]:
         use = "cross_entropy" if self._is_classes else "mse"
         yield "losses:"
-        yield f"  loss: {{node: head, use: {use}, inputs: [outputs, targets.{self._target}]}}"
+        yield f"  {self._loss}: {{node: head, use: {use}, inputs: [outputs, targets.{self._target}]}}"
 
     def _callbacks(self) -> Iterator[str]:
         if not self.division.val:
@@ -211,13 +215,13 @@ class _Draft:
         yield f"    split: {quoted(self.division.train)}"
         yield f"    batches: {{size: {self.sizes.batch}}}"
         yield f"    epochs: {self.sizes.epochs}"
-        yield "    losses: [loss]"
+        yield f"    losses: [{self._loss}]"
         yield f"    optimizer: {{use: adamw, with: {{lr: {self.sizes.rate}, weight_decay: 0.01}}}}"
         if self.division.val:
             yield "    callbacks: [validate, stop]"
         if self.division.test:
             split = quoted(self.division.test)
-            yield f"  test: {{kind: eval, split: {split}, losses: [loss], metrics: [{self._metrics}]}}"
+            yield f"  test: {{kind: eval, split: {split}, losses: [{self._loss}], metrics: [{self._metrics}]}}"
 
 
 def _key(column: str) -> str:

@@ -7,9 +7,9 @@ import math
 import re
 from collections.abc import Mapping
 
-_SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_SIMPLE = re.compile(r"(?:\.{0,2}/)*[A-Za-z_][A-Za-z0-9_./-]*")
 # What one or another reader of YAML takes for something else than text.
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+_WORDS = frozenset({"yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
 def is_simple(text: str) -> bool:

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from runexp.report.page import indented, named, styled, to_text
+from runexp.report.page import named, styled, to_text
 from runexp.report.wording import counted
 
 State = Literal["ok", "note", "missing"]
-_MARKS: dict[State, tuple[str, str]] = {
-    "ok": ("ok", "green"),
-    "note": ("note", "yellow"),
-    "missing": ("missing", "bold red"),
-}
-_MARK_WIDTH = 7
+_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "missing": "bold red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,8 @@ def render_doctor(findings: Sequence[Finding], *, console_width: int, color: boo
     """Everything found, group by group, and a line that sums it up."""
     parts: list[RenderableType] = []
     for group in dict.fromkeys(finding.group for finding in findings):
-        parts += ["", styled(named(group))] if parts else [styled(named(group))]
-        parts += [line for finding in findings if finding.group == group for line in _lines(finding)]
+        members = [finding for finding in findings if finding.group == group]
+        parts += [*([""] if parts else []), styled(named(group)), Padding(_table(members), (0, 0, 0, 2))]
     n_missing = sum(finding.state == "missing" for finding in findings)
     verdict = ("everything runs need is here", "green")
     if n_missing:
@@ -44,9 +42,14 @@ def render_doctor(findings: Sequence[Finding], *, console_width: int, color: boo
     return to_text([*parts, "", styled(verdict)], console_width=console_width, color=color)
 
 
-def _lines(finding: Finding) -> list[RenderableType]:
-    word, style = _MARKS[finding.state]
-    lines: list[RenderableType] = [
-        indented(styled((word.ljust(_MARK_WIDTH), style), "  ", finding.name, "  ", (finding.text, "dim")))
-    ]
-    return [*lines, indented(styled(finding.help), 4 + _MARK_WIDTH)] if finding.help else lines
+def _table(findings: Sequence[Finding]) -> Table:
+    """A line a finding, its help below the text."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for finding in findings:
+        table.add_row(Text(finding.state, _STYLES[finding.state]), styled(finding.name), styled((finding.text, "dim")))
+        if finding.help:
+            table.add_row("", "", styled(finding.help))
+    return table
