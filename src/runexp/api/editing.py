@@ -8,26 +8,25 @@ from pathlib import Path
 from ruamel.yaml.error import YAMLError
 
 from runexp.api.layout import Part, layout
+from runexp.api.readable import readable
 from runexp.api.yaml_text import quoted, written
 from runexp.diagnostics import Diagnostic, Span, SpecError, did_you_mean
-from runexp.source import read_text
 from runexp.source.files import read_bytes
 from runexp.store.atomic import write_atomically
 
 _FILE = "<text>"
+_START = Span(_FILE, 1, 1, 1, 1)
 
 
 def load_text(path: Path | str) -> str:
     """The text of a spec as it was written; `SpecError` with every mistake where it cannot be read."""
-    shown, texts = str(path), dict[str, str]()
+    shown = str(path)
     try:
-        document, found = read_text(read_bytes(shown), file=shown, texts=texts)
+        data = read_bytes(shown)
     except OSError as error:
         message = f"cannot read `{shown}`: {error}"
         raise SpecError([Diagnostic("cannot-read", message, Span(shown, 1, 1, 1, 1))]) from error
-    if document is None or any(mistake.is_error for mistake in found):
-        raise SpecError(found)
-    return texts[shown]
+    return readable(data, shown).text
 
 
 def save_text(path: Path | str, text: str) -> None:
@@ -59,13 +58,13 @@ def set_value(text: str, path: str | Sequence[str | int], value: object) -> str:
 
 
 def _parts(text: str) -> Part:
-    document, found = read_text(text, file=_FILE)
+    readable(text, _FILE)
     try:
-        parts = layout(text) if document is not None else None
+        parts = layout(text)
     except YAMLError as error:
-        raise SpecError([Diagnostic("yaml-syntax", str(error).splitlines()[0])]) from error
+        raise SpecError([Diagnostic("yaml-syntax", str(error).splitlines()[0], _START)]) from error
     if parts is None:
-        raise SpecError(found)
+        raise SpecError([Diagnostic("empty-spec", "the text holds no spec", _START)])
     return parts
 
 

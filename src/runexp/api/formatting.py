@@ -10,15 +10,15 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
 from runexp.api.indentation import reindented
 from runexp.api.quoting import requoted
+from runexp.api.readable import readable
 from runexp.api.sections import in_order
-from runexp.diagnostics import Diagnostic
-from runexp.source import read, read_text
+from runexp.diagnostics import Diagnostic, Span, SpecError
+from runexp.source.files import read_bytes
 from runexp.source.read import STDIN
 from runexp.store.atomic import write_atomically
 
@@ -35,12 +35,16 @@ class Formatted:
 
 def format_spec(file: str, stdin: bytes | None = None) -> Formatted:
     """A spec in our style; `-` takes the bytes of standard input. Never raises for what a user wrote."""
-    texts: dict[str, str] = {}
     shown = STDIN if file == "-" else file
-    document, found = read(file, stdin=stdin, texts=texts)
-    before = texts.get(shown, "")
-    if document is None or any(mistake.is_error for mistake in found):
-        return Formatted(shown, before, None, found)
+    data = b""
+    try:
+        data = read_bytes(file) if stdin is None or file != "-" else stdin
+        before = readable(data, shown).text
+    except OSError as error:
+        wrong = Diagnostic("cannot-read", f"cannot read `{shown}`: {error}", Span(shown, 1, 1, 1, 1))
+        return Formatted(shown, "", None, (wrong,))
+    except SpecError as error:
+        return Formatted(shown, data.decode("utf-8", "replace"), None, error.diagnostics)
     return Formatted(shown, before, format_text(before, shown))
 
 
@@ -54,7 +58,7 @@ def rewrite(path: Path, text: str) -> None:
 
 def format_text(text: str, file: str) -> str:
     """A readable text in our style; a step that would change what it means is left out."""
-    meaning = _meaning(text, file)
+    meaning = _meaning(text, file)  # that of a text which can be read
     for step in (in_order, requoted, reindented):
         try:
             changed = step(text)
@@ -65,10 +69,10 @@ def format_text(text: str, file: str) -> str:
     return text
 
 
-def _meaning(text: str, file: str) -> tuple[Mapping[str, Any] | None, str]:
+def _meaning(text: str, file: str) -> str:
     """What a text says, also by the order of what users name; sections themselves have no order."""
-    document, found = read_text(text, file=file)
-    if document is None or any(mistake.is_error for mistake in found):
-        return None, ""
-    plain = document.plain()
-    return plain, repr({section: plain[section] for section in sorted(plain)})
+    try:
+        plain = readable(text, file).plain
+    except SpecError:
+        return "unreadable"
+    return repr(sorted(plain.items()) if isinstance(plain, Mapping) else plain)

@@ -55,12 +55,12 @@ def _require_kind(kind: str) -> None:
 
 
 def _show_entry(name: str, kind: str, form: Format, *, color: bool) -> None:
-    from runexp.catalog import KINDS, lookup, suggest
+    from runexp.catalog import KINDS, lookup
     from runexp.report.catalog import render_entry
 
     found = [entry for one in ([kind] if kind else KINDS) if (entry := lookup(name, one))]
     if not found:
-        near = ", ".join(f"`{close}`" for close in suggest(name, kind or None))
+        near = ", ".join(f"`{close}`" for close in _nearest(name, kind))
         hint = f"did you mean {near}?" if near else "`runexp catalog --search TEXT` looks in names and summaries"
         say(f"error: the catalog has no {kind or 'entry'} `{name}`; {hint}")
         raise typer.Exit(2)
@@ -69,6 +69,16 @@ def _show_entry(name: str, kind: str, form: Format, *, color: bool) -> None:
         return
     pages = [render_entry(entry, console_width=width(), color=color) for entry in found]
     sys.stdout.write("\n".join(pages))
+
+
+def _nearest(name: str, kind: str) -> list[str]:
+    """Names like the one that is unknown, whatever package they are of, the likeliest first."""
+    from difflib import get_close_matches
+
+    from runexp.catalog import names, suggest
+
+    close = [*suggest(name, kind or None), *get_close_matches(name, names(kind or None), n=4, cutoff=0.75)]
+    return list(dict.fromkeys(close))[:5]
 
 
 def _show_list(search: str, kind: str, form: Format, *, color: bool) -> None:
