@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runexp.api.editing import load_text, save_text, set_value
@@ -60,6 +60,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(VALUES, st.sampled_from(["name", "phases.train.epochs", "nodes.head", "phases.new", "nodes.encoder.layers.1"]))
 def test_what_is_set_is_what_is_read_and_nothing_else_changes(value, path):
     text = QUICKSTART.read_text(encoding="utf-8")

@@ -133,7 +133,7 @@ def test_a_section_stays_behind_the_anchor_it_uses():
     assert format_text(text, "a.yaml") == text
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(yaml_texts())
 def test_any_layout_keeps_its_meaning_and_comments_and_is_done_after_one_pass(text):
     document, _ = read_text(text, environ={})

@@ -23,8 +23,9 @@ def complete_spec(incomplete: str) -> list[str]:
 
 def complete_phase(ctx: click.Context, incomplete: str) -> list[str]:
     """The labels of the phases and groups in the spec of the command line."""
-    spec = ctx.params.get("spec")
-    if not isinstance(spec, str) or spec == "-":
+    # Words behind an option that still lacks its value are left in `args`.
+    spec = ctx.params.get("spec") or next((word for word in ctx.args if not word.startswith("-")), None)
+    if not isinstance(spec, str):
         return []
     from runexp.source import read
 
