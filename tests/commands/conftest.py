@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from typer.testing import CliRunner
 
@@ -21,12 +19,3 @@ def call(tmp_path, monkeypatch):
         return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
 
     return run
-
-
-@pytest.fixture
-def shared():
-    """The folder of real data sets; skip where this machine has none."""
-    folder = Path("/work/shared/data")
-    if not folder.is_dir():
-        pytest.skip("no folder of shared data sets on this machine")
-    return folder
