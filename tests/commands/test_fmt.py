@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -173,5 +174,26 @@ def test_one_file_that_cannot_be_read_leaves_all_as_they_are(call, tmp_path):
     assert (tmp_path / "good.yaml").read_text(encoding="utf-8") == UNTIDY
 
 
+@pytest.mark.parametrize("text", ["", "- a\n", "a: 1\na: 2\n", "a: *b\n", "a:\n\tb: 1\n", "a: 1\n---\nb: 2\n"])
+def test_what_is_no_spec_is_refused_with_its_place(call, text):
+    outcome = call("fmt", "-", stdin=text)
+    assert outcome.exit_code == 2
+    assert "<stdin>:" in outcome.stderr
+    assert outcome.stdout == ""
+
+
 def test_a_missing_file_exits_2(call):
     assert call("fmt", "nowhere.yaml").exit_code == 2
+
+
+LONG = [
+    pytest.param("# c\n" * 100_000 + "a: 1\n" + " # c\n" * 50_000, id="comments"),
+    pytest.param("n:\n" + "".join(f"   k{index}:\n  # c\n" for index in range(8_000)), id="empty values"),
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_long_spec_takes_time_in_proportion(text):
+    started = time.process_time()
+    assert format_text(text, "a.yaml") != text
+    assert time.process_time() - started < 30

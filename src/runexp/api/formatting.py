@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,22 +56,18 @@ def rewrite(path: Path, text: str) -> None:
 
 
 def format_text(text: str, file: str) -> str:
-    """A readable text in our style; a step that would change what it means is left out."""
-    meaning = _meaning(text, file)  # that of a text which can be read
+    """A text in our style; a step that would change what it means is left out. `SpecError` for what is no spec."""
+    meaning = _meaning(text, file)
     for step in (in_order, requoted, reindented):
         try:
             changed = step(text)
-        except YAMLError:  # what our reader takes and ruamel's does not
+            if changed != text and _meaning(changed, file) == meaning:
+                text = changed
+        except (YAMLError, SpecError):  # what only one of the two readers takes stays as it is
             continue
-        if changed != text and _meaning(changed, file) == meaning:
-            text = changed
     return text
 
 
 def _meaning(text: str, file: str) -> str:
     """What a text says, also by the order of what users name; sections themselves have no order."""
-    try:
-        plain = readable(text, file).plain
-    except SpecError:
-        return "unreadable"
-    return repr(sorted(plain.items()) if isinstance(plain, Mapping) else plain)
+    return repr(sorted(readable(text, file).plain.items(), key=lambda item: item[0]))

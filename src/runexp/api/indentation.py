@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runexp.api.layout import Part, layout
@@ -48,9 +48,8 @@ def reindented(text: str) -> str:
     moves = _Moves(text, [0, *(found.end() for found in re.finditer("\n", text))])
     _walk(root, 0, moves)
     moved = [_moved(line, number, moves) for number, line in enumerate(lines)]
-    for number, line in enumerate(lines):
-        if line.lstrip().startswith("#") and number not in moves.inner:
-            moved[number] = " " * _comment_column(number, lines, moves) + line.strip()
+    for number, column in _comment_columns(lines, moves):
+        moved[number] = " " * column + lines[number].strip()
     return "\n".join(moved).rstrip("\n") + "\n"
 
 
@@ -108,17 +107,28 @@ def _moved(line: str, number: int, moves: _Moves) -> str:
     return " " * by + line if by > 0 and line else line[min(blanks, -by) :] if by < 0 else line
 
 
-def _comment_column(number: int, lines: Sequence[str], moves: _Moves) -> int:
-    """A comment goes with the entry below, or with the nearest above, that it is aligned with."""
-    column = len(lines[number]) - len(lines[number].lstrip())
-    below = next((moves.entries[line] for line in range(number, len(lines)) if line in moves.entries), None)
+def _comment_columns(lines: Sequence[str], moves: _Moves) -> Iterator[tuple[int, int]]:
+    """Lines of comments and where they go: with the entry below, or the nearest above, that they are aligned with."""
+    order = sorted(moves.entries)
+    above: list[_Block] = []
+    n_passed = 0
+    for number, line in enumerate(lines):
+        if number in moves.entries:
+            block = moves.entries[number]
+            above = [*(outer for outer in above if outer.old < block.old), block]
+            n_passed += 1
+        elif number not in moves.inner and line.lstrip().startswith("#"):
+            below = moves.entries[order[n_passed]] if n_passed < len(order) else None
+            yield number, _aligned(len(line) - len(line.lstrip()), above, below)
+
+
+def _aligned(column: int, above: Sequence[_Block], below: _Block | None) -> int:
     if below is not None and below.old == column:
         return below.new
-    for line in range(number - 1, -1, -1):
-        above = moves.entries.get(line)
-        if above is not None and above.old <= column:
-            return above.new if above.old == column else below.new if below else above.new
-    return below.new if below else 0
+    nearest = next((block for block in reversed(above) if block.old <= column), None)
+    if nearest is not None and (nearest.old == column or below is None):
+        return nearest.new
+    return below.new if below is not None else 0
 
 
-_DASH = re.compile(r"#[^\n]*|(-)(?=\s|$)")
+_DASH = re.compile(r"(?<!\S)#[^\n]*|(-)(?=\s|$)")

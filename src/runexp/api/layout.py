@@ -69,7 +69,7 @@ def _part(event: Any, reading: _Reading) -> Part:  # noqa: ANN401 - ruamel's eve
         return Part("alias", mark.index, end, mark.line, mark.column)
     if isinstance(event, ScalarEvent):
         return Part("scalar", mark.index, end, mark.line, mark.column, bool(event.style), str(event.value))
-    children, end = _children(reading)
+    children, end = _children(reading, mark.index)
     if not event.flow_style:
         end = max((child.end for child in children), default=mark.index)
     where = (mark.index, end, mark.line, mark.column, bool(event.flow_style), "")
@@ -79,22 +79,24 @@ def _part(event: Any, reading: _Reading) -> Part:  # noqa: ANN401 - ruamel's eve
     return Part("list", *where, (), tuple(children))
 
 
-def _children(reading: _Reading) -> tuple[list[Part], int]:
-    """What stands in a collection, and where the collection is closed."""
+def _children(reading: _Reading, start: int) -> tuple[list[Part], int]:
+    """What stands in a collection that begins at `start`, and where the collection is closed."""
     children: list[Part] = []
     for event in reading.events:
         if isinstance(event, CollectionEndEvent):
             return children, event.end_mark.index
         child = _part(event, reading)
-        children.append(child if child.end > child.start else _after_indicator(child, reading.text))
+        if child.start == child.end:
+            child = _after_indicator(child, reading.text, children[-1].end if children else start)
+        children.append(child)
     raise ValueError("a collection is not closed")
 
 
-def _after_indicator(empty: Part, text: str) -> Part:
+def _after_indicator(empty: Part, text: str, behind: int) -> Part:
     """An empty value is told at the next token; it stands behind the `:` or `-` before that."""
-    lines = list(_INDICATOR.finditer(text, 0, empty.start))
-    at = lines[-1].end() if lines else empty.start
+    found = [match.end(1) for match in _INDICATOR.finditer(text, behind, empty.start) if match.group(1)]
+    at = found[-1] if found else empty.start
     return replace(empty, start=at, end=at)
 
 
-_INDICATOR = re.compile(r"(?m)^[^\n#]*[:-](?=[ \t]*(?:#|$))")
+_INDICATOR = re.compile(r"(?<!\S)#[^\n]*|([:-])(?=\s|$)")
