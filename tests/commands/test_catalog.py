@@ -38,6 +38,7 @@ def test_what_runexp_gives_by_itself_is_no_row(call):
     text = call("catalog", "adamw").stdout
     assert "given by runexp  params" in text
     assert not [line for line in text.splitlines() if line.startswith("params")]
+    assert "given by runexp  return_X_y, as_frame" in call("catalog", "sklearn.datasets.load_digits").stdout
 
 
 def test_a_name_of_several_kinds_shows_each_and_kind_picks_one(call):

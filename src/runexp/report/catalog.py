@@ -77,7 +77,7 @@ def _also(entry: Entry) -> str:
 
 
 def _facts(entry: Entry) -> list[tuple[str, str]]:
-    fixed = ", ".join(f"{name}={value}" for name, value in entry.fixed.items())
+    fixed = ", ".join(f"{name}={_WORDS.get(str(value), value)}" for name, value in entry.fixed.items())
     inferred = entry.words("infers")
     found = [
         ("short name", ", ".join(short for short in entry.short if short != entry.name)),
@@ -85,10 +85,14 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("inferred from the input", ", ".join(inferred)),
         ("given by runexp", ", ".join(given_by_runexp(entry))),
         ("methods", ", ".join(entry.words("methods"))),
-        ("columns", ", ".join(entry.words("columns")[:12])),
+        ("columns", _some(entry.words("columns"))),
         ("better", _better(entry)),
     ]
     return [(label, text) for label, text in found if text]
+
+
+def _some(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _better(entry: Entry) -> str:

@@ -6,7 +6,7 @@ import json
 
 from runexp.catalog import Entry, Json, Parameter
 
-_SUPPLIED = {"optimizer": ("params",), "schedule": ("optimizer",)}
+_SUPPLIED = {"optimizer": ("params",), "schedule": ("optimizer",), "dataset": ("return_X_y", "as_frame")}
 _PLACES = {
     "module": "nodes:\n  body: {{inputs: digits.pixels, {made}}}",
     "loss": "losses:\n  loss: {{node: head, {made}}}",
