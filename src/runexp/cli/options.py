@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-SpecPath = Annotated[str, typer.Argument(metavar="SPEC", help="The YAML file; `-` reads standard input.")]
+from runexp.cli.completion import complete_spec
+
+SpecPath = Annotated[
+    str,
+    typer.Argument(metavar="SPEC", help="The YAML file; `-` reads standard input.", autocompletion=complete_spec),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Override a value (YAML) by its address; repeatable."),

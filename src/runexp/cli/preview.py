@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runexp.cli.checked import leave_with, require_checked
+from runexp.cli.completion import complete_phase
 from runexp.cli.options import Device, NoColor, Overrides, Quiet, Seed, SpecPath, Verbose, as_overrides
 from runexp.cli.run import progress_sinks, show_failure, stop_on_signals
 from runexp.cli.screen import say, wants_color, width
@@ -18,7 +19,15 @@ if TYPE_CHECKING:  # these import torch; the verb imports them when it runs
     from runexp.api.previewing import Length, Preview
     from runexp.api.running import Run
 
-Label = Annotated[str, typer.Option("--phase", metavar="LABEL", help="The phase or group; `group/phase` inside one.")]
+Label = Annotated[
+    str,
+    typer.Option(
+        "--phase",
+        metavar="LABEL",
+        help="The phase or group; `group/phase` inside one.",
+        autocompletion=complete_phase,
+    ),
+]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="Train only so many updates; 0: as the spec says.")]
 Epochs = Annotated[int, typer.Option("--epochs", min=0, help="Train only so many epochs; 0: as the spec says.")]
 Dry = Annotated[bool, typer.Option("--dry", help="Describe it only.")]

@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
+from runexp.cli.completion import complete_spec
 from runexp.cli.options import NoColor, Overrides, as_overrides
 
-Specs = Annotated[list[str], typer.Argument(metavar="SPEC…", help="YAML files; `-` reads standard input.")]
+Specs = Annotated[
+    list[str],
+    typer.Argument(metavar="SPEC…", help="YAML files; `-` reads standard input.", autocompletion=complete_spec),
+]
 
 
 class DiagnosticForm(StrEnum):

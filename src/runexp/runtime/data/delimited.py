@@ -20,6 +20,8 @@ from runexp.runtime.data.problems import first_line, shown, wrong
 from runexp.runtime.data.table import Column
 
 _BLOCK = 16 * 2**20  # a row must fit into a block; bytes
+_DIRECTIVE = b"#q2:types"  # QIIME 2 writes the types of the columns below their names: a row that is no data
+_HEAD = 64 * 2**10  # enough for a header and the beginning of the next line; bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,13 +54,17 @@ class DelimitedSource:
 
     def place(self, row: int) -> str:
         """Lines are counted only here, for a message: blank ones and quoted line breaks shift them."""
+        before = 2 if _has_directive(self.path) else 1
         records = _records(self.path, self.delimiter)
-        line = next((line for index, (line, _) in enumerate(records) if index == row + 1), None)
+        line = next((line for index, (line, _) in enumerate(records) if index == row + before), None)
         return f"row {row}" if line is None else f"row {row} (line {line})"
 
 
 def open_delimited(plan: SourcePlan, folder: Path) -> DelimitedSource:
-    """Read a `.csv` or `.tsv` file, also compressed (`.gz`, `.bz2`, `.zst`, `.lz4`)."""
+    """Read a `.csv` or `.tsv` file, also compressed (`.gz`, `.bz2`, `.zst`, `.lz4`).
+
+    The line `#q2:types` below the header of a QIIME 2 metadata file is left out.
+    """
     path = locate(plan, folder)
     delimiter = "\t" if ".tsv" in path.suffixes else ","
     digest = fingerprint(plan, path)
@@ -74,12 +80,18 @@ def open_delimited(plan: SourcePlan, folder: Path) -> DelimitedSource:
 
 
 def _read(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    n_directives = 1 if _has_directive(path) else 0
     with pa.input_stream(str(path), compression="detect") as stream:
         return pa.csv.read_csv(
             stream,
-            read_options=pa.csv.ReadOptions(block_size=_BLOCK),
+            read_options=pa.csv.ReadOptions(block_size=_BLOCK, skip_rows_after_names=n_directives),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         )
+
+
+def _has_directive(path: Path) -> bool:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        return bool(stream.read(_HEAD).partition(b"\n")[2].startswith(_DIRECTIVE))
 
 
 def _check_header(plan: SourcePlan, path: Path, names: list[str]) -> None:
