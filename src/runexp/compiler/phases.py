@@ -24,6 +24,7 @@ from runexp.plan.phases import (
     TrainPlan,
 )
 from runexp.plan.values import FrozenMap
+from runexp.source.overrides import FILE as OVERRIDES
 from runexp.spec.phases import (
     Clip,
     EvalPhase,
@@ -74,7 +75,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitt
     scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, fitted, path)
     _check_length(scope, phase, path)
-    watched = Watched(label, losses, phase.losses, phase.epochs)
+    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path))
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
     optimizer = _optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = _schedule(scope, phase, (*path, "schedule"))
@@ -156,6 +157,12 @@ def _check_length(scope: Scope, phase: TrainPhase, path: Path) -> None:
             label="how long it trains is missing",
             help="`epochs: 10` counts passes over the split, `steps: 1000` counts updates",
         )
+
+
+def _judged_length(scope: Scope, phase: TrainPhase, path: Path) -> int | None:
+    """The epochs that callbacks are judged by; None for a phase by steps, or one shortened on the command line."""
+    is_override = scope.found.document.span_of((*path, "epochs")).file == OVERRIDES
+    return None if is_override else phase.epochs
 
 
 def _batches(scope: Scope, phase: TrainPhase, path: Path) -> BatchPlan:
