@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from math import isqrt
+from typing import TypeVar
 
 from runexp.api.editor.references import REFERENCE, Schema
 from runexp.api.editor.sharing import with_shared_values
@@ -18,6 +19,8 @@ from runexp.catalog import KINDS, Entry, Parameter, lookup, names
 
 NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss")
 """What an argument may itself be made of."""
+
+T = TypeVar("T")
 
 _OWN = rf"^(?!(?:torch|sklearn|torchmetrics)\.)[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|{REFERENCE}"
 _UNKNOWN = "neither a name of the catalog nor the dotted path of a class or function of your own"
@@ -41,18 +44,17 @@ def catalog_definitions() -> dict[str, Schema]:
     for kind in KINDS:
         entries = _entries(kind)
         if entries:
-            found[f"use.{kind}"] = {"anyOf": list(_names(entries))}
+            found[f"use.{kind}"] = {
+                "anyOf": [OWN_CLASS, *({"anyOf": group} for group in _groups(list(_names(entries))))]
+            }
             found[f"with.{kind}"] = {"allOf": list(_dispatch(kind, entries))}
             found |= {_key(entry): _arguments(entry) for entry, _ in entries}
     return with_shared_values(found)
 
 
 def named(kinds: Iterable[str]) -> Schema:
-    """A name of one of the kinds, or of a class of the user's.
-
-    That stands first, though the names are what is wanted: where none fits, its message does not list them all.
-    """
-    return {"anyOf": [OWN_CLASS, *({"$ref": f"#/$defs/use.{kind}"} for kind in known(kinds))]}
+    """A name of one of the kinds, or of a class of the user's."""
+    return {"anyOf": [{"$ref": f"#/$defs/use.{kind}"} for kind in known(kinds)]}
 
 
 def name_with_arguments(kinds: Iterable[str]) -> Schema:
@@ -98,10 +100,8 @@ def _names(entries: Iterable[tuple[Entry, tuple[str, ...]]]) -> Iterator[Schema]
 
 
 def _dispatch(kind: str, entries: list[tuple[Entry, tuple[str, ...]]]) -> Iterator[Schema]:
-    """One condition a class, in as many groups as each has members: what is not meant costs an editor little."""
-    size = isqrt(len(entries)) + 1
-    for start in range(0, len(entries), size):
-        group = entries[start : start + size]
+    """One condition a class, in groups with a condition each: what is not meant costs an editor little."""
+    for group in _groups(entries):
         all_names = [name for _, spellings in group for name in spellings]
         inner = [
             {"if": _uses(spellings), "then": _then(kind, entry)}
@@ -109,6 +109,12 @@ def _dispatch(kind: str, entries: list[tuple[Entry, tuple[str, ...]]]) -> Iterat
             if entry.parameters or not entry.accepts_any
         ]
         yield {"if": _uses(all_names), "then": {"allOf": inner}}
+
+
+def _groups(items: list[T]) -> list[list[T]]:
+    """As many groups as each has members: an editor's time grows with both, for names even with their squares."""
+    size = isqrt(len(items)) + 1
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _uses(spellings: Iterable[str]) -> Schema:

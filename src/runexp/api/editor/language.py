@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runexp.api.editor.catalog import NESTED_KINDS, OWN_CLASS, known, name_with_arguments, named
-from runexp.api.editor.references import Schema, or_reference
-from runexp.catalog import KINDS
+from runexp.api.editor.references import A_REFERENCE, Schema, or_reference
+from runexp.catalog import KINDS, lookup
 
 _KINDS_AT = {
     "node": ("module", "estimator", "transform"),
@@ -62,6 +62,8 @@ class Rewriting:
             inner.setdefault("additionalProperties", False)
         if "anyOf" in inner:
             return _plainer(inner)
+        if "enum" in given.get("properties", {}).get("use", {}):
+            inner["properties"]["use"] = _words(given["properties"]["use"], kinds_at(word))
         if {"use", "with"} <= inner.get("properties", {}).keys():
             return _made(inner, kinds_at(word))
         return or_reference(inner)
@@ -145,6 +147,16 @@ def _made(schema: Schema, kinds: tuple[str, ...]) -> Schema:
     properties["use"] = named(kinds) | told
     properties["with"] = {"type": "object", "description": properties["with"].get("description", "")}
     return schema | {"properties": properties, "allOf": [{"$ref": f"#/$defs/with.{kind}"} for kind in kinds]}
+
+
+def _words(given: Schema, kinds: tuple[str, ...]) -> Schema:
+    """Some names, each with what the catalog says of it."""
+    entries = {name: lookup(name, kinds) for name in given["enum"]}
+    words = [
+        {"const": name, "title": name, "description": entry.summary if entry else given["description"]}
+        for name, entry in entries.items()
+    ]
+    return {"description": given["description"], "anyOf": [*words, A_REFERENCE]}
 
 
 def _plainer(schema: Schema) -> Schema:

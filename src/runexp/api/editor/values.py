@@ -34,7 +34,7 @@ def values_of(parameter: Parameter) -> Schema:
     if "any" in parameter.types:
         return {"$ref": VALUE}
     message = expected(accepted_text(parameter))
-    choices: list[object] = list(parameter.choices)
+    choices: list[object] = [*parameter.choices, *_word_left_out(parameter)]
     ranges = [_range(span) for span in parameter.ranges]
     others = _others(parameter, one_range=ranges[0] if len(ranges) == 1 else None)
     alternatives: list[Schema] = [{"enum": choices}] if choices else []
@@ -43,8 +43,6 @@ def values_of(parameter: Parameter) -> Schema:
         return others | {"errorMessage": message}
     if others["type"] == ["string"] and others.get("pattern") == REFERENCE:
         others = A_REFERENCE
-    if _default_is_left_out(parameter, choices):
-        alternatives.append({"const": parameter.default})
     return {"anyOf": [{**alternative, "errorMessage": message} for alternative in (*alternatives, others)]}
 
 
@@ -53,6 +51,7 @@ def _others(parameter: Parameter, *, one_range: Schema | None) -> Schema:
     types = {name for word in parameter.types for name in _types_of(parameter, word)} | {"string"}
     schema = dict(one_range or {})
     types |= {schema["type"]} if schema else set()
+    types |= {"null"} if parameter.default_text == "None" else set()
     if "number" in types or "infinity" in parameter.types:
         types = (types - {"integer"}) | {"number"}
     schema["type"] = [name for name in _ORDER if name in types]
@@ -89,6 +88,10 @@ def _range(span: Range) -> Schema:
     return schema
 
 
-def _default_is_left_out(parameter: Parameter, choices: list[object]) -> bool:
+def _word_left_out(parameter: Parameter) -> tuple[str, ...]:
+    """A default that is not among what the parameter takes, such as `deprecated`."""
     default = parameter.default
-    return parameter.has_plain_default and isinstance(default, str) and default not in choices
+    if not isinstance(default, str) or default in parameter.choices:
+        return ()
+    is_free = "str" in parameter.types and not any(isinstance(choice, str) for choice in parameter.choices)
+    return () if is_free else (default,)
