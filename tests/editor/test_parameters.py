@@ -47,7 +47,7 @@ def takes(schema):
 def tried(schema, entries, takes):
     """Values tried on one parameter of each sort: what the checks say, and what the schema says."""
     sorts = {
-        (found.types, found.choices, found.ranges, found.default_text): (key, found)
+        (found.types, found.choices, found.ranges, found.default_text == "None"): (key, found)
         for key, entry in entries.items()
         for found in entry.parameters
         if found.name in schema["$defs"][key]["properties"]

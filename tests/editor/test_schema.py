@@ -93,6 +93,13 @@ WRONG = {
     "an optimizer": ("adamw", "adamww"),
     "a class of torch": ("use: torch.nn.Linear", "use: torch.nn.Linaer"),
     "a class of another kind": ("use: adamw", "use: torch.nn.Linear"),
+    "a parameter of a source": (
+        "sklearn.datasets.load_digits",
+        "{use: sklearn.datasets.load_digits, with: {classes: 3}}",
+    ),
+    "a source": ("sklearn.datasets.load_digits", "{use: sklearn.svm.SVC}"),
+    "a parameter of a transform": ("StandardScaler}", "StandardScaler, with: {with_meen: true}}"),
+    "a transform": ("sklearn.preprocessing.StandardScaler", "sklearn.preprocessing.StandardScalar"),
     "a layer": ("torch.nn.ReLU", "torch.nn.ReLUU"),
     "a layer with arguments": ("{torch.nn.Linear:", "{torch.nn.Linaer:"),
     "two layers in one item": (
@@ -143,6 +150,11 @@ def test_a_convolution_takes_what_the_catalog_says(argument, is_right, mistakes)
 def test_what_an_argument_is_made_of_is_known_too(with_, is_right, mistakes):
     node = f"{{inputs: encoder, use: sklearn.ensemble.BaggingClassifier, with: {with_}}}"
     assert (mistakes(quickstart(HEAD, node)) == []) is is_right
+
+
+def test_a_source_takes_its_parameters(mistakes):
+    source = "{use: sklearn.datasets.load_digits, with: {n_class: 5}}"
+    assert mistakes(quickstart("sklearn.datasets.load_digits", source)) == []
 
 
 REFERENCES = {

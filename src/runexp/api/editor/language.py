@@ -99,8 +99,7 @@ class Rewriting:
         kinds = kinds_at(word)
         name = f"made.{'-'.join(kinds)}"
         if name not in self.definitions:
-            self.definitions[name] = {}
-            self.definitions[name] = _made(self._rewritten(self._given["Use"], "Use"), kinds)
+            self.definitions[name] = self._rewritten(self._given["Use"], word)
         return name
 
     def _by_name_at(self, word: str) -> str:
@@ -140,7 +139,7 @@ class Rewriting:
 def _made(schema: Schema, kinds: tuple[str, ...]) -> Schema:
     """A mapping with `use` and `with`: the names of its kinds, and the parameters of the one that is named."""
     kinds = known(kinds)
-    if not kinds or "$ref" in str(schema.get("allOf", "")):
+    if not kinds:
         return schema
     properties = dict(schema["properties"])
     told = {key: value for key, value in properties["use"].items() if key in ("description", "examples")}
