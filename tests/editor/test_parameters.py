@@ -53,7 +53,7 @@ def tried(schema, entries, takes):
     sorts = {
         (found.types, found.choices, found.ranges, found.default_text == "None"): (key, found) for key, found in known
     }
-    coarse = {found.types: (key, found) for key, found in known}
+    coarse = {found.types[0]: (key, found) for key, found in known}
     cases = [(*case, value) for case in sorts.values() for value in VALUES]
     return [
         (key, found.name, value, _accepted(entries[key], found, value), takes(definition, value))
