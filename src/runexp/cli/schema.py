@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +12,10 @@ Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Whe
 
 
 def schema(output: Output = "schemas/runexp.schema.json") -> None:
-    """Write the JSON Schema of the language, for editors and other tools."""
-    from runexp.spec.json_schema import json_schema
+    """Write the JSON Schema of the language and of what `use:` can name, for editors and other tools."""
+    from runexp.api.editor import editor_schema, schema_text
 
-    text = json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+    text = schema_text(editor_schema())
     if output == "-":
         sys.stdout.write(text)
         return
