@@ -26,8 +26,9 @@ class TrainProgram:
     def __init__(self, plan: TrainPlan, graph: Graph, columns: Columns, device: torch.device, seed: int) -> None:
         self._graph = graph
         self._accumulate = plan.accumulate
+        size = min(plan.batches.size, columns.n_rows)
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
-        self._losses = bind_losses(plan.losses, self._forward, columns, device)
+        self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
         drawn = [columns.column(slot) for slot in self._forward.columns]
         self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
         self._trains = plan.trains

@@ -20,6 +20,7 @@ from runexp.runtime.data.problems import first_line, shown, wrong
 from runexp.runtime.data.table import Column
 
 _BLOCK = 16 * 2**20  # a row must fit into a block; bytes
+_HEAD = 4 * 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,13 +58,16 @@ class DelimitedSource:
         return f"row {row}" if line is None else f"row {row} (line {line})"
 
 
-def open_delimited(plan: SourcePlan, folder: Path) -> DelimitedSource:
-    """Read a `.csv` or `.tsv` file, also compressed (`.gz`, `.bz2`, `.zst`, `.lz4`)."""
+def open_delimited(plan: SourcePlan, folder: Path, *, is_head: bool = False) -> DelimitedSource:
+    """Read a `.csv` or `.tsv` file, also compressed (`.gz`, `.bz2`, `.zst`, `.lz4`).
+
+    With `is_head` only its first rows, some 4 MiB, and no fingerprint.
+    """
     path = locate(plan, folder)
     delimiter = "\t" if ".tsv" in path.suffixes else ","
-    digest = fingerprint(plan, path)
+    digest = "" if is_head else fingerprint(plan, path)
     try:
-        table = _read(path, delimiter)
+        table = _read_head(path, delimiter) if is_head else _read(path, delimiter)
         names = table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
         raise wrong(plan.origin, "unreadable-file", _explain(path, delimiter, error)) from error
@@ -80,6 +84,16 @@ def _read(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no t
             read_options=pa.csv.ReadOptions(block_size=_BLOCK),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         )
+
+
+def _read_head(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    with pa.input_stream(str(path), compression="detect") as stream:
+        reader = pa.csv.open_csv(
+            stream,
+            read_options=pa.csv.ReadOptions(block_size=_HEAD),
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        )
+        return pa.Table.from_batches([reader.read_next_batch()])
 
 
 def _check_header(plan: SourcePlan, path: Path, names: list[str]) -> None:
@@ -109,10 +123,10 @@ def _explain(path: Path, delimiter: str, error: Exception) -> str:
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Every record with the line it starts at, the header first; blank lines are none."""
     with pa.input_stream(str(path), compression="detect") as stream:
-        text = stream.read().decode("utf-8-sig", errors="replace")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    line = 1
-    for fields in reader:
-        if fields:
-            yield line, fields
-        line = reader.line_num + 1
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+        reader = csv.reader(text, delimiter=delimiter)
+        line = 1
+        for fields in reader:
+            if fields:
+                yield line, fields
+            line = reader.line_num + 1
