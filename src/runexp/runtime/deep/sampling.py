@@ -142,6 +142,8 @@ def _n_rows(plan: DataPlan, folder: Path, n_read: int) -> int:
     path = folder / plan.source.path
     if plan.source.kind == "parquet":
         return int(pq.read_metadata(path).num_rows)
+    if path.suffix in _PACKED:
+        return n_read  # at least
     with path.open("rb") as file:
-        lines = file.read(2**20).count(b"\n") if path.suffix not in _PACKED else 0
-    return max(n_read, round(lines * path.stat().st_size / 2**20))
+        start = file.read(2**20)
+    return max(n_read, round(start.count(b"\n") * path.stat().st_size / len(start)))

@@ -13,7 +13,7 @@ from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.estimators import apply
-from runexp.runtime.graph.infer import with_inferred
+from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
 from runexp.runtime.resolve import keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
@@ -144,9 +144,13 @@ class Graph:
         """Build the calls one by one, each from what the one before gives."""
         layers = []
         for call in plan.calls:
-            layer = self._layer(call, next(iter([*positional, *keyword.values()])))
-            with torch.no_grad():
-                output: Tensor = layer(*positional, **keyword)
+            first = next(iter([*positional, *keyword.values()]))
+            layer = self._layer(call, first)
+            try:
+                with torch.no_grad():
+                    output: Tensor = layer(*positional, **keyword)
+            except (RuntimeError, ValueError) as error:
+                raise ValueError(_reason(call, first, error)) from error
             positional, keyword = [output], {}
             layers.append(layer)
         return (layers[0] if plan.kind == "module" else nn.Sequential(*layers)), output
@@ -185,9 +189,21 @@ def _misfit(plan: NodePlan, inputs: Sequence[Tensor], error: Exception) -> Diagn
         message=f"the node `{plan.name}` cannot take its input: {str(error).splitlines()[0]}",
         span=plan.origin.span,
         label=f"is given {shapes}",
-        help="sizes of inputs may be left out: they are then read off the data",
+        help=_remedy(inputs, error),
         path=plan.origin.path,
     )
+
+
+def _reason(call: Call, first: Tensor, error: Exception) -> str:
+    written = misfit(call.arguments, first)
+    return f"{written} (`{call.name}`)" if written else str(error)
+
+
+def _remedy(inputs: Sequence[Tensor], error: Exception) -> str:
+    wants_whole = "Long" in str(error) or "indices" in str(error)
+    if wants_whole and any(value.is_floating_point() for value in inputs):
+        return "it takes whole numbers: say `dtype: int64` at the key"
+    return "sizes of inputs may be left out: they are then read off the data"
 
 
 def _several_outputs(plan: NodePlan) -> Diagnostic:
