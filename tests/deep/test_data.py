@@ -168,6 +168,16 @@ def test_a_last_batch_of_one_row_is_refused_where_batches_are_normalised(tmp_pat
     assert tried(tmp_path, node=node, batches="{size: 21}") == ()
 
 
+def test_a_column_that_a_parquet_file_lacks_and_one_that_is_no_number_are_found_together(tmp_path):
+    columns = {"width": ["a", "b"], "kind": [0, 1], "mass": [1.0, 2.0]}
+    pq.write_table(pa.table(columns), tmp_path / "table.parquet")
+    found = tried(tmp_path, file="table.parquet", features="{x: width, y: hight, z: mass}", targets="{kind: kind}")
+    assert [(item.code, item.path) for item in found if item.is_error and item.path != "data.d.splits"] == [
+        ("non-numeric-column", "data.d.features.x"),
+        ("unknown-column", "data.d.features.y"),
+    ]
+
+
 def parquet(folder, n):
     path = folder / "table.parquet"
     columns = {name: [row[i] for row in rows(n)] for i, name in enumerate(HEADER.split(","))}

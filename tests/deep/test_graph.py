@@ -58,6 +58,43 @@ def test_a_layer_with_several_outputs_is_refused(tmp_path):
 def test_a_metric_that_cannot_be_computed_is_refused(tmp_path):
     found = the_one(tried(tmp_path, metrics="[roc_auc]"), "undefined-metric", "phases.test.metrics[0]")
     assert "multi_class" in found.message
+    several = tried(tmp_path, metrics="[roc_auc, f1, accuracy]")
+    assert [item.path for item in several] == ["phases.test.metrics[0]", "phases.test.metrics[1]"]
+
+
+def test_whole_numbers_given_to_a_layer_of_decimals_are_refused(tmp_path):
+    node = "{inputs: d.t, use: torch.nn.Linear, with: {out_features: 3}}"
+    found = the_one(tried(tmp_path, tags="{t: [id]}", node=node), "shape-mismatch", "nodes.head")
+    assert "`dtype: float32`" in found.help
+
+
+def test_a_loss_of_chances_says_which_one_takes_any_number(tmp_path):
+    found = the_one(tried(tmp_path, loss="bce", node=LINEAR.format(1), metrics="[]"), "shape-mismatch", "losses.judged")
+    assert "`bce_with_logits`" in found.help
+
+
+def test_module_and_estimator_are_checked_in_either_order(tmp_path):
+    (tmp_path / "table.csv").write_text(written(rows()))
+    assert deep(tmp_path, UPSIDE_DOWN.format("accuracy")) == ()
+    the_one(deep(tmp_path, UPSIDE_DOWN.format("roc_auc")), "undefined-metric", "phases.test.metrics[0]")
+
+
+UPSIDE_DOWN = """\
+runexp: 1
+name: upside-down
+data:
+  d:
+    source: table.csv
+    features: {{x: [width, height]}}
+    targets: {{kind: kind}}
+    splits: {{train: 0.7, test: 0.3}}
+nodes:
+  encoder: {{inputs: d.x, use: torch.nn.Linear, with: {{out_features: 4}}}}
+  svc: {{inputs: encoder, use: sklearn.svm.SVC}}
+phases:
+  fit: {{kind: fit, nodes: [svc]}}
+  test: {{kind: eval, split: test, metrics: [{}]}}
+"""
 
 
 HYBRID = """\

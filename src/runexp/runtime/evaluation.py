@@ -70,7 +70,16 @@ class EvalProgram:
             losses = [loss(values) for loss in self._losses]
             total = {"loss": weighted_total(self._losses, losses).item()} if losses else {}
         named = {bound.name: loss.item() for bound, loss in zip(self._losses, losses, strict=True)}
-        return total | named | {metric.plan.name: metric(values) for metric in self._metrics}
+        return total | named | self._measured(values)
+
+    def _measured(self, values: Sequence[Any]) -> dict[str, float]:
+        wrong: list[Diagnostic] = []
+        measured: dict[str, float] = {}
+        for metric in self._metrics:
+            with collecting(wrong):
+                measured[metric.plan.name] = metric(values)
+        stop_at(wrong)
+        return measured
 
 
 class _Evaluating:

@@ -98,7 +98,8 @@ def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Column
             f"{columns.called(route)} {columns.shape(values[slot])}" for route, slot in zip(routes, slots, strict=True)
         )
         message = f"the loss `{plan.name}` cannot be computed: {str(error).splitlines()[0]}"
-        raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}")]) from error
+        hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""
+        raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}", help=hint)]) from error
     if value.ndim:
         message = f"the loss `{plan.name}` gives {columns.shape(value)}, not one number"
         raise SpecError([found(plan, "unreduced-loss", message, help="leave out `reduction: none`")])

@@ -102,7 +102,9 @@ def _classes(sampled: Sampled, key: str, learnt: list[str], judged: set[Key]) ->
 def _absent(sampled: Sampled, key: str, labels: Array, learnt: list[str], judged: set[Key]) -> Iterator[Diagnostic]:
     raw, origin = sampled.features.gathered[key].raw, sampled.plan.splits.origin
     counts = dict(zip(labels.tolist(), np.unique(raw[raw >= 0], return_counts=True)[1].tolist(), strict=True))
-    hint = f"`stratify_by: {key}` gives every split its share of each class"
+    splits = sampled.plan.splits
+    could_stratify = splits.kind == "shares" and not splits.group_by and not splits.stratify_by
+    hint = f"`stratify_by: {key}` gives every split its share of each class" if could_stratify else ""
     for split, rows in sampled.features.splits.items():
         lacking = np.setdiff1d(labels, raw[rows])
         if not len(lacking) or not len(rows):

@@ -203,6 +203,8 @@ def _remedy(inputs: Sequence[Tensor], error: Exception) -> str:
     wants_whole = "Long" in str(error) or "indices" in str(error)
     if wants_whole and any(value.is_floating_point() for value in inputs):
         return "it takes whole numbers: say `dtype: int64` at the key"
+    if "same dtype" in str(error) and not all(value.is_floating_point() for value in inputs):
+        return "it takes decimals: say `dtype: float32` at the key"
     return "sizes of inputs may be left out: they are then read off the data"
 
 
