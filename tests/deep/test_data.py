@@ -162,6 +162,21 @@ def test_too_few_rows_for_a_full_batch_are_refused(tmp_path):
     assert tried(tmp_path, batches="{size: 42, drop_last: true}") == ()
 
 
+def test_what_is_wrong_with_a_loss_hides_nothing_of_its_phase(tmp_path):
+    found = tried(tmp_path, loss="mse", metrics="[]", batches="{size: 64, drop_last: true}")
+    assert [item.code for item in found] == ["shape-mismatch", "no-batch"]
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_a_generator_is_not_asked_for_all_rows_of_a_large_set(tmp_path):
+    source = "{use: sklearn.datasets.make_classification, with: {n_samples: 1000000000}}"
+    parts = {"file": source, "targets": "{kind: target}", "features": "{x: 'x*'}", "target": "kind"}
+    node = "{inputs: d.x, use: torch.nn.Linear, with: {out_features: 2}}"
+    assert [item.code for item in tried(tmp_path, **parts, node=node)] == ["too-large"]
+    narrow = "{inputs: d.x, use: torch.nn.Linear, with: {out_features: 1}}"
+    assert [item.code for item in tried(tmp_path, **parts, node=narrow)] == ["wrong-classes", "too-large"]
+
+
 def test_a_last_batch_of_one_row_is_refused_where_batches_are_normalised(tmp_path):
     node = "{inputs: d.x, layers: [torch.nn.BatchNorm1d, {torch.nn.Linear: {out_features: 3}}]}"
     the_one(tried(tmp_path, node=node, batches="{size: 41}"), "single-row-batch", "phases.train")
@@ -183,6 +198,12 @@ def parquet(folder, n):
     columns = {name: [row[i] for row in rows(n)] for i, name in enumerate(HEADER.split(","))}
     pq.write_table(pa.table(columns), path)
     return path
+
+
+@pytest.fixture
+def small_machine(monkeypatch):
+    """A machine of 16 GB."""
+    monkeypatch.setattr("runexp.runtime.deep.sizes.memory_of", lambda device: 16 * 10**9)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from runexp.runtime.data import FeatureSet
 from runexp.runtime.deep.advice import advise
 from runexp.runtime.deep.fitting import fit_some
 from runexp.runtime.deep.phases import try_phases
-from runexp.runtime.deep.sampling import LARGEST_READ, Sampled, sample
+from runexp.runtime.deep.sampling import Sampled, sample
 from runexp.runtime.deep.sizes import Sizes, measure, too_large
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.rehearsal import Leaf, Rehearsal, leaves
@@ -99,7 +99,7 @@ def _distinct(found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def _notes(sets: Mapping[str, Sampled], *, is_small: bool) -> tuple[str, ...]:
     notes = [
-        f"`{name}` is larger than {LARGEST_READ // 2**20} MiB: its first {one.features.n_rows} rows were read"
+        f"`{name}` is large: the first {one.features.n_rows:,} of its {one.n_rows:,} rows were looked at"
         for name, one in sets.items()
         if not one.is_whole
     ]

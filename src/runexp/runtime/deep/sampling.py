@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.data import DataPlan
+from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.build import Survey, open_source, survey
 from runexp.runtime.data.files import locate
@@ -22,6 +23,7 @@ LARGEST_READ = 64 * 2**20
 
 _UNPACKED = 8  # a compressed file is taken to grow by this
 _PACKED = frozenset({".gz", ".bz2", ".zst", ".lz4"})
+_MOST_MADE = 20_000  # rows asked of a generator
 _MANY_ROWS = 1000
 _SOME_ROWS = 512
 _MOST_CLASSES = 200
@@ -69,7 +71,7 @@ def sample(plan: DataPlan, *, seed: int, folder: Path) -> Sampled:
     """Read and survey one feature set; never raises for what is wrong with its data."""
     try:
         is_head = _is_large(plan, folder)
-        source = open_source(plan, seed=seed, folder=folder, is_head=is_head)
+        source = open_source(_shortened(plan) if is_head else plan, seed=seed, folder=folder, is_head=is_head)
     except SpecError as error:
         nothing = FeatureSet(plan.name, np.arange(0), EverySplit(0), "", {}, {})
         return Sampled(plan, None, nothing, error.diagnostics, 0, is_whole=True, is_divided=False)
@@ -122,12 +124,27 @@ def _one_of_each(features: FeatureSet, rows: Array) -> set[int]:
 
 def _is_large(plan: DataPlan, folder: Path) -> bool:
     if plan.source.call is not None:
-        return False
+        return _n_made(plan) > _MOST_MADE
     path = locate(plan.source, folder)
     size = path.stat().st_size * (_UNPACKED if path.suffix in _PACKED else 1)
     if plan.source.kind == "parquet" and size <= LARGEST_READ:
         size = max(size, _unpacked(path) // _UNPACKED)
     return size > LARGEST_READ
+
+
+def _n_made(plan: DataPlan) -> int:
+    """The rows that a generator is asked for; 0 where it was left to it."""
+    asked = plan.source.call.arguments.get("n_samples") if plan.source.call else None
+    return asked if isinstance(asked, int) else 0
+
+
+def _shortened(plan: DataPlan) -> DataPlan:
+    """The plan with fewer rows asked of its generator."""
+    call = plan.source.call
+    if call is None:
+        return plan
+    fewer = replace(call, arguments=FrozenMap({**call.arguments, "n_samples": _MOST_MADE}))
+    return replace(plan, source=replace(plan.source, call=fewer))
 
 
 def _unpacked(path: Path) -> int:
@@ -139,6 +156,8 @@ def _unpacked(path: Path) -> int:
 
 
 def _n_rows(plan: DataPlan, folder: Path, n_read: int) -> int:
+    if plan.source.call is not None:
+        return _n_made(plan)
     path = folder / plan.source.path
     if plan.source.kind == "parquet":
         return int(pq.read_metadata(path).num_rows)
