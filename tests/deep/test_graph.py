@@ -50,6 +50,23 @@ def test_decimals_given_to_an_embedding_are_refused(tmp_path):
     assert "`dtype: int64`" in found.help
 
 
+def test_values_that_an_embedding_has_no_row_for_are_refused_at_its_node(tmp_path):
+    node = (
+        "{{inputs: d.x, layers: [{{torch.nn.Embedding: {{num_embeddings: {}, embedding_dim: 3}}}}, torch.nn.Flatten]}}"
+    )
+    parts = {"features": "{x: {columns: [id], dtype: int64}}", "splits": "{train: 0.7, test: 0.3, order: true}"}
+    found = the_one(tried(tmp_path, node=node.format(10), **parts), "failed-rows", "nodes.head")
+    assert "cannot take the rows of `train`" in found.message
+    assert "`num_embeddings`" in found.help
+    assert tried(tmp_path, node=node.format(60), **parts) == ()
+
+
+def test_what_a_layer_asserts_is_a_mistake_of_its_node(tmp_path):
+    node = "{inputs: d.x, use: torch.nn.TransformerEncoderLayer, with: {nhead: 3}}"
+    found = the_one(tried(tmp_path, node=node), "shape-mismatch", "nodes.head")
+    assert "divisible by num_heads" in found.message
+
+
 def test_a_layer_with_several_outputs_is_refused(tmp_path):
     node = "{inputs: d.x, use: torch.nn.LSTM, with: {input_size: 2, hidden_size: 3}}"
     the_one(tried(tmp_path, node=node), "several-outputs", "nodes.head")

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan
 from runexp.runtime.columns import Columns, route_slot
-from runexp.runtime.data.problems import collecting, stop_at
+from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
-from runexp.runtime.resolve import make, resolve
+from runexp.runtime.resolve import REFUSALS, make, resolve
 from runexp.runtime.targets import found, slots_of
 
 
@@ -91,13 +91,13 @@ def _on_one_device(values: Sequence[Any]) -> list[Any]:
 def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Columns) -> None:
     try:
         value = loss(values)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except REFUSALS as error:
         slots = [*loss.positional, *(slot for _, slot in loss.keyword)]
         routes = sorted(plan.routes, key=lambda route: bool(route.argument))
         given = ", ".join(
             f"{columns.called(route)} {columns.shape(values[slot])}" for route, slot in zip(routes, slots, strict=True)
         )
-        message = f"the loss `{plan.name}` cannot be computed: {str(error).splitlines()[0]}"
+        message = f"the loss `{plan.name}` cannot be computed: {first_line(error)}"
         hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""
         raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}", help=hint)]) from error
     if value.ndim:

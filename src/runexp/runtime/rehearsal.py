@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +13,10 @@ from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, Pha
 from runexp.plan.values import Origin
 from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet
+from runexp.runtime.data.problems import first_line
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.resolve import REFUSALS
 from runexp.runtime.training import TrainProgram
 
 Leaf = TrainPlan | EvalPlan | FitPlan
@@ -36,11 +39,25 @@ class Rehearsal:
             if not isinstance(phase, FitPlan) and not self.graph.is_built(phase.nodes):
                 continue
             try:
-                self.open(phase)
+                with self.blaming(phase):
+                    self.open(phase)
             except SpecError as error:
                 for item in error.diagnostics:
                     found.setdefault((item.code, item.path), item)
         return tuple(found.values())
+
+    @contextmanager
+    def blaming(self, phase: Leaf) -> Iterator[None]:
+        """Turn what a node raises on the rows of a phase into a `SpecError` at that node, or else at the phase."""
+        try:
+            yield
+        except REFUSALS as error:
+            name = self._culprit(phase)
+            origin = self.graph.plans[name].origin if name else phase.origin
+            what = f"the node `{name}`" if name else f"`{phase.label}`"
+            message = f"{what} cannot take the rows of `{phase.split}`: {first_line(error)}"
+            hint = "sizes such as `num_embeddings` have to exceed every value" if isinstance(error, IndexError) else ""
+            raise SpecError([Diagnostic("failed-rows", message, origin.span, help=hint, path=origin.path)]) from error
 
     def open(self, phase: Leaf) -> None:
         """Make one phase ready; `SpecError` with all that cannot work."""
@@ -50,6 +67,18 @@ class Rehearsal:
                 TrainProgram(phase, self.graph, columns, self.device, self.seed).close()
             case EvalPlan():
                 EvalProgram(phase, self.graph, columns, self.device)
+
+    def _culprit(self, phase: Leaf) -> str:
+        """The first node that fails on the rows of the phase; empty where none does by itself."""
+        columns = self.columns(phase.split, phase.data, phase.origin)
+        for name in phase.runs if isinstance(phase, FitPlan) else phase.nodes:
+            if any(feed.argument for feed in self.graph.plans[name].feeds):
+                return ""
+            try:
+                columns.column(("node", name, ""))
+            except REFUSALS:
+                return name
+        return ""
 
     def columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
         """The columns of a split; `SpecError` where a set has no such split, or sets differ in rows."""

@@ -33,22 +33,31 @@ def try_phases(
         is_true = all(sets[name].is_true for name in sound.data)
         found = [item for item in rehearsal.run([sound]) if is_true or item.code not in _COUNTED]
         yield from found
-        if computes and not found and isinstance(sound, EvalPlan):
-            yield from _computed(sound, rehearsal)
+        if computes and not found and not isinstance(sound, FitPlan):
+            yield from _computed(_judging(sound), rehearsal)
 
 
 def _computed(phase: EvalPlan, rehearsal: Rehearsal) -> tuple[Diagnostic, ...]:
     """What goes wrong when losses and metrics are computed over a few rows of the split, of every class."""
     some = replace(rehearsal, sets=few_rows(rehearsal.sets, phase.split, phase.data, _FEW_ROWS))
     try:
-        columns = some.columns(phase.split, phase.data, phase.origin)
-        program = EvalProgram(phase, some.graph, columns, some.device)
-        for index, batch in enumerate(program.draw()):
-            program.step(ExecutionContext(phase.label, 0, index, batch))
-        program.finish()
+        with some.blaming(phase):
+            columns = some.columns(phase.split, phase.data, phase.origin)
+            program = EvalProgram(phase, some.graph, columns, some.device)
+            for index, batch in enumerate(program.draw()):
+                program.step(ExecutionContext(phase.label, 0, index, batch))
+            program.finish()
     except SpecError as error:
         return error.diagnostics
     return ()
+
+
+def _judging(phase: TrainPlan | EvalPlan) -> EvalPlan:
+    """The phase as an evaluation: for training, of its losses on the rows that it would train on."""
+    if isinstance(phase, EvalPlan):
+        return phase
+    size = phase.batches.size
+    return EvalPlan(phase.label, phase.split, phase.data, phase.nodes, phase.losses, (), size, "", phase.origin)
 
 
 def _without_broken(phase: Leaf, graph: Graph, sets: Mapping[str, FeatureSet]) -> Leaf | None:

@@ -12,10 +12,11 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
 from runexp.runtime.data import FeatureSet
+from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
-from runexp.runtime.resolve import keyword_arguments, resolve
+from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
 N_EXAMPLE_ROWS = 2
@@ -128,7 +129,7 @@ class Graph:
         keyword = {feed.argument: value for feed, value in zip(plan.feeds, inputs, strict=True) if feed.argument}
         try:
             module, output = self._sequence(plan, positional, keyword)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except REFUSALS as error:
             raise SpecError([_misfit(plan, inputs, error)]) from error
         if not isinstance(output, Tensor):
             raise SpecError([_several_outputs(plan)])
@@ -149,7 +150,7 @@ class Graph:
             try:
                 with torch.no_grad():
                     output: Tensor = layer(*positional, **keyword)
-            except (RuntimeError, ValueError) as error:
+            except REFUSALS as error:
                 raise ValueError(_reason(call, first, error)) from error
             positional, keyword = [output], {}
             layers.append(layer)
@@ -186,7 +187,7 @@ def _misfit(plan: NodePlan, inputs: Sequence[Tensor], error: Exception) -> Diagn
     shapes = ", ".join(f"{feed} {_shape(value)}" for feed, value in zip(plan.feeds, inputs, strict=True))
     return Diagnostic(
         code="shape-mismatch",
-        message=f"the node `{plan.name}` cannot take its input: {str(error).splitlines()[0]}",
+        message=f"the node `{plan.name}` cannot take its input: {first_line(error)}",
         span=plan.origin.span,
         label=f"is given {shapes}",
         help=_remedy(inputs, error),
