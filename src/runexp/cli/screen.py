@@ -36,13 +36,15 @@ def show_diagnostics(
     form: Form = "text",
     no_color: bool = False,
     stream: TextIO | None = None,
+    also: Mapping[str, object] | None = None,
 ) -> None:
-    """Write diagnostics to standard error (or `stream`)."""
+    """Write diagnostics to standard error (or `stream`); `also` goes into the JSON document."""
     from runexp.report.diagnostics import render
 
     target = stream or sys.stderr
     if found or form != "text":
-        text = render(found, files, format=form, color=wants_color(target, no_color=no_color), width=width())
+        color = wants_color(target, no_color=no_color)
+        text = render(found, files, format=form, color=color, width=width(), also=also)
         target.write(text if text.endswith("\n") else f"{text}\n")
 
 

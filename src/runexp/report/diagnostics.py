@@ -24,13 +24,15 @@ def render(
     format: Format = "text",
     color: bool = False,
     width: int = 100,
+    also: Mapping[str, Any] | None = None,
 ) -> str:
     """All diagnostics in one form; text shows the first twenty with their lines and counts the rest.
 
     `files` holds the texts by the names that spans give; `width` is the terminal's, in columns.
+    `also` holds further members of the JSON document.
     """
     if format == "json":
-        return json.dumps(_document(diagnostics), ensure_ascii=False, indent=2) + "\n"
+        return json.dumps(_document(diagnostics) | dict(also or {}), ensure_ascii=False, indent=2) + "\n"
     if format == "sarif":
         return json.dumps(sarif_log(diagnostics), ensure_ascii=False, indent=2) + "\n"
     if format == "github":

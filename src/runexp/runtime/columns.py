@@ -29,6 +29,7 @@ class Columns:
         self._rows = {name: _rows(sets[name], split, origin) for name in used}
         _check_aligned(self._rows, split, origin)
         self._device = torch.device("cpu")
+        self._batch_size = 0
         self._made: dict[Slot, Tensor] = {}
 
     @property
@@ -40,6 +41,24 @@ class Columns:
         """The same columns on a device."""
         self._device = device
         return self
+
+    def in_batches_of(self, size: int) -> Columns:
+        """The same columns, said to come in batches of some rows."""
+        self._batch_size = size
+        return self
+
+    def shape(self, value: Tensor) -> str:
+        """The shape of a batch like `value`, for a message: `(64, 10)`, or `(rows, 10)` where no size is known."""
+        if not value.ndim:
+            return "()"
+        sizes = [str(self._batch_size or "rows"), *map(str, value.shape[1:])]
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+    def called(self, route: Route) -> str:
+        """What a spec calls an input of a loss or metric: `targets.label`, or `head.outputs`."""
+        if route.source == "node":
+            return str(route)
+        return f"{self._sets[route.name].domain_of(route.key)}.{route.key}"
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
         """The estimators among `nodes` that depend on data and on each other only."""

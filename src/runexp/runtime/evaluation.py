@@ -8,13 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from runexp.diagnostics import Diagnostic
 from runexp.engine.protocol import ExecutionContext
 from runexp.plan.phases import EvalPlan
 from runexp.runtime.columns import Columns, route_slot
+from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.losses import bind_losses, first_rows, weighted_total
-from runexp.runtime.metrics import bind_metric
+from runexp.runtime.losses import BoundLoss, bind_losses, first_rows, weighted_total
+from runexp.runtime.metrics import BoundMetric, bind_metric
 
 
 class EvalProgram:
@@ -25,10 +27,16 @@ class EvalProgram:
         self._graph = graph
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
         self._forward.add_columns([route_slot(route) for metric in plan.metrics for route in metric.routes])
+        wrong: list[Diagnostic] = []
         with _Evaluating(graph, plan.nodes):
-            self._losses = bind_losses(plan.losses, self._forward, columns, device)
+            with collecting(wrong):
+                self._losses: tuple[BoundLoss, ...] = bind_losses(plan.losses, self._forward, columns, device)
             values = first_rows(self._forward, columns)
-        self._metrics = [bind_metric(metric, self._forward, values) for metric in plan.metrics]
+        self._metrics: list[BoundMetric] = []
+        for metric in plan.metrics:
+            with collecting(wrong):
+                self._metrics.append(bind_metric(metric, self._forward, values))
+        stop_at(wrong)
         self._columns = [columns.column(slot) for slot in self._forward.columns]
         routes = [route for loss in plan.losses for route in loss.routes]
         routes += [route for metric in plan.metrics for route in metric.routes]
@@ -62,7 +70,16 @@ class EvalProgram:
             losses = [loss(values) for loss in self._losses]
             total = {"loss": weighted_total(self._losses, losses).item()} if losses else {}
         named = {bound.name: loss.item() for bound, loss in zip(self._losses, losses, strict=True)}
-        return total | named | {metric.plan.name: metric(values) for metric in self._metrics}
+        return total | named | self._measured(values)
+
+    def _measured(self, values: Sequence[Any]) -> dict[str, float]:
+        wrong: list[Diagnostic] = []
+        measured: dict[str, float] = {}
+        for metric in self._metrics:
+            with collecting(wrong):
+                measured[metric.plan.name] = metric(values)
+        stop_at(wrong)
+        return measured
 
 
 class _Evaluating:

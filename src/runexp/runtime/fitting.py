@@ -13,9 +13,11 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import ExecutionContext
 from runexp.plan.phases import FitPlan
 from runexp.runtime.columns import Columns
+from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply, as_matrix, make_estimator
 from runexp.runtime.graph.forward import slot_of
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.resolve import REFUSALS
 
 
 class FitProgram:
@@ -59,8 +61,8 @@ class FitProgram:
             arguments.append(np.asarray(self._columns.column(("data", *target)).cpu()))
         try:
             estimator.fit(*arguments)
-        except (ValueError, TypeError) as error:
-            message = f"the estimator `{name}` cannot be fitted: {str(error).splitlines()[0]}"
+        except REFUSALS as error:
+            message = f"the estimator `{name}` cannot be fitted: {first_line(error)}"
             raise SpecError([Diagnostic("unfittable", message, plan.origin.span, path=plan.origin.path)]) from error
         self._graph.set_estimator(name, estimator)
 

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runexp.diagnostics import SpecError
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan
 from runexp.runtime.columns import Columns, route_slot
+from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
-from runexp.runtime.resolve import make, resolve
-from runexp.runtime.targets import found, shape, slots_of
+from runexp.runtime.resolve import REFUSALS, make, resolve
+from runexp.runtime.targets import found, slots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,21 @@ class BoundLoss:
 def bind_losses(
     plans: Sequence[LossPlan], forward: Forward, columns: Columns, device: torch.device
 ) -> tuple[BoundLoss, ...]:
-    """Bind every loss and let batches carry what it reads; what cannot fit is a `SpecError`."""
+    """Bind every loss and let batches carry what it reads; all that cannot fit is a `SpecError`."""
     forward.add_columns([route_slot(route) for plan in plans for route in plan.routes if route.source == "node"])
     values = first_rows(forward, columns)
-    read = [slots_of(plan, lambda slot: values[forward.slot(slot)], columns) for plan in plans]
-    forward.add_columns([slot for slots in read for slot in slots])
-    bound = tuple(_bind(plan, slots, forward, device) for plan, slots in zip(plans, read, strict=True))
+    wrong: list[Diagnostic] = []
+    read: list[tuple[LossPlan, tuple[Slot, ...]]] = []
+    for plan in plans:
+        with collecting(wrong):
+            read.append((plan, slots_of(plan, lambda slot: values[forward.slot(slot)], columns)))
+    forward.add_columns([slot for _, slots in read for slot in slots])
+    bound = tuple(_bind(plan, slots, forward, device) for plan, slots in read)
     values = first_rows(forward, columns)
-    for plan, loss in zip(plans, bound, strict=True):
-        _try(plan, loss, values)
+    for (plan, _), loss in zip(read, bound, strict=True):
+        with collecting(wrong):
+            _try(plan, loss, _on_one_device(values), columns)
+    stop_at(wrong)
     return bound
 
 
@@ -74,15 +81,25 @@ def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, device: torch
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
 
 
-def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any]) -> None:
+def _on_one_device(values: Sequence[Any]) -> list[Any]:
+    """Columns follow the outputs of a graph without weights."""
+    if not any(value.is_meta for value in values):
+        return list(values)
+    return [value.to("meta") for value in values]
+
+
+def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Columns) -> None:
     try:
         value = loss(values)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except REFUSALS as error:
         slots = [*loss.positional, *(slot for _, slot in loss.keyword)]
         routes = sorted(plan.routes, key=lambda route: bool(route.argument))
-        given = ", ".join(f"{route} {shape(values[slot])}" for route, slot in zip(routes, slots, strict=True))
-        message = f"the loss `{plan.name}` cannot be computed: {str(error).splitlines()[0]}"
-        raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}")]) from error
+        given = ", ".join(
+            f"{columns.called(route)} {columns.shape(values[slot])}" for route, slot in zip(routes, slots, strict=True)
+        )
+        message = f"the loss `{plan.name}` cannot be computed: {first_line(error)}"
+        hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""
+        raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}", help=hint)]) from error
     if value.ndim:
-        message = f"the loss `{plan.name}` gives {shape(value)}, not one number"
+        message = f"the loss `{plan.name}` gives {columns.shape(value)}, not one number"
         raise SpecError([found(plan, "unreduced-loss", message, help="leave out `reduction: none`")])

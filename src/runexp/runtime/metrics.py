@@ -14,8 +14,9 @@ from torch import Tensor
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
 from runexp.runtime.columns import route_slot
+from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
-from runexp.runtime.resolve import keyword_arguments, resolve
+from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class BoundMetric:
         named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
         try:
             return float(self.function(*others[:1], predicted, **named, **self.arguments))
-        except (ValueError, TypeError) as error:
-            message = f"the metric `{self.plan.name}` cannot be computed: {str(error).splitlines()[0]}"
+        except REFUSALS as error:
+            message = f"the metric `{self.plan.name}` cannot be computed: {first_line(error)}"
             raise SpecError([_found(self.plan, "undefined-metric", message)]) from error
 
 
@@ -66,6 +67,8 @@ def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
 
 
 def _check_labels(plan: MetricPlan, output: Tensor) -> None:
+    if output.is_meta:
+        return
     has_decimals = output.is_floating_point() and bool((output != output.round()).any())
     if plan.wants == "labels" and plan.decision == "as_is" and has_decimals:
         message = f"the metric `{plan.name}` compares classes, and `{plan.node}` gives numbers with decimals"

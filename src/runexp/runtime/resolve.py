@@ -12,6 +12,9 @@ import torch
 
 from runexp.plan.values import Call
 
+REFUSALS = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, AttributeError, ArithmeticError)
+"""What libraries raise for arguments and arrays that they do not take."""
+
 ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
 
 

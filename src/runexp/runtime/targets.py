@@ -31,9 +31,9 @@ def _slot(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Slo
         return slot
     target = columns.column(slot)
     if plan.elementwise:
-        fitted = _aligned(plan, route, output, target)
+        fitted = _aligned(plan, route, output, columns)
     elif plan.decision == "argmax" and _is_target(plan, route):
-        fitted = _classes(plan, route, output, target)
+        fitted = _classes(plan, route, output, columns)
     else:
         return slot
     if fitted is target:
@@ -43,16 +43,29 @@ def _slot(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Slo
     return own
 
 
-def _aligned(plan: LossPlan, route: Route, output: Tensor, target: Tensor) -> Tensor:
+def _aligned(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Tensor:
     """For a loss that compares element by element: (N,) against (N, 1) is aligned, integers become floats."""
+    target = columns.column(route_slot(route))
     if target.ndim + 1 == output.ndim and output.shape[-1] == 1:
         target = target.unsqueeze(-1)
     elif output.ndim + 1 == target.ndim and target.shape[-1] == 1:
         target = target.squeeze(-1)
     if target.shape[1:] != output.shape[1:]:
-        message = f"`{plan.node}` gives {shape(output)}, and `{plan.name}` compares it with {route} {shape(target)}"
-        raise SpecError([found(plan, "shape-mismatch", message)])
+        compared = f"{columns.called(route)} {columns.shape(target)}"
+        message = f"`{plan.node}` gives {columns.shape(output)}, `{plan.name}` compares it with {compared}"
+        raise SpecError([found(plan, "shape-mismatch", message, help=_remedy(output, target))])
     return target.to(output.dtype)
+
+
+def _remedy(output: Tensor, target: Tensor) -> str:
+    """What would make an output and a target of other shapes fit."""
+    if target.ndim == 1 and not target.is_floating_point() and output.ndim == 2:
+        return "`cross_entropy` for integer classes? `Linear: {out_features: 1}` for one number a row?"
+    if target.ndim == 1 and output.ndim == 2:
+        return "`Linear: {out_features: 1}` gives one number a row"
+    if target.ndim == output.ndim == 2:
+        return f"`Linear: {{out_features: {target.shape[1]}}}` gives as many numbers a row"
+    return "reshape the key with `shape:`, or the output with `torch.nn.Flatten` or `torch.nn.Unflatten`"
 
 
 def _is_target(plan: LossPlan, route: Route) -> bool:
@@ -62,18 +75,19 @@ def _is_target(plan: LossPlan, route: Route) -> bool:
     return route is next(item for item in plan.routes if item.source == "data")
 
 
-def _classes(plan: LossPlan, route: Route, output: Tensor, target: Tensor) -> Tensor:
+def _classes(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Tensor:
     """For a loss over classes: whole-number labels from 0 to one below the number of outputs."""
+    target, name = columns.column(route_slot(route)), columns.called(route)
     if target.ndim == output.ndim and target.is_floating_point():
         return target  # probabilities of classes
     if target.is_floating_point():
-        message = f"`{plan.name}` needs whole numbers as classes, and {route} holds decimals"
+        message = f"`{plan.name}` needs whole numbers as classes, and {name} holds decimals"
         raise SpecError([found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")])
     n_classes = output.shape[1] if output.ndim > 1 else 1
     counted = target[target != int(plan.call.arguments.get("ignore_index", -100))]
     low, high = (int(counted.min()), int(counted.max())) if len(counted) else (0, 0)
     if low < 0 or high >= n_classes:
-        message = f"`{plan.node}` gives {n_classes} classes, and {route} holds labels from {low} to {high}"
+        message = f"`{plan.node}` gives {n_classes} classes, and {name} holds labels from {low} to {high}"
         hint = f"labels count from 0; {high + 1} outputs would fit"
         raise SpecError([found(plan, "wrong-classes", message, help=hint)])
     return target.to(torch.int64)
@@ -82,8 +96,3 @@ def _classes(plan: LossPlan, route: Route, output: Tensor, target: Tensor) -> Te
 def found(plan: LossPlan, code: str, message: str, *, label: str = "", help: str = "") -> Diagnostic:
     """A diagnostic at the place where the loss was written."""
     return Diagnostic(code, message, plan.origin.span, label=label, help=help, path=plan.origin.path)
-
-
-def shape(value: Tensor) -> str:
-    """A shape with its first axis called rows."""
-    return f"({', '.join(['rows', *(str(size) for size in value.shape[1:])])})" if value.ndim else "()"

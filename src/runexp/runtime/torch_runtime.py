@@ -12,13 +12,14 @@ import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Origin
 from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
 from runexp.runtime.training import TrainProgram
@@ -54,13 +55,7 @@ class TorchRuntime:
         """Make every phase ready that can be by now, and let go of it: what cannot work is a `SpecError` before
         anything starts. What depends on an estimator is found when that is fitted."""
         before = self.snapshot()
-        found: list[Diagnostic] = []
-        for phase in phases:
-            try:
-                self._open(phase)
-            except SpecError as error:
-                found += [item for item in error.diagnostics if item not in found]
-        self._evaluations.clear()
+        found = Rehearsal(self.graph, self.sets, self._device, self._seed).run(phases)
         self.restore(before)
         if found:
             raise SpecError(found)
@@ -99,25 +94,6 @@ class TorchRuntime:
     def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> None:
         """Write the state of this moment into an empty folder."""
         write_checkpoint(folder, self.graph, state, program)
-
-    def _open(self, phase: PhasePlan) -> None:
-        """Make a phase and its evaluations ready as far as their nodes are built."""
-        match phase:
-            case TrainPlan() if self.graph.is_built(phase.nodes):
-                self.open_train(phase).close()
-                self._open_all(item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan))
-            case EvalPlan() if self.graph.is_built(phase.nodes):
-                self.open_eval(phase)
-            case FitPlan():
-                self._columns(phase.split, phase.data, phase.origin)
-            case GroupPlan():
-                self._open_all(phase.phases)
-            case _:
-                return
-
-    def _open_all(self, phases: Iterable[PhasePlan]) -> None:
-        for phase in phases:
-            self._open(phase)
 
     def _columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
         return Columns(self.graph, self.sets, split, used, origin).on(self._device)

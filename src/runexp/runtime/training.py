@@ -14,6 +14,7 @@ from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.phases import TrainPlan
 from runexp.runtime.batching import Batcher
 from runexp.runtime.columns import Columns
+from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.fused import update_of
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
@@ -27,17 +28,23 @@ class TrainProgram:
     def __init__(self, plan: TrainPlan, graph: Graph, columns: Columns, device: torch.device, seed: int) -> None:
         self._graph = graph
         self._accumulate = plan.accumulate
+        size = min(plan.batches.size, columns.n_rows)
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
-        self._losses = bind_losses(plan.losses, self._forward, columns, device)
+        wrong: list[Diagnostic] = []
+        with collecting(wrong):
+            self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
         drawn = [columns.column(slot) for slot in self._forward.columns]
         self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
         self._trains = plan.trains
         self.n_rows = columns.n_rows
         self.n_batches = self._batcher.n_batches
         self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
-        _check_batches(plan, graph, self._batcher.sizes())
+        with collecting(wrong):
+            _check_batches(plan, graph, self._batcher.sizes())
         self._parameters = [parameter for name in plan.trains for parameter in graph.modules[name].parameters()]
-        self.optimizer = build_optimizer(plan.optimizer, graph, plan.trains)
+        with collecting(wrong):
+            self.optimizer = build_optimizer(plan.optimizer, graph, plan.trains)
+        stop_at(wrong)
         self._move = update_of(self.optimizer)
         self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
         n_steps = plan.n_steps or plan.n_epochs * self.n_steps_an_epoch

@@ -2,78 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from runexp.diagnostics import Diagnostic
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.data import DataPlan
 from runexp.runtime.data.bundled import open_bundled
 from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.gathering import Gathered, gather
-from runexp.runtime.data.matching import check_split_columns, match_keys
+from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
 from runexp.runtime.data.parquet import open_parquet
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
 from runexp.runtime.data.table import Array, Column, Source
-from runexp.runtime.data.transforms import apply_transforms, check_transforms
+from runexp.runtime.data.transforms import Transformed, apply_transforms, check_transforms
 from runexp.runtime.seeds import derive_seed
 
 _ID = "id"
+_MOST_IDS = 1000  # looked at for one in two splits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What could be made of a source, and everything found wrong with it.
+
+    `features` lacks the keys that could not be made, and all splits where the rows could not be divided.
+    """
+
+    source: Source
+    matches: tuple[Match, ...]
+    features: FeatureSet
+    found: tuple[Diagnostic, ...]
 
 
 def build_feature_set(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
     """The feature set of a plan; relative paths are looked for in `folder`.
 
     The rows' ids are the tag `id` where there is one, else their numbers from 0.
-    Raises `SpecError` with everything that a stage finds wrong in the data.
+    Raises `SpecError` with everything that is wrong in the data.
     """
-    source = open_source(plan, seed=seed, folder=folder)
-    gathered = _gather_all(plan, source)
-    ids = _ids(gathered, source)
-    splits = divide(plan, source, _column_of(plan, source, gathered), seed=seed)
-    found: list[Diagnostic] = []
-    check_transforms(plan, splits, found)
-    stop_at(found)
-    transforms = apply_transforms(plan, gathered, splits, seed=seed)
-    return FeatureSet(plan.name, ids, splits, source.fingerprint, gathered, transforms)
+    surveyed = survey(plan, open_source(plan, seed=seed, folder=folder), seed=seed)
+    stop_at(list(surveyed.found))
+    return surveyed.features
 
 
-def open_source(plan: DataPlan, *, seed: int, folder: Path) -> Source:
-    """The opened source of a feature set."""
+def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = False) -> Source:
+    """The opened source of a feature set; with `is_head` only the first rows of a file."""
     source = plan.source
     if source.call is not None:
         return open_bundled(source, source.call, seed=derive_seed(seed, "source", plan.name))
-    return open_parquet(source, folder) if source.kind == "parquet" else open_delimited(source, folder)
+    open_file = open_parquet if source.kind == "parquet" else open_delimited
+    return open_file(source, folder, is_head=is_head)
 
 
-def _gather_all(plan: DataPlan, source: Source) -> dict[str, Gathered]:
+def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
+    """Make all that can be made of a source. What follows from a mistake is not reported again."""
     found: list[Diagnostic] = []
     matches = match_keys(plan, source, found)
-    check_split_columns(plan, source, found)
-    stop_at(found)
+    can_divide = check_split_columns(plan, source, found)
+    gathered = _gather_all(plan, source, matches, found)
+    splits: dict[str, Array] = {}
+    broken = {key.name for key in plan.keys} - gathered.keys()
+    if can_divide and not broken & set(references(plan.splits)):
+        with collecting(found):
+            splits = divide(plan, source, _column_of(plan, source, gathered), seed=seed)
+    ids: Array = np.arange(source.n_rows)
+    with collecting(found):
+        ids = _ids(gathered, source, splits)
+    transforms: dict[str, Transformed] = {}
+    if splits and check_transforms(plan, splits, found):
+        transforms = apply_transforms(plan, gathered, splits, found, seed=seed)
+    wanted = {name for transform in plan.transforms for name in transform.keys}
+    made = {name: array for name, array in gathered.items() if name in transforms or name not in wanted}
+    features = FeatureSet(plan.name, ids, splits, source.fingerprint, made, transforms)
+    return Survey(source, matches, features, tuple(found))
+
+
+def _gather_all(
+    plan: DataPlan, source: Source, matches: Sequence[Match], found: list[Diagnostic]
+) -> dict[str, Gathered]:
     transformed = {name for transform in plan.transforms for name in transform.keys}
     gathered: dict[str, Gathered] = {}
     for match in matches:
         with collecting(found):
             gathered[match.key.name] = gather(match, source, keep_exact=match.key.name in transformed)
-    stop_at(found)
     return gathered
 
 
-def _ids(gathered: Mapping[str, Gathered], source: Source) -> Array:
+def _ids(gathered: Mapping[str, Gathered], source: Source, splits: Mapping[str, Array]) -> Array:
     tag = gathered.get(_ID)
     if tag is None or tag.key.domain != "tags" or tag.raw.ndim != 1:
         return np.arange(source.n_rows)
     values, counts = np.unique(tag.raw, return_counts=True)
     if len(values) < len(tag.raw):
-        again = values[int(np.argmax(counts > 1))]
-        rows = np.flatnonzero(tag.raw == again)[:2]
-        where = " and ".join(source.place(int(row)) for row in rows)
-        raise wrong(tag.key.origin, "duplicate-id", f"id {shown(again)} stands in {where} of {shown(source.label)}")
+        raise _twice(tag, values[counts > 1], source, splits)
     return tag.raw
+
+
+def _twice(tag: Gathered, again: Array, source: Source, splits: Mapping[str, Array]) -> SpecError:
+    """Ids that stand in two rows; an id in two splits is named first, for that is the worse mistake."""
+    owner = np.full(source.n_rows, -1)
+    names = list(splits)
+    for index, rows in enumerate(splits.values()):
+        owner[rows] = index
+    for value in again[:_MOST_IDS]:
+        rows = np.flatnonzero(tag.raw == value)
+        other = rows[(owner[rows] >= 0) & (owner[rows] != owner[rows[0]])]
+        if owner[rows[0]] >= 0 and len(other):
+            first, second = int(rows[0]), int(other[0])
+            message = (
+                f"id {shown(value)} is in split {shown(names[owner[first]])} ({source.place(first)})"
+                f" and in {shown(names[owner[second]])} ({source.place(second)}) of {shown(source.label)}"
+            )
+            hint = "`group_by: id` keeps the rows of an id together, under another name than `id`"
+            return wrong(tag.key.origin, "id-in-two-splits", message, hint=hint)
+    rows = np.flatnonzero(tag.raw == again[0])[:2]
+    where = " and ".join(source.place(int(row)) for row in rows)
+    return wrong(tag.key.origin, "duplicate-id", f"id {shown(again[0])} stands in {where} of {shown(source.label)}")
 
 
 def _column_of(plan: DataPlan, source: Source, gathered: Mapping[str, Gathered]) -> ColumnOf:

@@ -21,7 +21,7 @@ from runexp.runtime.data.table import Column
 
 _BLOCK = 16 * 2**20  # a row must fit into a block; bytes
 _DIRECTIVE = b"#q2:types"  # QIIME 2 writes the types of the columns below their names: a row that is no data
-_HEAD = 64 * 2**10  # enough for a header and the beginning of the next line; bytes
+_HEAD = 4 * 2**20  # the first rows, and more than enough for a header; bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,16 +60,17 @@ class DelimitedSource:
         return f"row {row}" if line is None else f"row {row} (line {line})"
 
 
-def open_delimited(plan: SourcePlan, folder: Path) -> DelimitedSource:
+def open_delimited(plan: SourcePlan, folder: Path, *, is_head: bool = False) -> DelimitedSource:
     """Read a `.csv` or `.tsv` file, also compressed (`.gz`, `.bz2`, `.zst`, `.lz4`).
 
+    With `is_head` only its first rows, some 4 MiB, and no fingerprint.
     The line `#q2:types` below the header of a QIIME 2 metadata file is left out.
     """
     path = locate(plan, folder)
     delimiter = "\t" if ".tsv" in path.suffixes else ","
-    digest = fingerprint(plan, path)
+    digest = "" if is_head else fingerprint(plan, path)
     try:
-        table = _read(path, delimiter)
+        table = _read_head(path, delimiter) if is_head else _read(path, delimiter)
         names = table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
         raise wrong(plan.origin, "unreadable-file", _explain(path, delimiter, error)) from error
@@ -92,6 +93,16 @@ def _read(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no t
 def _has_directive(path: Path) -> bool:
     with pa.input_stream(str(path), compression="detect") as stream:
         return bool(stream.read(_HEAD).partition(b"\n")[2].startswith(_DIRECTIVE))
+
+
+def _read_head(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    with pa.input_stream(str(path), compression="detect") as stream:
+        reader = pa.csv.open_csv(
+            stream,
+            read_options=pa.csv.ReadOptions(block_size=_HEAD, skip_rows_after_names=int(_has_directive(path))),
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        )
+        return pa.Table.from_batches([reader.read_next_batch()])
 
 
 def _check_header(plan: SourcePlan, path: Path, names: list[str]) -> None:
@@ -121,10 +132,10 @@ def _explain(path: Path, delimiter: str, error: Exception) -> str:
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Every record with the line it starts at, the header first; blank lines are none."""
     with pa.input_stream(str(path), compression="detect") as stream:
-        text = stream.read().decode("utf-8-sig", errors="replace")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    line = 1
-    for fields in reader:
-        if fields:
-            yield line, fields
-        line = reader.line_num + 1
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+        reader = csv.reader(text, delimiter=delimiter)
+        line = 1
+        for fields in reader:
+            if fields:
+                yield line, fields
+            line = reader.line_num + 1

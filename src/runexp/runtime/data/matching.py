@@ -24,18 +24,21 @@ class Match:
 
 
 def match_keys(plan: DataPlan, source: Source, found: list[Diagnostic]) -> tuple[Match, ...]:
-    """The columns of every key, in the order of the patterns and, inside one, of the source."""
-    return tuple(_match(key, source, found) for key in plan.keys)
+    """The columns of every key that has all of its own, in the order of the patterns and, inside one, of the source."""
+    matches = (_match(key, source, found) for key in plan.keys)
+    return tuple(match for match in matches if match is not None)
 
 
-def check_split_columns(plan: DataPlan, source: Source, found: list[Diagnostic]) -> None:
-    """What rows are divided by must be a key or a column."""
+def check_split_columns(plan: DataPlan, source: Source, found: list[Diagnostic]) -> bool:
+    """Whether what rows are divided by is a key or a column."""
+    n_found = len(found)
     known = [*(key.name for key in plan.keys), *source.names]
     for name in references(plan.splits):
         if name not in known:
             message = f"splits of {shown(plan.name)} need {shown(name)}, which is no key or column"
             hint = did_you_mean(name, known, kind="keys and columns")
             found.append(problem(plan.splits.origin, "unknown-column", message, hint=hint))
+    return len(found) == n_found
 
 
 def references(splits: SplitPlan) -> tuple[str, ...]:
@@ -44,13 +47,14 @@ def references(splits: SplitPlan) -> tuple[str, ...]:
     return tuple(name for name in (column, splits.stratify_by, splits.group_by) if name)
 
 
-def _match(key: KeyPlan, source: Source, found: list[Diagnostic]) -> Match:
+def _match(key: KeyPlan, source: Source, found: list[Diagnostic]) -> Match | None:
     columns: dict[str, None] = {}
+    absent = [pattern for pattern in key.columns if not _matched(pattern, source.names)]
+    found += [_nothing(key, pattern, source) for pattern in absent]
+    if absent:
+        return None
     for pattern in key.columns:
-        matched = _matched(pattern, source.names)
-        if not matched:
-            found.append(_nothing(key, pattern, source))
-        columns |= dict.fromkeys(matched)
+        columns |= dict.fromkeys(_matched(pattern, source.names))
     is_single = len(key.columns) == 1 and key.columns[0] in columns
     return Match(key, tuple(columns), is_single)
 

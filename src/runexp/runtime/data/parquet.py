@@ -16,6 +16,8 @@ from runexp.runtime.data.files import fingerprint, locate
 from runexp.runtime.data.problems import first_line, shown, wrong
 from runexp.runtime.data.table import Column
 
+_HEAD_ROWS = 4096
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParquetSource:
@@ -52,10 +54,22 @@ class ParquetSource:
         return f"row {row}"
 
 
-def open_parquet(plan: SourcePlan, folder: Path) -> ParquetSource:
-    """Open a Parquet file and check its schema."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Head:
+    """The first rows of a file, read as the file itself is."""
+
+    file: Any
+    n_rows: int
+
+    def read(self, *, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow has no types
+        first = next(self.file.iter_batches(batch_size=self.n_rows, columns=columns))
+        return pa.Table.from_batches([first.slice(0, self.n_rows)])
+
+
+def open_parquet(plan: SourcePlan, folder: Path, *, is_head: bool = False) -> ParquetSource:
+    """Open a Parquet file and check its schema; with `is_head` it gives its first rows only, and no fingerprint."""
     path = locate(plan, folder)
-    digest = fingerprint(plan, path)
+    digest = "" if is_head else fingerprint(plan, path)
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
         names = tuple(file.schema_arrow.names)
@@ -68,4 +82,7 @@ def open_parquet(plan: SourcePlan, folder: Path) -> ParquetSource:
         raise wrong(plan.origin, "duplicate-column", f"{shown(path.name)} has column {shown(twice)} twice")
     if n_rows == 0:
         raise wrong(plan.origin, "empty-source", f"{shown(path.name)} has no rows")
+    if is_head:
+        n_read = min(_HEAD_ROWS, file.metadata.row_group(0).num_rows)  # a batch may end where a group of rows does
+        return ParquetSource(path, _Head(file, n_read), names, n_read, digest)
     return ParquetSource(path, file, names, n_rows, digest)

@@ -14,7 +14,7 @@ from runexp.diagnostics import Diagnostic, did_you_mean
 from runexp.plan.data import DataPlan, TransformPlan
 from runexp.plan.values import Origin
 from runexp.runtime.data.gathering import Gathered
-from runexp.runtime.data.problems import collecting, first_line, problem, shown, stop_at, wrong
+from runexp.runtime.data.problems import collecting, first_line, problem, shown, wrong
 from runexp.runtime.data.table import Array
 from runexp.runtime.resolve import make
 from runexp.runtime.seeds import derive_seed
@@ -46,8 +46,9 @@ class Transformed:
     steps: tuple[Fitted, ...]
 
 
-def check_transforms(plan: DataPlan, splits: Mapping[str, Array], found: list[Diagnostic]) -> None:
-    """The keys and the splits that transforms name must be there, the splits with rows."""
+def check_transforms(plan: DataPlan, splits: Mapping[str, Array], found: list[Diagnostic]) -> bool:
+    """Whether the keys and the splits that transforms name are there, the splits with rows."""
+    n_found = len(found)
     keys = [key.name for key in plan.keys]
     for transform in plan.transforms:
         for name in transform.keys:
@@ -62,22 +63,23 @@ def check_transforms(plan: DataPlan, splits: Mapping[str, Array], found: list[Di
         elif not len(splits[transform.fit_on]):
             message = f"split {shown(transform.fit_on)} has no rows to fit on"
             found.append(problem(transform.origin, "empty-split", message))
+    return len(found) == n_found
 
 
 def apply_transforms(
-    plan: DataPlan, gathered: Mapping[str, Gathered], splits: Mapping[str, Array], *, seed: int
+    plan: DataPlan, gathered: Mapping[str, Gathered], splits: Mapping[str, Array], found: list[Diagnostic], *, seed: int
 ) -> dict[str, Transformed]:
-    """Every transformed key, by name; `SpecError` with each key's first transform that fails."""
+    """The transformed keys among those gathered, by name; of each other one its first transform that fails is found."""
     chains: dict[str, list[TransformPlan]] = {}
     for transform in plan.transforms:
         for name in transform.keys:
             chains.setdefault(name, []).append(transform)
     done: dict[str, Transformed] = {}
-    found: list[Diagnostic] = []
     for name, chain in chains.items():
+        if name not in gathered:
+            continue
         with collecting(found):
             done[name] = _chained(gathered[name], chain, splits, seed=derive_seed(seed, "transform", plan.name, name))
-    stop_at(found)
     return done
 
 

@@ -12,10 +12,11 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
 from runexp.runtime.data import FeatureSet
+from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply
-from runexp.runtime.graph.infer import with_inferred
+from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
-from runexp.runtime.resolve import keyword_arguments, resolve
+from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
 N_EXAMPLE_ROWS = 2
@@ -25,11 +26,18 @@ N_EXAMPLE_ROWS = 2
 class Graph:
     """The nodes of one experiment. What depends on an estimator is built once that is fitted (S-10).
 
+    With `is_weightless` modules stand on torch's meta device: they cost nothing and know shapes only.
     `version` grows whenever an estimator is fitted or a module built: what was derived before is then stale.
     """
 
     def __init__(
-        self, plans: Sequence[NodePlan], sets: Mapping[str, FeatureSet], device: torch.device, seed: int
+        self,
+        plans: Sequence[NodePlan],
+        sets: Mapping[str, FeatureSet],
+        device: torch.device,
+        seed: int,
+        *,
+        is_weightless: bool = False,
     ) -> None:
         self.plans = {plan.name: plan for plan in plans}
         self.modules: dict[str, nn.Module] = {}
@@ -39,18 +47,21 @@ class Graph:
         self._sets = sets
         self._device = device
         self._seed = seed
+        self._is_weightless = is_weightless
         self._examples: dict[str, Tensor] = {}
 
     def build(self) -> None:
-        """Build every module whose inputs are known by now; raises `SpecError` for what does not fit."""
+        """Build every module whose inputs are known by now; raises `SpecError` with all that does not fit."""
+        found: list[Diagnostic] = []
         for plan in self.plans.values():
             if plan.name in self._examples or not self._is_ready(plan):
                 continue
-            inputs = [self.example(feed) for feed in plan.feeds]
-            if not plan.is_estimator:
-                self._examples[plan.name] = self._build_module(plan, inputs)
-            elif plan.name in self.estimators:
-                self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
+            try:
+                self._build_node(plan)
+            except SpecError as error:
+                found += error.diagnostics
+        if found:
+            raise SpecError(found)
 
     def set_estimator(self, name: str, estimator: Any) -> None:  # noqa: ANN401 - scikit-learn is untyped
         """Put a fitted estimator in its place and build what waited for it.
@@ -107,7 +118,17 @@ class Graph:
             module.requires_grad_(name in names)
 
     def _is_ready(self, plan: NodePlan) -> bool:
-        return all(feed.source == "data" or feed.name in self._examples for feed in plan.feeds)
+        return all(
+            feed.name in self._examples if feed.source == "node" else feed.key in self._sets[feed.name].gathered
+            for feed in plan.feeds
+        )
+
+    def _build_node(self, plan: NodePlan) -> None:
+        inputs = [self.example(feed) for feed in plan.feeds]
+        if not plan.is_estimator:
+            self._examples[plan.name] = self._build_module(plan, inputs)
+        elif plan.name in self.estimators:
+            self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
 
     def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor:
         torch.manual_seed(derive_seed(self._seed, "node", plan.name))
@@ -115,8 +136,10 @@ class Graph:
         keyword = {feed.argument: value for feed, value in zip(plan.feeds, inputs, strict=True) if feed.argument}
         try:
             module, output = self._sequence(plan, positional, keyword)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except REFUSALS as error:
             raise SpecError([_misfit(plan, inputs, error)]) from error
+        if not isinstance(output, Tensor):
+            raise SpecError([_several_outputs(plan)])
         initialize(module, plan.init)
         module.eval().requires_grad_(False)
         self.modules[plan.name] = module
@@ -129,9 +152,13 @@ class Graph:
         """Build the calls one by one, each from what the one before gives."""
         layers = []
         for call in plan.calls:
-            layer = self._layer(call, next(iter([*positional, *keyword.values()])))
-            with torch.no_grad():
-                output: Tensor = layer(*positional, **keyword)
+            first = next(iter([*positional, *keyword.values()]))
+            layer = self._layer(call, first)
+            try:
+                with torch.no_grad():
+                    output: Tensor = layer(*positional, **keyword)
+            except REFUSALS as error:
+                raise ValueError(_reason(call, first, error)) from error
             positional, keyword = [output], {}
             layers.append(layer)
         return (layers[0] if plan.kind == "module" else nn.Sequential(*layers)), output
@@ -139,6 +166,8 @@ class Graph:
     def _layer(self, call: Call, first: Tensor) -> nn.Module:
         make: Any = resolve(call)
         arguments = with_inferred(make, keyword_arguments(call, make), first)
+        if self._is_weightless:
+            return _weightless(make, arguments)
         layer: nn.Module = make(**arguments)
         return layer.to(self._device).eval()
 
@@ -157,14 +186,56 @@ def _reshaped(plan: NodePlan, behind: str, before: Tensor, after: Tensor) -> Dia
     )
 
 
+def _weightless(make: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
+    """A layer without memory, which takes inputs from any device to its own."""
+    with torch.device("meta"):
+        layer = make(**arguments).eval()
+    layer.register_forward_pre_hook(
+        lambda _, positional, keyword: (
+            tuple(map(_to_meta, positional)),
+            {name: _to_meta(value) for name, value in keyword.items()},
+        ),
+        with_kwargs=True,
+    )
+    return layer
+
+
+def _to_meta(value: Any) -> Any:  # noqa: ANN401 - whatever a forward is given
+    return value.to("meta") if isinstance(value, Tensor) else value
+
+
 def _misfit(plan: NodePlan, inputs: Sequence[Tensor], error: Exception) -> Diagnostic:
     shapes = ", ".join(f"{feed} {_shape(value)}" for feed, value in zip(plan.feeds, inputs, strict=True))
     return Diagnostic(
         code="shape-mismatch",
-        message=f"the node `{plan.name}` cannot take its input: {str(error).splitlines()[0]}",
+        message=f"the node `{plan.name}` cannot take its input: {first_line(error)}",
         span=plan.origin.span,
         label=f"is given {shapes}",
-        help="sizes of inputs may be left out: they are then read off the data",
+        help=_remedy(inputs, error),
+        path=plan.origin.path,
+    )
+
+
+def _reason(call: Call, first: Tensor, error: Exception) -> str:
+    written = misfit(call.arguments, first)
+    return f"{written} (`{call.name}`)" if written else str(error)
+
+
+def _remedy(inputs: Sequence[Tensor], error: Exception) -> str:
+    wants_whole = "Long" in str(error) or "indices" in str(error)
+    if wants_whole and any(value.is_floating_point() for value in inputs):
+        return "it takes whole numbers: say `dtype: int64` at the key"
+    if "same dtype" in str(error) and not all(value.is_floating_point() for value in inputs):
+        return "it takes decimals: say `dtype: float32` at the key"
+    return "sizes of inputs may be left out: they are then read off the data"
+
+
+def _several_outputs(plan: NodePlan) -> Diagnostic:
+    return Diagnostic(
+        code="several-outputs",
+        message=f"the node `{plan.name}` gives several outputs, of which none can be told apart yet",
+        span=plan.origin.span,
+        help="a node gives one tensor",
         path=plan.origin.path,
     )
 

@@ -32,6 +32,15 @@ def with_inferred(make: Callable[..., Any], arguments: Mapping[str, Any], first:
     return filled
 
 
+def misfit(arguments: Mapping[str, Any], first: Tensor) -> str:
+    """Which size that was written its first input does not have, in words; empty where they all fit."""
+    for name, written in arguments.items():
+        axis = _AXES.get(name)
+        if axis is not None and isinstance(written, int) and first.ndim > max(axis, 0) and first.shape[axis] != written:
+            return f"`{name}` is {written}, and its input has {first.shape[axis]}"
+    return ""
+
+
 def _size(name: str, first: Tensor) -> int:
     axis = _AXES[name]
     if first.ndim <= max(axis, 0):

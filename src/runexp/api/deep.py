@@ -1,0 +1,58 @@
+"""A valid spec tried deeply: imports torch and scikit-learn, reads rows, trains nothing, writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from runexp.api.checking import Checked
+from runexp.diagnostics import Diagnostic, in_document_order
+from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
+from runexp.runtime.deep import Sizes, deep_check
+from runexp.source import Document
+
+
+@dataclass(frozen=True, slots=True)
+class DeepChecked:
+    """A spec with all that was found; `sizes` is None where plain checking found errors already."""
+
+    checked: Checked
+    sizes: SizeFacts | None
+
+
+def check_deep(checked: Checked) -> DeepChecked:
+    """Look deeper into a spec in which plain checking found no error. Never raises for what a user wrote."""
+    if checked.plan is None or not checked.is_valid:
+        return DeepChecked(checked, None)
+    deep = deep_check(checked.plan, folder=checked.folder)
+    located = [_located(item, checked.document) for item in deep.diagnostics]
+    everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
+    return DeepChecked(replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes))
+
+
+def _located(item: Diagnostic, document: Document | None) -> Diagnostic:
+    """What no item of the plan owns is shown where its section was written."""
+    if item.span is not None or document is None or not item.path:
+        return item
+    return replace(item, span=document.span_of(tuple(item.path.split("."))))
+
+
+def _facts(path: str, sizes: Sizes, notes: tuple[str, ...]) -> SizeFacts:
+    return SizeFacts(
+        path=path,
+        data=tuple(DataFacts(item.name, item.n_rows, item.n_bytes, item.is_estimate) for item in sizes.data),
+        n_parameters=sizes.n_parameters,
+        weights=sizes.weights,
+        phases=tuple(
+            PhaseFacts(
+                label=phase.label,
+                n_trainable=phase.n_trainable,
+                gradients=phase.gradients,
+                optimizer=phase.optimizer,
+                activations=phase.activations,
+                peak=sizes.peak(phase),
+            )
+            for phase in sizes.phases
+        ),
+        memory=sizes.memory,
+        notes=notes,
+    )

@@ -1,0 +1,99 @@
+"""Phases without their broken parts, rehearsed, and their metrics computed on a few rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.protocol import ExecutionContext
+from runexp.plan.graph import LossPlan, MetricPlan
+from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.plan.values import FrozenMap
+from runexp.runtime.data import FeatureSet
+from runexp.runtime.deep.sampling import Sampled, few_rows
+from runexp.runtime.evaluation import EvalProgram
+from runexp.runtime.graph.graph import Graph
+from runexp.runtime.rehearsal import Leaf, Rehearsal
+
+_COUNTED = frozenset({"no-batch", "single-row-batch", "unaligned-data", "unknown-split"})
+"""What is only known where the true rows of a split are."""
+
+_FEW_ROWS = 512
+
+
+def try_phases(
+    phases: Iterable[Leaf], rehearsal: Rehearsal, sets: Mapping[str, Sampled], *, computes: bool
+) -> Iterator[Diagnostic]:
+    """What the phases find when they are made ready; with `computes`, when their metrics are computed too."""
+    for phase in phases:
+        sound = _without_broken(phase, rehearsal.graph, rehearsal.sets)
+        if sound is None:
+            continue
+        is_true = all(sets[name].is_true for name in sound.data)
+        found = [item for item in rehearsal.run([sound]) if is_true or item.code not in _COUNTED]
+        yield from found
+        if computes and not found and not isinstance(sound, FitPlan):
+            yield from _computed(_judging(sound), rehearsal)
+
+
+def _computed(phase: EvalPlan, rehearsal: Rehearsal) -> tuple[Diagnostic, ...]:
+    """What goes wrong when losses and metrics are computed over a few rows of the split, of every class."""
+    some = replace(rehearsal, sets=few_rows(rehearsal.sets, phase.split, phase.data, _FEW_ROWS))
+    try:
+        with some.blaming(phase):
+            columns = some.columns(phase.split, phase.data, phase.origin)
+            program = EvalProgram(phase, some.graph, columns, some.device)
+            for index, batch in enumerate(program.draw()):
+                program.step(ExecutionContext(phase.label, 0, index, batch))
+            program.finish()
+    except SpecError as error:
+        return error.diagnostics
+    return ()
+
+
+def _judging(phase: TrainPlan | EvalPlan) -> EvalPlan:
+    """The phase as an evaluation: for training, of its losses on the rows that it would train on."""
+    if isinstance(phase, EvalPlan):
+        return phase
+    size = phase.batches.size
+    return EvalPlan(phase.label, phase.split, phase.data, phase.nodes, phase.losses, (), size, "", phase.origin)
+
+
+def _without_broken(phase: Leaf, graph: Graph, sets: Mapping[str, FeatureSet]) -> Leaf | None:
+    """The phase without the nodes, losses and metrics that mistakes found before stand in the way of."""
+    data = tuple(name for name in phase.data if sets[name].gathered)
+    if not data:
+        return None
+    if isinstance(phase, FitPlan):
+        return replace(phase, data=data)
+    built = tuple(name for name in phase.nodes if graph.is_built((name,)))
+    losses = tuple(loss for loss in phase.losses if _is_whole(loss, graph, sets))
+    if isinstance(phase, EvalPlan):
+        metrics = tuple(metric for metric in phase.metrics if _is_whole(metric, graph, sets))
+        is_left = bool(losses or metrics)
+        return replace(phase, data=data, nodes=built, losses=losses, metrics=metrics) if is_left else None
+    trains = tuple(name for name in phase.trains if name in built)
+    return _trimmed(phase, data, built, trains, losses) if trains and losses else None
+
+
+def _trimmed(
+    phase: TrainPlan, data: Sequence[str], built: Sequence[str], trains: Sequence[str], losses: Sequence[LossPlan]
+) -> TrainPlan:
+    groups = FrozenMap({name: options for name, options in phase.optimizer.groups.items() if name in trains})
+    optimizer = replace(phase.optimizer, groups=groups)
+    return replace(
+        phase,
+        data=tuple(data),
+        nodes=tuple(built),
+        trains=tuple(trains),
+        losses=tuple(losses),
+        optimizer=optimizer,
+    )
+
+
+def _is_whole(item: LossPlan | MetricPlan, graph: Graph, sets: Mapping[str, FeatureSet]) -> bool:
+    return graph.is_built((item.node,)) and all(
+        graph.is_built((route.name,)) if route.source == "node" else route.key in sets[route.name].gathered
+        for route in item.routes
+    )

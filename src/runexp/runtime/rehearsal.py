@@ -1,0 +1,97 @@
+"""Phases made ready and let go of, so that what cannot work is known before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from runexp.diagnostics import Diagnostic, SpecError
+from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.values import Origin
+from runexp.runtime.columns import Columns
+from runexp.runtime.data import FeatureSet
+from runexp.runtime.data.problems import first_line
+from runexp.runtime.evaluation import EvalProgram
+from runexp.runtime.graph.graph import Graph
+from runexp.runtime.resolve import REFUSALS
+from runexp.runtime.training import TrainProgram
+
+Leaf = TrainPlan | EvalPlan | FitPlan
+"""A phase, or an evaluation inside one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What phases are made ready on. Modes of modules change; the caller puts them back where it matters."""
+
+    graph: Graph
+    sets: Mapping[str, FeatureSet]
+    device: torch.device
+    seed: int
+
+    def run(self, phases: Iterable[PhasePlan]) -> tuple[Diagnostic, ...]:
+        """Make ready what can be by now. A mistake that several phases meet is told once."""
+        found: dict[tuple[str, str], Diagnostic] = {}
+        for phase in leaves(phases):
+            if not isinstance(phase, FitPlan) and not self.graph.is_built(phase.nodes):
+                continue
+            try:
+                with self.blaming(phase):
+                    self.open(phase)
+            except SpecError as error:
+                for item in error.diagnostics:
+                    found.setdefault((item.code, item.path), item)
+        return tuple(found.values())
+
+    @contextmanager
+    def blaming(self, phase: Leaf) -> Iterator[None]:
+        """Turn what a node raises on the rows of a phase into a `SpecError` at that node, or else at the phase."""
+        try:
+            yield
+        except REFUSALS as error:
+            name = self._culprit(phase)
+            origin = self.graph.plans[name].origin if name else phase.origin
+            what = f"the node `{name}`" if name else f"`{phase.label}`"
+            message = f"{what} cannot take the rows of `{phase.split}`: {first_line(error)}"
+            hint = "sizes such as `num_embeddings` have to exceed every value" if isinstance(error, IndexError) else ""
+            raise SpecError([Diagnostic("failed-rows", message, origin.span, help=hint, path=origin.path)]) from error
+
+    def open(self, phase: Leaf) -> None:
+        """Make one phase ready; `SpecError` with all that cannot work."""
+        columns = self.columns(phase.split, phase.data, phase.origin)
+        match phase:
+            case TrainPlan():
+                TrainProgram(phase, self.graph, columns, self.device, self.seed).close()
+            case EvalPlan():
+                EvalProgram(phase, self.graph, columns, self.device)
+
+    def _culprit(self, phase: Leaf) -> str:
+        """The first node that fails on the rows of the phase; empty where none does by itself."""
+        columns = self.columns(phase.split, phase.data, phase.origin)
+        for name in phase.runs if isinstance(phase, FitPlan) else phase.nodes:
+            if any(feed.argument for feed in self.graph.plans[name].feeds):
+                return ""
+            try:
+                columns.column(("node", name, ""))
+            except REFUSALS:
+                return name
+        return ""
+
+    def columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
+        """The columns of a split; `SpecError` where a set has no such split, or sets differ in rows."""
+        device = torch.device("cpu") if self.device.type == "meta" else self.device
+        return Columns(self.graph, self.sets, split, used, origin).on(device)
+
+
+def leaves(phases: Iterable[PhasePlan]) -> Iterator[Leaf]:
+    """Every phase, in the order they run, each followed by the evaluations inside it."""
+    for phase in phases:
+        if isinstance(phase, GroupPlan):
+            yield from leaves(phase.phases)
+            continue
+        yield phase
+        if isinstance(phase, TrainPlan):
+            yield from (item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan))
