@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from runexp.cli import plan, preview, run, schema, validate
+from runexp.cli import explain, plan, preview, run, schema, validate
 from runexp.version import __version__
 
 _HELP = """An ML experiment as a YAML spec: checked like a program, run like a loop.
@@ -32,6 +32,7 @@ app.command("validate")(validate.validate)
 app.command("preview")(preview.preview)
 app.command("plan")(plan.plan)
 app.command("schema")(schema.schema)
+app.command("explain")(explain.explain)
 
 
 def _version(wanted: bool) -> None:

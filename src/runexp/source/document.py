@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from runexp.diagnostics import Related, Span
 from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
+
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,21 @@ class Document:
         last = self._along(path)[-1]
         return isinstance(last, ScalarNode) and last.broken
 
+    def broken_paths(self) -> Iterator[Path]:
+        """The paths of all values whose mistake has been reported already."""
+        return _broken(self.root, ())
+
     def plain(self, *, redact: bool = False) -> dict[str, Any]:
         """Plain Python data; with `redact`, secrets give way to the references that name them."""
         return {entry.key: _plain(entry.value, redact) for entry in self.root.entries}
+
+    def addresses(self) -> Iterator[str]:
+        """The address of every value, as overrides write it: `phases.train.epochs`, `phases.train.losses[0]`."""
+        return _addresses(self.root, "")
+
+    def secrets(self) -> dict[str, str]:
+        """The text of every value that nobody may print, and the reference that gave it."""
+        return {str(node.value): node.secret for node in _scalars(self.root) if node.secret}
 
     def _along(self, path: Sequence[str | int]) -> list[Node]:
         """The nodes from the root along a path, as far as it exists."""
@@ -94,6 +108,39 @@ class Document:
     def _entry(self, path: Sequence[str | int]) -> Entry | None:
         parent = self.find(path[:-1]) if path else None
         return parent.entry(str(path[-1])) if isinstance(parent, MappingNode) else None
+
+
+def _broken(node: Node, path: Path) -> Iterator[Path]:
+    if isinstance(node, ScalarNode) and node.broken:
+        yield path
+    elif isinstance(node, MappingNode):
+        for entry in node.entries:
+            yield from _broken(entry.value, (*path, entry.key))
+    elif isinstance(node, SequenceNode):
+        for index, item in enumerate(node.items):
+            yield from _broken(item, (*path, index))
+
+
+def _scalars(node: Node) -> Iterator[ScalarNode]:
+    if isinstance(node, ScalarNode):
+        yield node
+    elif isinstance(node, MappingNode):
+        for entry in node.entries:
+            yield from _scalars(entry.value)
+    else:
+        for item in node.items:
+            yield from _scalars(item)
+
+
+def _addresses(node: Node, prefix: str) -> Iterator[str]:
+    if prefix:
+        yield prefix
+    if isinstance(node, MappingNode):
+        for entry in node.entries:
+            yield from _addresses(entry.value, f"{prefix}.{entry.key}" if prefix else entry.key)
+    elif isinstance(node, SequenceNode):
+        for index, item in enumerate(node.items):
+            yield from _addresses(item, f"{prefix}[{index}]")
 
 
 def _inside(node: Node, item: str | int) -> Node | None:

@@ -46,7 +46,7 @@ class _Error:
 def mistakes_of(errors: Iterable[Mapping[str, Any]], data: object) -> tuple[Mistake, ...]:
     """One mistake for each thing that is wrong, however many union branches complained of it."""
     read = [_read(error, data) for error in errors]
-    kept = _one_branch_each(read, data)
+    kept = _one_branch_each(read, data) or read[:1]
     mistakes = [_mistake(error, data) for error in kept]
     return tuple(_without_echoes(mistakes))
 
@@ -60,7 +60,8 @@ def _read(error: Mapping[str, Any], data: object) -> _Error:
         inner = _value_at(value, step)
         is_missing_key = error["type"] == "missing" and position == len(steps) - 1
         if inner is _NOTHING and not is_missing_key:
-            branches.append((path, str(step)))
+            if not branches or branches[-1][0] != path:  # a tag within a branch only narrows it
+                branches.append((path, str(step)))
             continue
         path, value = (*path, step), inner
     return _Error(error["type"], error["msg"], path, tuple(branches), error.get("ctx", {}))
@@ -90,7 +91,8 @@ def _meant(branches: tuple[str, ...], value: object) -> str | None:
         wanted = [branch for branch in branches if branch.startswith(("tuple[", "list["))]
     elif isinstance(value, dict):
         wanted = [branch for branch in branches if branch.startswith("dict[") or _names_a_model(branch)]
-        wanted.sort(key=lambda branch: branch.startswith("dict["))
+        is_path = "." in str(value.get("use", ""))
+        wanted.sort(key=lambda branch: (branch.startswith("dict["), (branch == "Custom") != is_path))
     else:
         wanted = []
     return wanted[0] if wanted else None
@@ -141,7 +143,7 @@ def _missing_key(error: _Error, data: object) -> Mistake:
     key = discriminator or str(error.path[-1])
     written = value_at(data, parent)
     if discriminator and isinstance(written, dict) and (meant := _misspelled(key, written, known_keys(data, parent))):
-        return replace(_unknown_key((*parent, meant), data, known=(key,)), cut=_owner(parent))
+        return replace(_unknown_key((*parent, meant), data, known=(key,)), cut=owner(parent))
     words = accepted_values(data, (*parent, key))
     return Mistake(
         code="missing-key",
@@ -149,7 +151,7 @@ def _missing_key(error: _Error, data: object) -> Mistake:
         path=(*parent, key),
         place=parent,
         part="key",
-        cut=_owner(parent) or (key,),
+        cut=owner(parent) or (key,),
         label=f"`{key}` is missing",
         help=f"`{key}` is one of: {', '.join(words)}" if words else description_at(data, (*parent, key)),
     )
@@ -166,7 +168,7 @@ def _unknown_word(error: _Error, data: object) -> Mistake:
         path=path,
         place=path,
         part="value",
-        cut=_owner(error.path),
+        cut=owner(error.path),
         label="not one of the accepted words",
         help=did_you_mean(str(word), known, kind="accepted"),
     )
@@ -202,7 +204,7 @@ def _wrong_value(error: _Error, data: object) -> Mistake:
         path=error.path,
         place=error.path,
         part="value",
-        cut=_owner(error.path),
+        cut=owner(error.path),
         label=f"expected {wanted}" if wanted else "",
         help=_remedy(error.path, data, kinds if is_kind else ()),
     )
@@ -212,9 +214,10 @@ def _remedy(path: Path, data: object, kinds: Sequence[str]) -> str:
     """What the language says of the place, and the value rewritten in the kind it must have, where that is clear."""
     value = value_at(data, path)
     described = description_at(data, path)
+    kinds = tuple(kind for kind in kinds if kind != "nothing")
     if isinstance(value, str) and kinds == ("a list",):
         return f"write `[{value}]`: {described}"
-    keys = known_keys(data, path) if kinds == ("a mapping",) else ()
+    keys = known_keys(data, path) if "a mapping" in kinds else ()
     if isinstance(value, str) and "use" in keys:
         return f"write `{{use: {value}}}`: {described}"
     named = f"keys: {', '.join(keys)}" if 0 < len(keys) <= _MOST_KEYS else ""
@@ -274,7 +277,7 @@ def _is_misspelled(mistake: Mistake, unknown: Mapping[Path, Sequence[str]]) -> b
     return any(nearest(key, [str(mistake.path[-1])]) for key in unknown.get(mistake.path[:-1], ()))
 
 
-def _owner(path: Path) -> Path:
+def owner(path: Path) -> Path:
     """The nearest path that is a mapping's key: list items are cut with their list, so that no index moves."""
     while path and isinstance(path[-1], int):
         path = path[:-1]

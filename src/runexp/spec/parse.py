@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runexp.diagnostics import Diagnostic
+from runexp.diagnostics import Diagnostic, nearest
 from runexp.source import Document
 from runexp.spec.experiment import Spec
-from runexp.spec.mistakes import Mistake, mistakes_of
+from runexp.spec.mistakes import Mistake, mistakes_of, owner
 from runexp.spec.shape import Path, dotted
 
 _STANDINS: dict[str, Any] = {"runexp": 1, "name": "unnamed", "data": {}, "nodes": {}, "phases": {}}
@@ -32,6 +32,11 @@ class Parsed:
     damaged: frozenset[Path]
     diagnostics: tuple[Diagnostic, ...]
 
+    def lacks(self, path: Path, key: str) -> bool:
+        """Whether nothing that was cut out at `path` was meant to be `key`, so that its absence is news."""
+        cut = [place[len(path)] for place in self.damaged if place[: len(path)] == path and len(place) > len(path)]
+        return path not in self.damaged and not any(nearest(str(name), [key]) for name in cut)
+
     def is_damaged(self, path: Path) -> bool:
         """Whether something at, above or below `path` was cut out."""
         return any(_related(path, cut) for cut in self.damaged)
@@ -40,15 +45,18 @@ class Parsed:
 def parse(document: Document) -> Parsed:
     """Check the shape of a document; never raises for what a user wrote."""
     data = document.plain()
-    diagnostics: list[Diagnostic] = []
-    damaged: set[Path] = set()
     remains: Any = deepcopy(data)
-    for _ in range(_MOST_ROUNDS):
+    damaged = {owner(path) for path in document.broken_paths()}
+    for path in damaged:
+        _cut(remains, path)
+    diagnostics: list[Diagnostic] = []
+    for number in range(_MOST_ROUNDS):
         mistakes = _validate(remains)
         if isinstance(mistakes, Spec):
             return Parsed(mistakes, document, frozenset(damaged), tuple(diagnostics))
-        if not damaged:  # what a later round finds follows from what was cut out
-            diagnostics = [_diagnose(mistake, data, document) for mistake in mistakes]
+        if number == 0:  # what a later round finds follows from what was cut out
+            fresh = [mistake for mistake in mistakes if mistake.path not in damaged]
+            diagnostics = [_diagnose(mistake, data, document) for mistake in fresh]
         for mistake in mistakes:
             damaged.add(mistake.cut)
             _cut(remains, mistake.cut)
