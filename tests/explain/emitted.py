@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import ast
 
-EMITTERS = {"Diagnostic", "Mistake", "ArgumentProblem", "error", "fail", "report", "wrong", "problem", "found", "_found"}
+EMITTERS = {
+    "Diagnostic",
+    "Mistake",
+    "ArgumentProblem",
+    "error",
+    "fail",
+    "report",
+    "wrong",
+    "problem",
+    "found",
+    "_found",
+}
 EMITTERS |= {"_refuse"}
 UNKNOWN_DOMAINS = ("target", "feature", "tag")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 
 from runexp.api.checking import check
 from runexp.api.running import Place, run
@@ -53,7 +54,7 @@ def example(section):
             text = body
         elif language == "sh":
             words = shlex.split(body)
-            overrides = tuple(word for before, word in zip(words, words[1:], strict=False) if before == "--set")
+            overrides = tuple(word for before, word in pairwise(words) if before == "--set")
         else:
             is_fragment = is_fragment or name == "fragment"
             files[name or "spec.yaml"] = body
@@ -65,8 +66,10 @@ def tried(example, folder, *, by_running):
     checked = check("spec.yaml", overrides=example.overrides)
     if not checked.is_valid or not by_running:
         return checked.diagnostics, checked.files
+    # With a thread for each core, tests that run side by side would wait for each other.
+    alone = check("spec.yaml", overrides=(*example.overrides, "execution.threads=1"))
     try:
-        error = run(checked, Place(folder / "runs"), watch=lambda live: ()).error
+        error = run(alone, Place(folder / "runs"), watch=lambda live: ()).error
     except SpecError as refused:
         error = refused
     if error is not None and not isinstance(error, SpecError):

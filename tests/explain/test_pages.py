@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from functools import partial
+from contextlib import chdir
+from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -22,17 +25,15 @@ WIDTH = 90
 every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 
 
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def attempt(page, title, folder):
+@cache
+def attempt(page, title):
+    """What runexp finds in an example of a page, tried once, and the texts."""
     chosen = example(sections(page.text)[title])
-    if chosen.is_fragment:
-        return TRIGGERS[page.code](folder)
-    chosen.write(folder)
-    return tried(chosen, folder, by_running=page.area in LATE)
+    with TemporaryDirectory() as folder, chdir(folder):
+        if chosen.is_fragment:
+            return TRIGGERS[page.code](Path(folder))
+        chosen.write(Path(folder))
+        return tried(chosen, Path(folder), by_running=page.area in LATE)
 
 
 def printed(found, files):
@@ -58,8 +59,8 @@ def test_a_page_has_the_shape_of_every_page(page):
 
 
 @every_page
-def test_the_bad_example_makes_that_mistake_alone_and_where_it_says(page, tmp_path):
-    found, _ = attempt(page, "Wrong", tmp_path)
+def test_the_bad_example_makes_that_mistake_alone_and_where_it_says(page):
+    found, _ = attempt(page, "Wrong")
     assert {one.code for one in found if one.code != "duplicate-key" or page.code != "too-many-mistakes"} == {page.code}
     assert {one.severity for one in found if one.code == page.code} == {page.severity}
     marked = example(sections(page.text)["Wrong"]).marked
@@ -67,8 +68,8 @@ def test_the_bad_example_makes_that_mistake_alone_and_where_it_says(page, tmp_pa
 
 
 @every_page
-def test_the_text_is_what_runexp_prints(page, root, tmp_path):
-    shown = printed(*attempt(page, "Wrong", tmp_path))
+def test_the_text_is_what_runexp_prints(page, root):
+    shown = printed(*attempt(page, "Wrong"))
     if IS_UPDATING:
         page_file = root / "src/runexp/report/pages" / f"{page.code}.md"
         write = partial(re.sub, r"(?<=^```text\n).*?(?=^```$)", lambda _: shown, flags=re.MULTILINE | re.DOTALL)
@@ -78,8 +79,8 @@ def test_the_text_is_what_runexp_prints(page, root, tmp_path):
 
 
 @every_page
-def test_the_good_example_is_free_of_the_mistake_and_of_others(page, tmp_path):
-    assert attempt(page, "Right", tmp_path)[0] == ()
+def test_the_good_example_is_free_of_the_mistake_and_of_others(page):
+    assert attempt(page, "Right")[0] == ()
 
 
 def test_the_documentation_holds_the_pages_that_ship(root):
