@@ -99,7 +99,7 @@ def test_an_unknown_column_is_said_with_the_nearest_and_those_there_are(tmp_path
     diagnostics = refused(plan(source, features("lenght"), target("z*"), tag("yy")))
     assert {(found.code, found.path) for found in diagnostics} == {
         ("unknown-column", FEATURES),
-        ("empty-pattern", "data.d.targets.y"),
+        ("unknown-column", "data.d.targets.y"),
         ("unknown-column", "data.d.tags.t"),
     }
     hint = next(found.help for found in diagnostics if found.path == FEATURES)

@@ -153,7 +153,7 @@ def test_s03_inverse_of_transform_is_the_value(tmp_path, values, name):
 @pytest.mark.parametrize(
     ("step", "code", "says"),
     [
-        pytest.param(scaled("z"), "unknown-key", "no key `z`", id="unknown key"),
+        pytest.param(scaled("z"), "unknown-data-key", "no key `z`", id="unknown key"),
         pytest.param(scaled("x", fit_on="trian"), "unknown-split", "no split `trian`", id="unknown split"),
         pytest.param(transform(MINMAX, "x", feature_range=[1, 0]), "transform-failed", "feature range", id="bad value"),
         pytest.param(transform(SCALER, "x", with_meen=True), "transform-failed", "with_meen", id="unknown argument"),

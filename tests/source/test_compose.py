@@ -41,7 +41,7 @@ def test_bases_are_relative_to_the_file_that_names_them(tmp_path):
 def test_a_circle_of_bases_and_a_missing_one_are_told_where_they_are_named(tmp_path):
     path = written(tmp_path, a="x: 1\nextends: [b.yaml, nope.yaml, 3]\n", b="y: 1\nextends: a.yaml\n")
     document, found = read(path)
-    assert document.plain() == {"y": 1, "x": 1}
+    assert document is None  # what seems to be missing may stand in the base that is not there
     assert told(found) == [
         ("cannot-read", "a.yaml", 2, 19),
         ("bad-extends", "a.yaml", 2, 30),

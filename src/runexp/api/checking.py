@@ -18,7 +18,8 @@ from runexp.spec import Parsed, Spec, parse
 class Checked:
     """What checking one spec gave: the stages it reached, and every diagnostic in document order.
 
-    `files` are the texts that were read, by the name diagnostics use; `folder` is where relative paths start.
+    `files` are the texts that were read, by the name diagnostics use, also where no document came of them; `folder`
+    is where relative paths start.
     """
 
     path: str
@@ -27,11 +28,7 @@ class Checked:
     parsed: Parsed | None
     plan: Plan | None
     diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """The texts read, by the name diagnostics use."""
-        return self.document.files if self.document else {}
+    files: Mapping[str, str]
 
     @property
     def is_valid(self) -> bool:
@@ -67,14 +64,16 @@ class Checked:
 def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | None = None) -> Checked:
     """Read, parse and link one spec; `-` reads `stdin`. Never raises for what a user wrote."""
     folder = Path.cwd() if str(source) == "-" else Path(source).parent
-    document, found = read(source, overrides=overrides, stdin=stdin)
+    texts: dict[str, str] = {}
+    document, found = read(source, overrides=overrides, stdin=stdin, texts=texts)
     if document is None:
-        return Checked(str(source), folder, None, None, None, found)
+        return Checked(str(source), folder, None, None, None, found, texts)
     parsed = parse(document)
     linked = link(parsed, folder=folder)
-    everything = in_document_order({*found, *linked.diagnostics})
+    told = {item.span for item in found if item.is_error}  # what reading refused is not refused again
+    everything = in_document_order({*found, *(item for item in linked.diagnostics if item.span not in told)})
     plan = linked.plan if not any(item.is_error for item in everything) else None
-    return Checked(str(source), folder, document, parsed, plan, everything)
+    return Checked(str(source), folder, document, parsed, plan, everything, texts)
 
 
 def path_of(address: str) -> tuple[str | int, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.live import Live
@@ -60,8 +61,11 @@ class Place:
 def build(checked: Checked) -> TorchRuntime:
     """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing."""
     plan = _plan(checked)
-    runtime = TorchRuntime(plan, folder=checked.folder)
-    runtime.rehearse(plan.phases)
+    try:
+        runtime = TorchRuntime(plan, folder=checked.folder)
+        runtime.rehearse(plan.phases)
+    except SpecError as error:
+        raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
     return runtime
 
 
@@ -92,6 +96,13 @@ def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, 
     checkpoints.save_final(finished.status)
     write_summary(folder.path, {"status": finished.status, "metrics": results.summary()})
     return Run(folder.path, results, finished, experiment.error)
+
+
+def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:
+    """What is known by its address alone, at the place that address was written."""
+    if found.span is not None or not found.path or checked.document is None:
+        return found
+    return replace(found, span=checked.document.span_of(tuple(found.path.split("."))))
 
 
 def _plan(checked: Checked) -> Plan:

@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from runexp.cli import catalog, doctor, fmt, init, plan, preview, run, schema, validate
+from runexp.cli import catalog, doctor, explain, fmt, init, plan, preview, run, schema, validate
 from runexp.version import __version__
 
 _HELP = """An ML experiment as a YAML spec: checked like a program, run like a loop.
@@ -36,6 +36,7 @@ app.command("fmt")(fmt.fmt)
 app.command("catalog")(catalog.catalog)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
+app.command("explain")(explain.explain)
 
 
 def _version(wanted: bool) -> None:

@@ -37,7 +37,7 @@ def block(one: Diagnostic, lines: Lines, painter: Painter, width: int) -> str:
     """One diagnostic, ended by a line feed."""
     head = painter.paint(f"{one.severity.value}[{one.code}]", one.severity.value)
     message = clipped(cleaned(one.message), 4 * width)
-    first, *rest = _wrapped(message, width, len(one.severity.value) + len(one.code) + 4)
+    first, *rest = _wrapped(message, width, columns(f"{one.severity.value}[{one.code}]: "), hanging=0)
     drawing = [f"{head}: {painter.paint(first, 'bold')}", *(painter.paint(line, "bold") for line in rest)]
     marks = _marks(one)
     gutter = max((len(str(mark.span.line)) for mark in marks), default=1)
@@ -101,10 +101,19 @@ def _lines(marks: Sequence[_Mark], text: Sequence[str], painter: Painter, width:
         shown, before, wide = _window(text[number - 1], mark.span, width - gutter - 4 - _room(mark, width))
         if number != last:
             drawing.append(f"{painter.paint(f'{number:>{gutter}} |', 'gutter')} {shown}".rstrip())
-        stroke = painter.paint(" ".join(filter(None, (mark.stroke * wide, mark.label))), mark.style)
-        drawing.append(f"{bar} {' ' * before}{stroke}")
+        drawing += [f"{bar} {line}" for line in _stroke(mark, before, wide, width - gutter - 3, painter)]
         last = number
     return drawing
+
+
+def _stroke(mark: _Mark, before: int, wide: int, room: int, painter: Painter) -> list[str]:
+    """The carets with the label beside them, or below where it does not fit."""
+    beside = " ".join(filter(None, (mark.stroke * wide, mark.label)))
+    if before + columns(beside) <= room:
+        return [" " * before + painter.paint(beside, mark.style)]
+    label = clipped(mark.label, room)
+    below = " " * max(min(before, room - columns(label)), 0) + painter.paint(label, mark.style)
+    return [" " * before + painter.paint(mark.stroke * wide, mark.style), below]
 
 
 def _line_of(mark: _Mark) -> tuple[int, int]:
@@ -149,16 +158,24 @@ def _advice(kind: str, text: str, painter: Painter, width: int, gutter: int) -> 
     if not text:
         return []
     lead = f"{' ' * gutter} = "
-    first, *rest = _wrapped(clipped(text, 8 * width), width, gutter + 3 + len(kind) + 2)
+    indent = len(lead) + len(kind) + 2
+    first, *rest = _wrapped(clipped(text, 8 * width), width, indent, hanging=indent)
     mark = painter.paint("=", "gutter")
     drawing = [f"{' ' * gutter} {mark} {painter.paint(kind, 'bold')}: {first}"]
-    return drawing + [" " * (len(lead) + len(kind) + 2) + line for line in rest]
+    return [*drawing, *rest]
 
 
-def _wrapped(text: str, width: int, indent: int) -> list[str]:
-    """The text on lines that fit beside an indentation; a word is never torn."""
-    room = max(width - indent, 20)
-    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+def _wrapped(text: str, width: int, indent: int, *, hanging: int) -> list[str]:
+    """The text on lines that fit; the first leaves `indent` columns free. A word is never torn."""
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [lines[0][indent:], *lines[1:]] if lines else [""]
 
 
 _STYLES = {"error": "1;31", "warning": "1;33", "note": "1;34", "gutter": "1;34", "bold": "1"}

@@ -16,10 +16,14 @@ from runexp.source.tree import noted, without
 
 
 class Composer:
-    """Reads a file and what it extends; keeps the texts and the mistakes of all of them."""
+    """Reads a file and what it extends; keeps the texts and the mistakes of all of them.
+
+    `is_whole` tells whether every base could be read: where one could not, what seems to be missing is no news.
+    """
 
     def __init__(self, files: dict[str, str]) -> None:
         self.files = files
+        self.is_whole = True
         self.found: list[Diagnostic] = []
         self._loads = self._bytes = 0
 
@@ -60,7 +64,9 @@ class Composer:
         base: MappingNode | None = None
         for written in self._names(extends):
             loaded = self._base(written, file, trail)
-            if loaded is not None:
+            if loaded is None:
+                self.is_whole = False
+            else:
                 note = Related(written.span, "extended here")
                 base = loaded if base is None else merged(base, loaded, note)
                 base = base if base is not loaded else _all_noted(loaded, note)
@@ -73,6 +79,7 @@ class Composer:
             elif not (isinstance(item, ScalarNode) and item.broken):
                 message = f"`extends` takes the path of a spec or a list of them, not {kind_of(item)}"
                 self.found.append(Diagnostic("bad-extends", message, item.span))
+                self.is_whole = False
 
     def _base(self, written: ScalarNode, file: str, trail: tuple[str, ...]) -> MappingNode | None:
         path = os.path.normpath(os.path.join(os.path.dirname(file), str(written.value)))

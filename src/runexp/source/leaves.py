@@ -201,7 +201,7 @@ class Leaves:
         start = self.cursor.pos
         shown = ", ".join(f"`!!{name}`" for name in _TAGS)
         self.report(
-            "unknown-tag",
+            "unknown-yaml-tag",
             f"the tag `{written[:40]}` is not known",
             start,
             start + len(written),

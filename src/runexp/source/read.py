@@ -91,7 +91,7 @@ def read_text(
 
 
 def _finished(composer: Composer, root: MappingNode | None, options: Options) -> Reading:
-    if root is None:
+    if root is None or not composer.is_whole:
         return None, _in_order(composer.found, composer)
     try:
         return _passes(composer, root, options)

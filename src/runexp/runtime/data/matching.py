@@ -69,6 +69,6 @@ def _nothing(key: KeyPlan, pattern: str, source: Source) -> Diagnostic:
     hint = did_you_mean(pattern, source.names, kind="columns")
     if _WILDCARDS & set(pattern):
         message = f"no column of {shown(source.label)} matches {shown(pattern)}"
-        return problem(key.origin, "empty-pattern", message, hint=hint)
+        return problem(key.origin, "unknown-column", message, hint=hint)
     message = f"{shown(source.label)} has no column {shown(pattern)}"
     return problem(key.origin, "unknown-column", message, hint=hint)

@@ -57,7 +57,7 @@ def _check_shares(splits: SplitPlan) -> None:
         raise wrong(splits.origin, "bad-shares", f"the shares of the splits add up to {total:g} ({written}), not to 1")
     if splits.kind == "shares" and splits.stratify_by and splits.group_by:
         message = "`stratify_by` and `group_by` cannot both be kept"
-        raise wrong(splits.origin, "exclusive-options", message, hint="leave one of them out")
+        raise wrong(splits.origin, "exclusive-keys", message, hint="leave one of them out")
 
 
 def _order(splits: SplitPlan, source: Source, column_of: ColumnOf) -> Array:

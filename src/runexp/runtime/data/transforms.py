@@ -55,7 +55,7 @@ def check_transforms(plan: DataPlan, splits: Mapping[str, Array], found: list[Di
             if name not in keys:
                 hint = did_you_mean(name, keys, kind="keys")
                 message = f"{shown(plan.name)} has no key {shown(name)} to transform"
-                found.append(problem(transform.origin, "unknown-key", message, hint=hint))
+                found.append(problem(transform.origin, "unknown-data-key", message, hint=hint))
         if transform.fit_on not in splits:
             hint = did_you_mean(transform.fit_on, splits, kind="splits")
             message = f"{shown(plan.name)} has no split {shown(transform.fit_on)} to fit on"
