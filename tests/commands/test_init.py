@@ -8,7 +8,7 @@ from runexp.api.checking import check
 from runexp.api.running import Place, run
 from runexp.api.templates import templates
 
-NAMES = ("tabular-classification", "tabular-regression", "hybrid", "multi-task")
+NAMES = ("tabular-classification", "tabular-regression", "hybrid", "multi-task", "staged")
 
 
 def test_the_templates_are_listed_with_what_they_are(call):
@@ -24,8 +24,8 @@ def test_a_template_is_valid_without_a_warning_and_runs(call, tmp_path, name):
     outcome = call("init", name)
     assert outcome.exit_code == 0
     assert f"next: runexp run {name}.yaml" in outcome.stderr
-    checked = check(f"{name}.yaml", overrides=["phases.train.epochs=1"])
-    assert checked.diagnostics == ()
+    assert check(f"{name}.yaml").diagnostics == ()
+    checked = check(f"{name}.yaml", overrides=[f"phases.{label}.epochs=1" for label in _trained(f"{name}.yaml")])
     finished = run(checked, Place(tmp_path / "runs"), watch=lambda live: ())
     assert finished.status == "completed"
     assert finished.results.summary()
@@ -76,3 +76,7 @@ def test_a_wrong_command_line_exits_2_and_writes_nothing(call, tmp_path, argumen
     assert outcome.exit_code == 2
     assert message in outcome.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def _trained(path):
+    return [label for label, phase in check(path).spec.phases.items() if phase.kind == "train"]
