@@ -26,7 +26,7 @@ from runexp.cli.options import (
     Verbose,
     as_overrides,
 )
-from runexp.cli.screen import say, show_diagnostics, wants_color, width
+from runexp.cli.screen import say, say_on_terminal, show_diagnostics, wants_color, width
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # these import torch; the verbs import them when they run
@@ -56,6 +56,7 @@ def run(
     Exit code 1 if the run fails, 2 if the spec is wrong (then nothing is started or written), 130 after Ctrl-C.
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
+    say_on_terminal("importing torch, reading data, building the graph …", quiet=quiet)
     from runexp.api.running import Place
     from runexp.api.running import run as run_checked
     from runexp.engine.control import Control

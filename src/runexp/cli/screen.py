@@ -48,6 +48,12 @@ def show_diagnostics(
         target.write(text if text.endswith("\n") else f"{text}\n")
 
 
+def say_on_terminal(text: str, *, quiet: bool) -> None:
+    """Write a line of talk where a person waits for what takes seconds; nothing in a pipe."""
+    if sys.stderr.isatty() and not quiet:
+        say(text)
+
+
 def say(text: str, stream: TextIO | None = None) -> None:
     """Write one line of talk to standard error (or `stream`)."""
     print(text, file=stream or sys.stderr)
