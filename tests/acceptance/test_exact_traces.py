@@ -68,3 +68,13 @@ def test_a_trace_is_reproduced(spec, trace, tmp_path):
     if "test_loss" in expected:
         assert numbers(folder, "test", "final", "loss") == near([expected["test_loss"]])
         assert numbers(folder, "test", "final", "accuracy") == near([expected["test_acc"]])
+
+
+def test_two_weighted_heads_are_reproduced(tmp_path):
+    expected = json.loads(TRACES.read_text())["T15_two_heads_weighted"]
+    finished = run(check(HERE / "t15_two_heads.yaml"), Place(at=tmp_path / "run"), watch=lambda live: ())
+    assert finished.status == "completed"
+    names = {"train_ce": "ce", "train_mse": "mse", "train_loss": "total", "val_ce": "val_ce", "val_mse": "val_mse"}
+    for ours, theirs in names.items():
+        assert numbers(tmp_path / "run", "train", "epoch", ours) == near(expected[theirs]), ours
+    assert numbers(tmp_path / "run", "train", "epoch", "val_accuracy") == near(expected["val_acc"])
