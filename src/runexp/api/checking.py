@@ -64,6 +64,6 @@ def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | N
         return Checked(str(source), folder, None, None, None, found)
     parsed = parse(document)
     linked = link(parsed, folder=folder)
-    everything = in_document_order({*found, *linked.diagnostics})
+    everything = in_document_order(dict.fromkeys((*found, *linked.diagnostics)))
     plan = linked.plan if not any(item.is_error for item in everything) else None
     return Checked(str(source), folder, document, parsed, plan, everything)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from runexp.catalog import Entry
 from runexp.compiler.findings import Findings, Path
+from runexp.diagnostics import nearest
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call, FrozenMap
@@ -183,7 +184,10 @@ def _check_fed(found: Findings, name: str, plan: NodePlan) -> None:
     bound = any(binding.node == name for binding in found.spec.bindings.values())
     if plan.feeds or node.inputs is not None or bound or found.is_damaged(("nodes", name)):
         return
-    if found.is_damaged(("bindings",)):
+    if found.is_damaged(("bindings",)) or any(
+        binding.node not in found.spec.nodes and nearest(binding.node, [name])
+        for binding in found.spec.bindings.values()
+    ):
         return
     found.error(
         "unbound-node",
