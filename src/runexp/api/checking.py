@@ -56,6 +56,12 @@ class Checked:
         return self
 
 
+def _without_echoes(found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Each once, and no warning of how a value reads where an error says what is wrong with it."""
+    wrong = {one.span for one in found if one.is_error}
+    return tuple(one for one in dict.fromkeys(found) if one.is_error or one.span not in wrong)
+
+
 def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | None = None) -> Checked:
     """Read, parse and link one spec; `-` reads `stdin`. Never raises for what a user wrote."""
     folder = Path.cwd() if str(source) == "-" else Path(source).parent
@@ -64,6 +70,6 @@ def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | N
         return Checked(str(source), folder, None, None, None, found)
     parsed = parse(document)
     linked = link(parsed, folder=folder)
-    everything = in_document_order(dict.fromkeys((*found, *linked.diagnostics)))
+    everything = in_document_order(_without_echoes((*found, *linked.diagnostics)))
     plan = linked.plan if not any(item.is_error for item in everything) else None
     return Checked(str(source), folder, document, parsed, plan, everything)

@@ -31,6 +31,7 @@ class Findings:
         self._found = {sameness(found): found for found in parsed.diagnostics}
         self._names: dict[str, tuple[str, ...]] = {}
         self._unsure: set[str | int] = set()
+        self._distrusted: set[Path] = set()
 
     @property
     def spec(self) -> Spec:
@@ -58,7 +59,11 @@ class Findings:
 
     def is_damaged(self, path: Path) -> bool:
         """Whether part of what stands at `path` was cut out, so that something missing there is no news."""
-        return self._parsed.is_damaged(path)
+        return self._parsed.is_damaged(path) or any(path[: len(one)] == one for one in self._distrusted)
+
+    def distrust(self, path: Path) -> None:
+        """Note that what stands at `path` lacks something, which has been reported: what follows from it is no news."""
+        self._distrusted.add(path)
 
     def names(self, section: str) -> tuple[str, ...]:
         """The names defined in a section, broken definitions and those under a misspelled section too."""

@@ -95,7 +95,8 @@ def _meant(branches: tuple[str, ...], value: object) -> str | None:
         is_path = "." in str(value.get("use", ""))
         wanted.sort(key=lambda branch: (branch.startswith("dict["), (branch == "Custom") != is_path))
     else:
-        wanted = []
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        wanted = [branch for branch in branches if is_number and ("float" in branch or "int" in branch)]
     return wanted[0] if wanted else None
 
 
@@ -236,7 +237,7 @@ def _either(kinds: Sequence[str]) -> str:
 
 
 def _wanted(error: _Error) -> str:
-    context = error.context
+    context = {name: f"{value:g}" if isinstance(value, float) else value for name, value in error.context.items()}
     bound = context.get("min_length", context.get("max_length"))
     items = f"{'key' if context.get('field_type') == 'Dictionary' else 'item'}{'' if bound == 1 else 's'}"
     phrases = {
