@@ -70,6 +70,8 @@ def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | N
         return Checked(str(source), folder, None, None, None, found)
     parsed = parse(document)
     linked = link(parsed, folder=folder)
-    everything = in_document_order(_without_echoes((*found, *linked.diagnostics)))
+    unread = {one.span for one in found if one.is_error}
+    judged = [one for one in linked.diagnostics if one.span not in unread]
+    everything = in_document_order(_without_echoes((*found, *judged)))
     plan = linked.plan if not any(item.is_error for item in everything) else None
     return Checked(str(source), folder, document, parsed, plan, everything)

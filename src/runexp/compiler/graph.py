@@ -141,21 +141,28 @@ def _feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPl
     if reference in names:
         return Feed("node", reference)
     if reference in data:
-        keys = [key.name for key in data[reference].keys if key.domain == "features"]
-        found.error(
-            "missing-key",
-            f"`{reference}` is a feature set; a node is fed with one of its keys",
-            path,
-            help=" or ".join(f"`{reference}.{key}`" for key in keys),
-        )
+        _lacks_key(found, reference, path, data)
         return None
     found.unknown("node", reference, path, names)
     return None
 
 
+def _lacks_key(found: Findings, name: str, path: Path, data: Mapping[str, DataPlan]) -> None:
+    keys = [key.name for key in data[name].keys if key.domain == "features"]
+    found.error(
+        "missing-key",
+        f"`{name}` is a feature set; a node is fed with one of its keys",
+        path,
+        help=" or ".join(f"`{name}.{key}`" for key in keys),
+    )
+
+
 def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPlan]) -> Feed | None:
     """The feed that `<data>.<key>` names; reports what is unknown of it."""
-    set_name, _, key = reference.partition(".")
+    set_name, dot, key = reference.partition(".")
+    if set_name in data and not dot:
+        _lacks_key(found, set_name, path, data)
+        return None
     if set_name not in found.names("data"):
         found.unknown("feature set", set_name, path, found.names("data"))
         return None

@@ -51,6 +51,9 @@ def only_target(scope: Scope, node: str, path: Path) -> Route | None:
         if targets
         else "name a column under `targets:` of the data",
     )
+    if not targets:
+        for name in feeding:
+            scope.found.distrust(("data", name))
     return None
 
 

@@ -60,7 +60,8 @@ def parse(document: Document) -> Parsed:
         if number == 0:  # what a later round finds follows from what was cut out
             fresh = [mistake for mistake in mistakes if mistake.path not in damaged]
             told = [_diagnose(mistake, document) for mistake in fresh]
-            diagnostics = {sameness(one): one for one in reversed(told)}
+            for one in told:
+                diagnostics.setdefault(sameness(one), one)
             meant = {mistake.meant: str(mistake.path[-1]) for mistake in fresh if mistake.meant}
         for mistake in mistakes:
             damaged.add(mistake.cut)

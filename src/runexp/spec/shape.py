@@ -21,7 +21,7 @@ def dotted(path: Path) -> str:
 
 def sameness(found: Diagnostic) -> object:
     """Equal for two diagnostics that tell a reader the same: a repeat meets one mistake once for each item."""
-    return found.code, found.span, _REPEATED.sub("", found.message)
+    return found.code, found.span, found.label, _REPEATED.sub("", found.message)
 
 
 def known_keys(document: object, path: Path) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def _value_at(value: object, step: str | int) -> object:
     return None
 
 
-_REPEATED = re.compile(r"\.phases\.\d+(?=\.phases\.)")
+_REPEATED = re.compile(r"\.phases\.\d+(?=\.phases\.)|/\d+(?=/)")
 _KINDS = {
     "object": "a mapping",
     "array": "a list",
