@@ -65,12 +65,12 @@ def _case(title: str, line: str, good: str) -> Case:
     for change in changes.split(" && "):
         old, new = (part.replace("⏎", "\n").replace("⇥", "\t") for part in change.split(" => "))
         text = _changed(text, old, new, title)
-    places, plain = _places(text)
+    marked, plain = places(text)
     named = [code.strip() for code in codes.split(",")]
-    assert len(places) == len(named), f"{title}: {len(named)} codes, {len(places)} places"
+    assert len(marked) == len(named), f"{title}: {len(named)} codes, {len(marked)} places"
     expected = tuple(
         ("warning" if code.startswith("~") else "error", code.removeprefix("~"), place)
-        for code, place in zip(named, places, strict=True)
+        for code, place in zip(named, marked, strict=True)
     )
     return Case(f"{title} {changes.split(' && ')[0]}", plain, expected, words[0].strip() if words else "")
 
@@ -82,16 +82,16 @@ def _changed(text: str, old: str, new: str, title: str) -> str:
     return text.replace(old, new)
 
 
-def _places(text: str) -> tuple[list[Place], str]:
+def places(text: str) -> tuple[list[Place], str]:
     """The marked places of a text, and the text without the marks."""
-    places: list[Place] = []
+    found: list[Place] = []
     line, column, plain = 1, 1, []
     for char in text:
         if char == "«":
-            places.append(Place(line, column))
+            found.append(Place(line, column))
         elif char == "»":
-            places[-1] = Place(places[-1].line, places[-1].column, line, column)
+            found[-1] = Place(found[-1].line, found[-1].column, line, column)
         else:
             plain.append(char)
             line, column = (line + 1, 1) if char == "\n" else (line, column + 1)
-    return places, "".join(plain)
+    return found, "".join(plain)

@@ -99,7 +99,8 @@ def _discriminated(schema: Schema, value: object) -> Schema | None:
     discriminator = schema.get("discriminator")
     if not discriminator or not isinstance(value, Mapping):
         return None
-    target = discriminator["mapping"].get(value.get(discriminator["propertyName"]))
+    word = value.get(discriminator["propertyName"])
+    target = discriminator["mapping"].get(word) if isinstance(word, str) else None
     return {"$ref": target} if target else None
 
 
