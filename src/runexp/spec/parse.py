@@ -18,6 +18,7 @@ from runexp.spec.shape import Path, dotted, sameness
 
 _STANDINS: dict[str, Any] = {"runexp": 1, "name": "unnamed", "data": {}, "nodes": {}, "phases": {}}
 _MOST_ROUNDS = 12
+_MOST_ERRORS = 400  # of pydantic: a spec with more is judged no further
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def parse(document: Document) -> Parsed:
             for one in told:
                 diagnostics.setdefault(sameness(one), one)
             meant = {mistake.meant: str(mistake.path[-1]) for mistake in fresh if mistake.meant}
+        if len(mistakes) >= _MOST_ERRORS // 2:
+            break
         for mistake in mistakes:
             damaged.add(mistake.cut)
             _cut(remains, mistake.cut)
@@ -74,7 +77,7 @@ def _validate(data: object) -> Spec | tuple[Mistake, ...]:
     try:
         return Spec.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        return mistakes_of(error.errors(include_url=False, include_input=False), data)
+        return mistakes_of(error.errors(include_url=False, include_input=False)[:_MOST_ERRORS], data)
 
 
 def _diagnose(mistake: Mistake, document: Document) -> Diagnostic:
