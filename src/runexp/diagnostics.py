@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from unicodedata import normalize
 
 
 class Severity(StrEnum):
@@ -72,6 +73,8 @@ def in_document_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ..
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was most likely meant to be, if any is close enough."""
     candidates = list(known)
+    if not name.isascii():
+        name = normalize("NFKC", name).translate(_LOOK_ALIKES)
     folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     if name.casefold() in folded:
         return folded[name.casefold()]
@@ -106,4 +109,6 @@ def _headline(diagnostics: Sequence[Diagnostic]) -> str:
     return f"{first.message}{place}{more}" if first else "the spec is wrong"
 
 
+# Cyrillic and Greek letters that a reader cannot tell from Latin ones.
+_LOOK_ALIKES = str.maketrans("асеорхуіјѕԁһԛԝοανιρτυκ", "aceopxyijsdhqwoaviptuk")
 _NOWHERE = Span("", 0, 0, 0, 0)

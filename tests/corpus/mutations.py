@@ -24,9 +24,10 @@ SNIPPETS = (
     "phases: {a: {kind: group, repeat: [{x: 1}], phases: {b: {kind: eval, split: test}}}}", "vars: {a: ${vars.a}}",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2**63, 2**70, 0.5, 1e308, "", "a", "train", "x" * 300, "a.b", "a.b.c", ".", "..", "*", "[",
-    "${vars.x}", "\u202e", "é", [], {}, [[]], [None], [1, "a", {}], {"": 1}, {"use": "adam"}, {"use": 3, "with": []},
-    {"use": "torch.nn.Linear", "with": {"out_features": 3}}, {"kind": "group", "phases": {}}, {"a": {"b": {"c": [1]}}},
+    None, True, False, 0, 1, -1, 2**63, 2**70, 0.5, 1e308, "", "a", "train", "x" * 300, "a.b", "a.b.c", ".", "..", "*",
+    "[",    "${vars.x}", "\u202e", "é", [], {}, [[]], [None], [1, "a", {}], {"": 1}, {"use": "adam"}, {"use": 3, "with": []},
+    {"use": "torch.nn.Linear", "with": {"out_features": 3}}, {"kind": "group", "phases": {}},
+    {"a": {"b": {"c": [1]}}},
 )  # fmt: skip
 _TOKEN = re.compile(r"[\w.*]+|[^\w\s]")
 
@@ -60,29 +61,29 @@ def in_data(text: str, random: Random) -> str:
     return json.dumps(data, ensure_ascii=False, indent=random.choice((None, 1)))
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - any JSON
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     steps = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for step in steps:
         yield value, step
         yield from _places(value[step])
 
 
-def _replace(parent: Any, step: Any, _: list[Any], random: Random) -> None:  # noqa: ANN401
+def _replace(parent: Any, step: Any, _: list[Any], random: Random) -> None:
     parent[step] = json.loads(json.dumps(random.choice(VALUES)))
 
 
-def _swap(parent: Any, step: Any, places: list[Any], random: Random) -> None:  # noqa: ANN401
+def _swap(parent: Any, step: Any, places: list[Any], random: Random) -> None:
     other, there = random.choice(places)
     parent[step] = json.loads(json.dumps(other[there]))
 
 
-def _rename(parent: Any, step: Any, places: list[Any], random: Random) -> None:  # noqa: ANN401
+def _rename(parent: Any, step: Any, places: list[Any], random: Random) -> None:
     if isinstance(parent, dict):
         keys = [key for container, key in places if isinstance(container, dict)]
         parent[random.choice((*keys, *WORDS))] = parent.pop(step)
 
 
-def _remove(parent: Any, step: Any, _: list[Any], __: Random) -> None:  # noqa: ANN401
+def _remove(parent: Any, step: Any, _: list[Any], __: Random) -> None:
     del parent[step]
 
 

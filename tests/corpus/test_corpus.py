@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from corpus.tables import GOOD, Place, families
 
+from corpus.tables import GOOD, Place, families
 from runexp.api.checking import check
 from runexp.report.diagnostics import render
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from corpus.judge import judged
 from corpus.mutations import in_data, in_text, mutated
 from corpus.tables import GOOD
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @settings(max_examples=300)

@@ -1,4 +1,4 @@
-"""Hostile files through `runexp validate`, each in a process of its own: exit 2, a located message, time and memory bound."""
+"""Hostile files through `runexp validate`, each in a process of its own: exit 2, a place, time and memory bound."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from corpus.hostile import FINE, HOSTILE, RICH
 from corpus.judge import HANG_S
 

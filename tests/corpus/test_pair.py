@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from corpus.tables import HERE, Place, places
 
+from corpus.tables import HERE, Place, places
 from runexp.api.checking import check
 
 GOOD = (HERE / "good/rich.yaml").read_text()
@@ -24,7 +24,11 @@ def written(folder, texts):
 def told(diagnostics, folder):
     """(file, code, place) of each diagnostic."""
     return [
-        (one.span.file.removeprefix(f"{folder}/"), one.code, Place(one.span.line, one.span.column, one.span.end_line, one.span.end_column))
+        (
+            one.span.file.removeprefix(f"{folder}/"),
+            one.code,
+            Place(one.span.line, one.span.column, one.span.end_line, one.span.end_column),
+        )
         for one in diagnostics
     ]
 

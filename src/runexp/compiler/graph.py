@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
@@ -30,8 +30,10 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
     for name, feed in _bound(found, data):
         if name in linked:
             linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+    bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
-        _check_fed(found, name, plan)
+        if name not in bound:
+            _check_fed(found, name, plan, bound)
     return _sorted(found, linked)
 
 
@@ -186,16 +188,12 @@ def _bound(found: Findings, data: Mapping[str, DataPlan]) -> Iterator[tuple[str,
             yield binding.node, replace(feed, argument=binding.argument or "")
 
 
-def _check_fed(found: Findings, name: str, plan: NodePlan) -> None:
+def _check_fed(found: Findings, name: str, plan: NodePlan, bound: Set[str]) -> None:
     node = found.spec.nodes[name]
-    bound = any(binding.node == name for binding in found.spec.bindings.values())
-    if plan.feeds or node.inputs is not None or bound or found.is_damaged(("nodes", name)):
+    if plan.feeds or node.inputs is not None or found.is_damaged(("nodes", name)):
         return
-    if found.is_damaged(("bindings",)) or any(
-        binding.node not in found.spec.nodes and nearest(binding.node, [name])
-        for binding in found.spec.bindings.values()
-    ):
-        return
+    if found.is_damaged(("bindings",)) or nearest(name, bound - found.spec.nodes.keys()):
+        return  # a binding likely means it
     found.error(
         "unbound-node",
         f"nothing feeds the node `{name}`",
