@@ -16,7 +16,7 @@ WORDS = (
     "a", "train", "digits", "digits.pixels", "pca", "ce", "outputs", "targets.label", "torch.nn.Linear", "adam", "use",
     "with", "kind", "group", "yes", "null", "~", "true", "1e400", "-1", "0", "0o17", ".nan", ".inf", "3.5", "2**63",
     "9" * 30, "${vars.lr}", "${each.x}", "${env:HOME}", "${", "*a", "&a", "<<", "!!int", "!x", "---", "...", "|", ">",
-    "[", "]", "{", "}", ":", ",", "#", "'", '"', "\\", "?", "-", "%", "@", "\t", "é", "е", "\u202e", "\x00", "[/red]",
+    "[", "]", "{", "}", ":", ",", "#", "'", '"', "\\", "?", "-", "%", "@", "\t", "é", "\u0435", "\u202e", "\x00", "[/red]",
 )  # fmt: skip
 SNIPPETS = (
     "  x: 1", "x: [1, {a: b}]", "- item", "<<: *base", "base: &base {a: 1}", "extends: nowhere.yaml", "? key\n: value",
@@ -25,7 +25,8 @@ SNIPPETS = (
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2**63, 2**70, 0.5, 1e308, "", "a", "train", "x" * 300, "a.b", "a.b.c", ".", "..", "*",
-    "[",    "${vars.x}", "\u202e", "é", [], {}, [[]], [None], [1, "a", {}], {"": 1}, {"use": "adam"}, {"use": 3, "with": []},
+    "[", "${vars.x}", "\u202e", "é", [], {}, [[]], [None], [1, "a", {}], {"": 1}, {"use": "adam"},
+    {"use": 3, "with": []},
     {"use": "torch.nn.Linear", "with": {"out_features": 3}}, {"kind": "group", "phases": {}},
     {"a": {"b": {"c": [1]}}},
 )  # fmt: skip
