@@ -16,7 +16,8 @@ WORDS = (
     "a", "train", "digits", "digits.pixels", "pca", "ce", "outputs", "targets.label", "torch.nn.Linear", "adam", "use",
     "with", "kind", "group", "yes", "null", "~", "true", "1e400", "-1", "0", "0o17", ".nan", ".inf", "3.5", "2**63",
     "9" * 30, "${vars.lr}", "${each.x}", "${env:HOME}", "${", "*a", "&a", "<<", "!!int", "!x", "---", "...", "|", ">",
-    "[", "]", "{", "}", ":", ",", "#", "'", '"', "\\", "?", "-", "%", "@", "\t", "é", "\u0435", "\u202e", "\x00", "[/red]",
+    "[", "]", "{", "}", ":", ",", "#", "'", '"', "\\", "?", "-", "%", "@", "\t", "é", "\u0435", "\u202e", "\x00",
+    "[/red]",
 )  # fmt: skip
 SNIPPETS = (
     "  x: 1", "x: [1, {a: b}]", "- item", "<<: *base", "base: &base {a: 1}", "extends: nowhere.yaml", "? key\n: value",
