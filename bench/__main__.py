@@ -17,6 +17,7 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
+from bench.long_spec import long_spec
 from bench.loops import JOBS, Job, by_gather, by_hand, by_loader, by_runexp, measure, table_of
 
 ROOT = Path(__file__).parents[1]
@@ -59,14 +60,19 @@ def _steps(job: Job, rounds: int) -> Table:
 
 def _start_up() -> Table:
     """CPU time of commands against the interpreter alone and against the libraries that must be imported."""
-    imports = "import pydantic, ruamel.yaml, typer, rich"
+    imports = "import pydantic.main, ruamel.yaml, typer, rich"
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         f"python -c '{imports}'": [sys.executable, "-c", imports],
         "runexp --help": [sys.executable, "-m", "runexp", "--help"],
         "runexp validate quickstart": [sys.executable, "-m", "runexp", "validate", str(ROOT / "specs/quickstart.yaml")],
     }
-    measured = {name: median(_cpu_seconds(command) for _ in range(5)) for name, command in commands.items()}
+    with tempfile.TemporaryDirectory() as name:
+        for n_lines in (100, 1_000, 10_000):
+            path = Path(name) / f"{n_lines}.yaml"
+            path.write_text(long_spec(n_lines))
+            commands[f"runexp validate, {n_lines} lines"] = [sys.executable, "-m", "runexp", "validate", str(path)]
+        measured = {name: median(_cpu_seconds(command) for _ in range(5)) for name, command in commands.items()}
     base = list(measured.values())[1]
     table = Table("command", "CPU ms", "ratio to the imports", title="start-up")
     for name, seconds in measured.items():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from unicodedata import normalize
 
 
 class Severity(StrEnum):
@@ -72,11 +73,22 @@ def in_document_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ..
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was most likely meant to be, if any is close enough."""
     candidates = list(known)
+    if not name.isascii():
+        name = normalize("NFKC", name).translate(_LOOK_ALIKES)
     folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     if name.casefold() in folded:
         return folded[name.casefold()]
+    swapped = next((folded[near] for near in _with_two_letters_swapped(name.casefold()) if near in folded), None)
+    if swapped is not None:
+        return swapped
     close = get_close_matches(name, candidates, n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def _with_two_letters_swapped(name: str) -> Iterator[str]:
+    """The commonest slip of the fingers, which a ratio of common letters rates low in short names."""
+    for at in range(len(name) - 1):
+        yield f"{name[:at]}{name[at + 1]}{name[at]}{name[at + 2 :]}"
 
 
 def did_you_mean(name: str, known: Iterable[str], *, kind: str = "", most: int = 12) -> str:
@@ -97,4 +109,6 @@ def _headline(diagnostics: Sequence[Diagnostic]) -> str:
     return f"{first.message}{place}{more}" if first else "the spec is wrong"
 
 
+# Cyrillic and Greek letters that a reader cannot tell from Latin ones.
+_LOOK_ALIKES = str.maketrans("асеорхуіјѕԁһԛԝοανιρτυκ", "aceopxyijsdhqwoaviptuk")
 _NOWHERE = Span("", 0, 0, 0, 0)

@@ -21,7 +21,7 @@ TRAPS = {
     "a long text of words": ("a: " + "x " * (M // 2), "limit-exceeded"),
     "a long quoted text": ('a: "' + "\\x41" * (M // 4) + '"', "limit-exceeded"),
     "a quote never closed": ('a: "' + "\\x" * (M // 2), "unclosed"),
-    "many quotes never closed": ("a:\n" + ' "x\n' * (M // 4), "yaml-syntax"),
+    "many quotes never closed": ("a:\n" + ' "x\n' * (M // 4), "unclosed"),
     "a long block": ("a: |\n" + "  x\n" * (M // 4), "limit-exceeded"),
     "a long key": ("x" * 300 + ": 1", "limit-exceeded"),
     "brackets": ("a: " + "[" * M, "limit-exceeded"),

@@ -61,6 +61,12 @@ class Checked:
         return self
 
 
+def _without_echoes(found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Each once, and no warning of how a value reads where an error says what is wrong with it."""
+    wrong = {one.span for one in found if one.is_error}
+    return tuple(one for one in dict.fromkeys(found) if one.is_error or one.span not in wrong)
+
+
 def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | None = None) -> Checked:
     """Read, parse and link one spec; `-` reads `stdin`. Never raises for what a user wrote."""
     folder = Path.cwd() if str(source) == "-" else Path(source).parent
@@ -70,8 +76,9 @@ def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | N
         return Checked(str(source), folder, None, None, None, found, texts)
     parsed = parse(document)
     linked = link(parsed, folder=folder)
-    told = {item.span for item in found if item.is_error}  # what reading refused is not refused again
-    everything = in_document_order({*found, *(item for item in linked.diagnostics if item.span not in told)})
+    unread = {one.span for one in found if one.is_error}
+    judged = [one for one in linked.diagnostics if one.span not in unread]
+    everything = in_document_order(_without_echoes((*found, *judged)))
     plan = linked.plan if not any(item.is_error for item in everything) else None
     return Checked(str(source), folder, document, parsed, plan, everything, texts)
 

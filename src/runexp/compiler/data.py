@@ -77,6 +77,7 @@ def _check_features(found: Findings, data: Data, path: Path) -> None:
             label="`features` is missing",
             help="what nodes are fed with, as key and columns: `features: {x: x_*}`",
         )
+        found.distrust(path)
 
 
 def _is_later(source: str) -> bool:
@@ -160,6 +161,7 @@ def _check_splits(found: Findings, splits: Splits, path: Path) -> None:
             part="key",
             help="for instance {train: 0.8, test: 0.2}",
         )
+        found.distrust(path)
     elif shares and abs(sum(shares.values()) - 1) > _SUM_TOLERANCE and not found.is_damaged(path):
         total = f"{sum(shares.values()):.6g}"
         found.error("bad-shares", f"the shares of the splits add up to {total}, not 1", path, part="key")

@@ -16,9 +16,9 @@ from runexp.diagnostics import (
     in_document_order,
 )
 from runexp.plan.values import Call, FrozenMap, Origin
-from runexp.source import Document
+from runexp.source import Document, MappingNode
 from runexp.spec import Parsed, Spec
-from runexp.spec.shape import dotted
+from runexp.spec.shape import dotted, sameness
 
 Path = tuple[str | int, ...]
 Part = Literal["key", "value"]
@@ -30,7 +30,10 @@ class Findings:
     def __init__(self, parsed: Parsed, folder: FilePath) -> None:
         self._parsed = parsed
         self._folder = folder
-        self._found: list[Diagnostic] = list(parsed.diagnostics)
+        self._found = {sameness(found): found for found in parsed.diagnostics}
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._unsure: set[str | int] = set()
+        self._distrusted: set[Path] = set()
 
     @property
     def spec(self) -> Spec:
@@ -45,12 +48,12 @@ class Findings:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Everything found, in document order."""
-        return in_document_order(self._found)
+        return in_document_order(self._found.values())
 
     @property
     def has_errors(self) -> bool:
         """Whether anything found stops the pipeline."""
-        return any(found.is_error for found in self._found)
+        return any(found.is_error for found in self._found.values())
 
     def lacks(self, path: Path, key: str) -> bool:
         """Whether the absence of `key` at `path` is news: nothing broken there was meant to be it."""
@@ -58,12 +61,23 @@ class Findings:
 
     def is_damaged(self, path: Path) -> bool:
         """Whether part of what stands at `path` was cut out, so that something missing there is no news."""
-        return self._parsed.is_damaged(path)
+        return self._parsed.is_damaged(path) or any(path[: len(one)] == one for one in self._distrusted)
+
+    def distrust(self, path: Path) -> None:
+        """Note that what stands at `path` lacks something, which has been reported: what follows from it is no news."""
+        self._distrusted.add(path)
 
     def names(self, section: str) -> tuple[str, ...]:
-        """The names defined in a section, broken definitions too."""
-        written = self.document.plain().get(section)
-        return tuple(str(name) for name in written) if isinstance(written, Mapping) else ()
+        """The names defined in a section, broken definitions and those under a misspelled section too."""
+        known = self._names.get(section)
+        if known is None:
+            written = self.document.find((self._parsed.meant.get((section,), section),))
+            known = self._names[section] = tuple(written.keys()) if isinstance(written, MappingNode) else ()
+        return known
+
+    def is_unsure(self, section: str) -> bool:
+        """Whether a link in a section is broken, so that what is missing elsewhere may follow from it."""
+        return section in self._unsure or self.is_damaged((section,))
 
     def origin(self, path: Path) -> Origin:
         """Where an item stands: at its key."""
@@ -92,8 +106,9 @@ class Findings:
             severity=severity,
             path=dotted(path),
         )
-        if found not in self._found:  # a definition used twice is wrong once
-            self._found.append(found)
+        self._found.setdefault(sameness(found), found)  # a definition used twice is wrong once
+        if found.is_error and code not in _ARGUMENT_CODES:
+            self._unsure.add(path[0])
 
     def not_yet(self, what: str, path: Path) -> None:
         """Report something the language has and this version cannot run."""
@@ -116,6 +131,10 @@ class Findings:
         part: Part = "value",
     ) -> None:
         """Report a name that nothing defines, with the nearest one; says so if another section has it."""
+        if self.is_damaged((_SECTIONS.get(kind, ""),)) and not self.names(_SECTIONS[kind]):
+            return  # the section itself is wrong
+        if kind == "loss":
+            self._unsure.add("losses")
         elsewhere = self._elsewhere(name, kind)
         hint = did_you_mean(
             "" if elsewhere else name, tuple(known), kind=f"{kind}es" if kind[-1] == "s" else f"{kind}s"
@@ -198,7 +217,7 @@ class Findings:
     ) -> None:
         for problem in catalog.check_arguments(entry, arguments, supplied=supplied):
             is_missing = problem.code == "missing-parameter"
-            if is_missing and self.is_damaged(path):
+            if is_missing and self.is_damaged(path[:-1] if path[-1] == "with" else path):
                 continue
             place = path if is_missing else (*path, problem.parameter)
             part: Part = "key" if problem.code != "bad-value" else "value"
@@ -261,3 +280,5 @@ _SECTION_WORDS = {
     "samplers": "sampler",
     "experiment_callbacks": "experiment callback",
 }
+_SECTIONS = {word: section for section, word in _SECTION_WORDS.items()}
+_ARGUMENT_CODES = frozenset(("unknown-parameter", "missing-parameter", "bad-value", "fixed-parameter"))

@@ -81,6 +81,7 @@ def _wanted(scope: Scope, phase: FitPhase, path: Path, fitted: Fitted) -> tuple[
     for index, name in enumerate(phase.nodes):
         place = (*path, "nodes", index)
         if not scope.knows_node(name, place):
+            fitted.mark(fitted.waiting)  # any of them may be meant
             continue
         if not scope.nodes[name].is_estimator:
             scope.found.error(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from runexp.catalog import Entry
 from runexp.compiler.findings import Findings, Path
+from runexp.diagnostics import nearest
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call, FrozenMap
@@ -29,8 +30,10 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
     for name, feed in _bound(found, data):
         if name in linked:
             linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+    bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
-        _check_fed(found, name, plan)
+        if name not in bound:
+            _check_fed(found, name, plan, bound)
     return _sorted(found, linked)
 
 
@@ -140,21 +143,28 @@ def _feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPl
     if reference in names:
         return Feed("node", reference)
     if reference in data:
-        keys = [key.name for key in data[reference].keys if key.domain == "features"]
-        found.error(
-            "missing-key",
-            f"`{reference}` is a feature set; a node is fed with one of its keys",
-            path,
-            help=" or ".join(f"`{reference}.{key}`" for key in keys),
-        )
+        _lacks_key(found, reference, path, data)
         return None
     found.unknown("node", reference, path, names)
     return None
 
 
+def _lacks_key(found: Findings, name: str, path: Path, data: Mapping[str, DataPlan]) -> None:
+    keys = [key.name for key in data[name].keys if key.domain == "features"]
+    found.error(
+        "missing-key",
+        f"`{name}` is a feature set; a node is fed with one of its keys",
+        path,
+        help=" or ".join(f"`{name}.{key}`" for key in keys),
+    )
+
+
 def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPlan]) -> Feed | None:
     """The feed that `<data>.<key>` names; reports what is unknown of it."""
-    set_name, _, key = reference.partition(".")
+    set_name, dot, key = reference.partition(".")
+    if set_name in data and not dot:
+        _lacks_key(found, set_name, path, data)
+        return None
     if set_name not in found.names("data"):
         found.unknown("feature set", set_name, path, found.names("data"))
         return None
@@ -178,13 +188,12 @@ def _bound(found: Findings, data: Mapping[str, DataPlan]) -> Iterator[tuple[str,
             yield binding.node, replace(feed, argument=binding.argument or "")
 
 
-def _check_fed(found: Findings, name: str, plan: NodePlan) -> None:
+def _check_fed(found: Findings, name: str, plan: NodePlan, bound: Set[str]) -> None:
     node = found.spec.nodes[name]
-    bound = any(binding.node == name for binding in found.spec.bindings.values())
-    if plan.feeds or node.inputs is not None or bound or found.is_damaged(("nodes", name)):
+    if plan.feeds or node.inputs is not None or found.is_damaged(("nodes", name)):
         return
-    if found.is_damaged(("bindings",)):
-        return
+    if found.is_damaged(("bindings",)) or nearest(name, bound - found.spec.nodes.keys()):
+        return  # a binding likely means it
     found.error(
         "unbound-node",
         f"nothing feeds the node `{name}`",

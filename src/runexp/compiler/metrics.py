@@ -88,6 +88,8 @@ def _metric_routes(
     if metric.inputs is not None:
         return link_routes(scope, node, metric.inputs, (*path, "inputs"))
     compared = _compared(scope, node, losses)
+    if compared is None and scope.found.is_unsure("losses"):
+        return None
     target = compared or only_target(scope, node, (*path, "inputs"))
     return (Route("node", node), target) if target else None
 

@@ -9,7 +9,7 @@ from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
-from runexp.compiler.routes import data_of
+from runexp.compiler.routes import data_of, graph_is_damaged
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.phases import (
@@ -134,7 +134,8 @@ def _trained(scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], path: Path
         and not scope.nodes[name].freeze
         and (phase.nodes is None or name in phase.nodes)
     )
-    if nodes and not trains and not scope.found.is_damaged(("nodes",)):
+    is_known = all(name in scope.nodes for name in phase.nodes or ())
+    if nodes and not trains and is_known and not graph_is_damaged(scope):
         scope.found.error(
             "nothing-to-do",
             f"the train phase `{path[-1]}` has nothing to train",
@@ -183,7 +184,7 @@ def _optimizer(scope: Scope, written: Optimizer | None, trains: tuple[str, ...],
         place = (*path, "groups", name)
         if not scope.knows_node(name, place, part="key"):
             continue
-        if trains and name not in trains:
+        if trains and name not in trains and not graph_is_damaged(scope):
             scope.found.error(
                 "untrained-group",
                 f"the node `{name}` does not train in this phase",
@@ -191,9 +192,10 @@ def _optimizer(scope: Scope, written: Optimizer | None, trains: tuple[str, ...],
                 part="key",
                 help=f"nodes that do: {', '.join(trains)}",
             )
-        scope.found.call(
-            written.use, options, place, kinds=("optimizer",), supplied=frozenset({"params"}), with_path=place
-        )
+        if made is not None:
+            scope.found.call(
+                written.use, options, place, kinds=("optimizer",), supplied=frozenset({"params"}), with_path=place
+            )
     return OptimizerPlan(made[0], FrozenMap(written.groups), scope.found.origin(path)) if made else None
 
 

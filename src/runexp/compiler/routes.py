@@ -51,6 +51,9 @@ def only_target(scope: Scope, node: str, path: Path) -> Route | None:
         if targets
         else "name a column under `targets:` of the data",
     )
+    if not targets:
+        for name in feeding:
+            scope.found.distrust(("data", name))
     return None
 
 
@@ -118,7 +121,8 @@ def _data_is_whole(scope: Scope, feeding: tuple[str, ...], node: str) -> bool:
 
 def graph_is_damaged(scope: Scope) -> bool:
     """Whether part of the graph could not be linked, so that what it lacks is no news."""
-    return scope.found.is_damaged(("nodes",)) or len(scope.nodes) < len(scope.found.names("nodes"))
+    found = scope.found
+    return found.is_unsure("nodes") or found.is_unsure("bindings") or len(scope.nodes) < len(found.names("nodes"))
 
 
 _DOMAINS = ("targets", "features", "tags")

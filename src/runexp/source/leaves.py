@@ -71,7 +71,8 @@ class Leaves:
         self._open.discard(properties.anchor)
         height = self.budget.reach - depth
         self.budget.reach = max(reach, self.budget.reach)
-        self._check_collection_tag(node, properties)
+        if properties.tag == _UNKNOWN or self._contradicts(node, properties):
+            node = ScalarNode(None, node.span, broken=True)
         if properties.anchor:
             self._anchors[properties.anchor] = (node, self.budget.expanded - before, height)
         return node
@@ -207,15 +208,18 @@ class Leaves:
             start + len(written),
             help=f"a spec is plain data: leave the tag out; the core tags are {shown}",
         )
-        return ""
+        return _UNKNOWN
 
-    def _check_collection_tag(self, node: Node, properties: Properties) -> None:
+    def _contradicts(self, node: Node, properties: Properties) -> bool:
+        """Whether a tag stands before another kind of value, which is reported."""
         expected = {"map": MappingNode, "seq": SequenceNode}.get(properties.tag)
         wrong = not isinstance(node, expected) if expected else not isinstance(node, ScalarNode)
-        if properties.tag and properties.tag != "!" and wrong:
+        wrong = wrong and properties.tag not in ("", "!")
+        if wrong:
             start = properties.start
             message = f"the tag `!!{properties.tag}` stands before {kind_of(node)}"
             self.report("bad-tag-value", message, start, start + 2 + len(properties.tag), help="leave the tag out")
+        return wrong
 
     def _alias(self, depth: int) -> Node | None:
         cursor = self.cursor
@@ -241,4 +245,5 @@ class Leaves:
 _ANCHOR = re.compile(r"[&*][^ \t\n\0,\[\]{}]{1,256}")
 _TAG = re.compile(r"!<[^ \t\n\0>]+>|![^ \t\n\0,\[\]{}]*")
 _SPACES = re.compile(r"[ \t]*")
+_UNKNOWN = "?"
 _TAGS = ("str", "int", "float", "bool", "null", "map", "seq")

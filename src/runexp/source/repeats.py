@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
 
-from runexp.diagnostics import Diagnostic, Related, did_you_mean
+from runexp.diagnostics import Diagnostic, Related, did_you_mean, nearest
 from runexp.source.limits import MAX_DIAGNOSTICS, MAX_EXPANDED_NODES
 from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from runexp.source.references import Filling, Lines, Reference, broken, filled, has_reference
@@ -46,10 +46,12 @@ class _Expansion:
         if not isinstance(outer, MappingNode):
             return phase
         if repeat is None:
+            inner = self._silenced(inner) if nearest("repeat", phase.keys()) else inner
             return self._rebuilt(phase, outer, self.phases(inner, each))
         items = self._filled(repeat, each)
         if not _is_repeat(items) or not self._affordable(items, inner):
-            return self._rebuilt(phase, outer, self.phases(inner, each), keep_repeat=True) if each else phase
+            inner = self._silenced(inner)
+            return self._rebuilt(phase, outer, self.phases(inner, each), keep_repeat=True)
         return self._rebuilt(phase, outer, self._groups(items, inner, each))
 
     def _rebuilt(
@@ -87,6 +89,17 @@ class _Expansion:
         self._report(Diagnostic("limit-exceeded", message, items.span))
         return False
 
+    def _silenced(self, inner: MappingNode) -> MappingNode:
+        """Phases whose `${each.…}` cannot be known, for what repeats them is wrong."""
+
+        def silenced(node: Node) -> Node:
+            if not isinstance(node, ScalarNode):
+                return with_children(node, silenced)
+            return broken(node) if has_reference(node) and "${each." in str(node.value) else node
+
+        changed = silenced(inner)
+        return changed if isinstance(changed, MappingNode) else inner
+
     def _filled(self, node: Node, each: Mapping[str, Node]) -> Node:
         if not each:
             return node
@@ -118,4 +131,8 @@ class _Expansion:
 
 
 def _is_repeat(node: Node) -> TypeGuard[SequenceNode]:
-    return isinstance(node, SequenceNode) and all(isinstance(item, MappingNode) for item in node.items)
+    return (
+        isinstance(node, SequenceNode)
+        and bool(node.items)
+        and all(isinstance(item, MappingNode) for item in node.items)
+    )

@@ -42,8 +42,11 @@ class _Block:
         cursor = self._cursor
         cursor.skip_blanks()
         if cursor.text.startswith("...", cursor.pos) and cursor.at_end():
+            end = cursor.pos
             cursor.pos += 3
             cursor.skip_blanks()
+            if cursor.pos < cursor.end:
+                cursor.fail("many-documents", "`...` ends the spec, and more follows", end, end + 3, help="remove it")
         if cursor.pos < cursor.end:
             self._refuse_rest()
         return node
@@ -104,7 +107,7 @@ class _Block:
         return cursor.column == same_column and self._at_dash()
 
     def _content(self, indent: int, depth: int, tag: str, *, fresh: bool) -> Node:
-        cursor = self._cursor
+        cursor, start = self._cursor, self._cursor.pos
         if self._at_dash():
             return self._sequence(depth) if fresh else self._refuse_inline_list()
         if fresh and self._at_key():
@@ -117,7 +120,7 @@ class _Block:
             node = self._leaves.scalar_or_alias(indent, depth, tag, flow=False)
         if node is None:
             self._refuse_line(cursor.pos)
-        self._close_line()
+        self._close_line(start)
         return node
 
     def _at_dash(self) -> bool:
@@ -185,18 +188,20 @@ class _Block:
             return
         cursor.fail(
             "yaml-syntax",
-            "this line is indented deeper than its neighbours and belongs to nothing",
+            _TOO_DEEP,
             cursor.pos,
             self._shown_end(cursor.pos),
             label=f"indented by {cursor.column}, its neighbours by {column}",
-            help="align it with its neighbours, or leave the value before it empty",
+            help=_ALIGN,
         )
 
-    def _close_line(self) -> None:
-        """After a scalar or flow collection only blanks and a comment may follow on its line."""
+    def _close_line(self, start: int) -> None:
+        """After the value that began at `start` only blanks and a comment may follow on its line."""
         cursor = self._cursor
         if cursor.skip_blanks() or cursor.pos >= cursor.end:
             return
+        if cursor.line_start > start:
+            self._refuse_lines(start)
         if cursor.char == ":" and cursor.text[cursor.pos + 1] in " \t\n":
             cursor.fail(
                 "yaml-syntax",
@@ -213,6 +218,23 @@ class _Block:
             label="not expected here",
             help="put the whole value in quotes; a comment begins with ` #`",
         )
+
+    def _refuse_lines(self, start: int) -> None:
+        """Fail for a value that runs over lines and is followed by more: it was not meant to be so long."""
+        cursor = self._cursor
+        first = cursor.text[start : cursor.text.index("\n", start)]
+        if first[:1] in ("'", '"'):
+            message = (
+                f"this quote is not closed on its line; the next one stands on line {cursor.source.line_of(cursor.pos)}"
+            )
+            cursor.fail("unclosed", message, start, label="opened here", help=f"close it with `{first[0]}`")
+        if cursor.char != ":" or first[:1] in "[{*":
+            return
+        if _UNSPACED.match(first):
+            self._refuse_line(start)
+        line = cursor.text[cursor.line_start : cursor.pos]
+        at = cursor.pos - len(line.lstrip())
+        cursor.fail("yaml-syntax", _TOO_DEEP, at, self._shown_end(at), help=_ALIGN)
 
     def _refuse_inline_list(self) -> NoReturn:
         self._cursor.fail(
@@ -256,4 +278,6 @@ _KEY_LINE = re.compile(
 _SPACES = re.compile(r"[ \t]*")
 _UNSPACED = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(\S.*)")
 _CANNOT_BEGIN = "@`%,]}[{*&!|>\"'"
+_TOO_DEEP = "this line is indented deeper than its neighbours and belongs to nothing"
+_ALIGN = "align it with its neighbours, or leave the value before it empty"
 _MAPPING_HELP = "each line of a mapping is a key, a colon, a space and a value"

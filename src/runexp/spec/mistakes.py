@@ -19,7 +19,7 @@ class Mistake:
     """One mistake of shape.
 
     `path` is what it is about, `place` where it is shown (they differ for a missing key), `cut` what has to be
-    removed for the rest to be usable.
+    removed for the rest to be usable. `meant` is the path of the key that an unknown one likely is, misspelled.
     """
 
     code: str
@@ -30,6 +30,7 @@ class Mistake:
     cut: Path
     label: str = ""
     help: str = ""
+    meant: Path = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def _meant(branches: tuple[str, ...], value: object) -> str | None:
         is_path = "." in str(value.get("use", ""))
         wanted.sort(key=lambda branch: (branch.startswith("dict["), (branch == "Custom") != is_path))
     else:
-        wanted = []
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        wanted = [branch for branch in branches if is_number and ("float" in branch or "int" in branch)]
     return wanted[0] if wanted else None
 
 
@@ -120,6 +122,9 @@ def _mistake(error: _Error, data: object) -> Mistake:
 
 def _unknown_key(path: Path, data: object, known: Sequence[str] = ()) -> Mistake:
     key, parent = str(path[-1]), path[:-1]
+    names = known or known_keys(data, parent)
+    close = nearest(key, names)
+    is_free = close is not None and value_at(data, (*parent, close)) is _NOTHING
     return Mistake(
         code="unknown-key",
         message=f"{_named(parent)} has no key `{key}`",
@@ -128,7 +133,8 @@ def _unknown_key(path: Path, data: object, known: Sequence[str] = ()) -> Mistake
         part="key",
         cut=path,
         label="unknown key",
-        help=did_you_mean(key, known or known_keys(data, parent), kind="keys"),
+        help=did_you_mean(key, names, kind="keys"),
+        meant=(*parent, close) if close is not None and is_free else (),
     )
 
 
@@ -231,7 +237,7 @@ def _either(kinds: Sequence[str]) -> str:
 
 
 def _wanted(error: _Error) -> str:
-    context = error.context
+    context = {name: f"{value:g}" if isinstance(value, float) else value for name, value in error.context.items()}
     bound = context.get("min_length", context.get("max_length"))
     items = f"{'key' if context.get('field_type') == 'Dictionary' else 'item'}{'' if bound == 1 else 's'}"
     phrases = {

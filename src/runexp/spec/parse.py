@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,23 +14,26 @@ from runexp.diagnostics import Diagnostic, nearest
 from runexp.source import Document
 from runexp.spec.experiment import Spec
 from runexp.spec.mistakes import Mistake, mistakes_of, owner
-from runexp.spec.shape import Path, dotted
+from runexp.spec.shape import Path, dotted, sameness
 
 _STANDINS: dict[str, Any] = {"runexp": 1, "name": "unnamed", "data": {}, "nodes": {}, "phases": {}}
 _MOST_ROUNDS = 12
+_MOST_ERRORS = 400  # of pydantic: a spec with more is judged no further
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """A spec without its broken parts, and where those stood.
 
-    `damaged` holds the paths that were cut out: what depends on them is not reported again.
+    `damaged` holds the paths that were cut out: what depends on them is not reported again. `meant` tells, for a key
+    that is not there, under which misspelled key it was written.
     """
 
     spec: Spec
     document: Document
     damaged: frozenset[Path]
     diagnostics: tuple[Diagnostic, ...]
+    meant: Mapping[Path, str] = field(default_factory=dict)
 
     def lacks(self, path: Path, key: str) -> bool:
         """Whether nothing that was cut out at `path` was meant to be `key`, so that its absence is news."""
@@ -49,29 +52,35 @@ def parse(document: Document) -> Parsed:
     damaged = {owner(path) for path in document.broken_paths()}
     for path in damaged:
         _cut(remains, path)
-    diagnostics: list[Diagnostic] = []
+    diagnostics: dict[object, Diagnostic] = {}
+    meant: dict[Path, str] = {}
     for number in range(_MOST_ROUNDS):
         mistakes = _validate(remains)
         if isinstance(mistakes, Spec):
-            return Parsed(mistakes, document, frozenset(damaged), tuple(diagnostics))
+            return Parsed(mistakes, document, frozenset((*damaged, *meant)), tuple(diagnostics.values()), meant)
         if number == 0:  # what a later round finds follows from what was cut out
             fresh = [mistake for mistake in mistakes if mistake.path not in damaged]
-            diagnostics = [_diagnose(mistake, data, document) for mistake in fresh]
+            told = [_diagnose(mistake, document) for mistake in fresh]
+            for one in told:
+                diagnostics.setdefault(sameness(one), one)
+            meant = {mistake.meant: str(mistake.path[-1]) for mistake in fresh if mistake.meant}
+        if len(mistakes) >= _MOST_ERRORS // 2:
+            break
         for mistake in mistakes:
             damaged.add(mistake.cut)
             _cut(remains, mistake.cut)
     bare = Spec.model_validate_json(json.dumps(_STANDINS))
-    return Parsed(bare, document, frozenset({()}), tuple(diagnostics))
+    return Parsed(bare, document, frozenset({()}), tuple(diagnostics.values()))
 
 
 def _validate(data: object) -> Spec | tuple[Mistake, ...]:
     try:
         return Spec.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        return mistakes_of(error.errors(include_url=False, include_input=False), data)
+        return mistakes_of(error.errors(include_url=False, include_input=False)[:_MOST_ERRORS], data)
 
 
-def _diagnose(mistake: Mistake, data: object, document: Document) -> Diagnostic:
+def _diagnose(mistake: Mistake, document: Document) -> Diagnostic:
     return Diagnostic(
         code=mistake.code,
         message=mistake.message,

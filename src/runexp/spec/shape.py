@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from runexp.diagnostics import Diagnostic
 from runexp.spec.experiment import Spec
 
 Path = tuple[str | int, ...]
@@ -15,6 +17,11 @@ Schema = Mapping[str, Any]
 def dotted(path: Path) -> str:
     """The address of an item as a person writes it: `phases.train.losses[0]`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+def sameness(found: Diagnostic) -> object:
+    """Equal for two diagnostics that tell a reader the same: a repeat meets one mistake once for each item."""
+    return found.code, found.span, found.label, _REPEATED.sub("", found.message)
 
 
 def known_keys(document: object, path: Path) -> tuple[str, ...]:
@@ -92,7 +99,8 @@ def _discriminated(schema: Schema, value: object) -> Schema | None:
     discriminator = schema.get("discriminator")
     if not discriminator or not isinstance(value, Mapping):
         return None
-    target = discriminator["mapping"].get(value.get(discriminator["propertyName"]))
+    word = value.get(discriminator["propertyName"])
+    target = discriminator["mapping"].get(word) if isinstance(word, str) else None
     return {"$ref": target} if target else None
 
 
@@ -125,6 +133,7 @@ def _value_at(value: object, step: str | int) -> object:
     return None
 
 
+_REPEATED = re.compile(r"\.phases\.\d+(?=\.phases\.)|/\d+(?=/)")
 _KINDS = {
     "object": "a mapping",
     "array": "a list",
