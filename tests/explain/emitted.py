@@ -16,7 +16,7 @@ EMITTERS = {
     "found",
     "_found",
 }
-EMITTERS |= {"_refuse"}
+EMITTERS |= {"_refuse", "_warned", "_wrong", "_problem", "SignatureProblem"}
 UNKNOWN_DOMAINS = ("target", "feature", "tag")
 
 

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from jsonschema import Draft7Validator
 
-from explain.pages import example, sections, tried
+from explain.pages import LATE, example, sections, tried
 from runexp.report.characters import columns
 from runexp.report.diagnostics import render
 from runexp.report.explanations import explanations
 from runexp.report.sarif import sarif_log
 
-EARLY = [page for page in explanations() if not page.area.startswith(("Data that", "Start"))]
+EARLY = [page for page in explanations() if page.area not in LATE]
 # Of the schema of SARIF 2.1.0 what a log of ours can hold; names and limits as the standard has them (3.27 to 3.30).
 TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
 NATURAL = {"type": "integer", "minimum": 1}
@@ -86,7 +86,7 @@ def checked(page):
     chosen = example(sections(page.text)["Wrong"])
     with TemporaryDirectory() as folder, chdir(folder):
         chosen.write(Path(folder))
-        return tried(chosen, Path(folder), by_running=False)
+        return tried(chosen, Path(folder))
 
 
 @pytest.fixture(params=EARLY, ids=lambda page: page.code)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from explain.emitted import codes
-from explain.pages import FENCE, example, sections, tried
+from explain.pages import FENCE, LATE, example, sections, tried
 from explain.triggers import TRIGGERS
 from runexp.report.diagnostics import render
 from runexp.report.explanations import explanations, index_markdown
@@ -20,7 +20,18 @@ from runexp.report.explanations import explanations, index_markdown
 PAGES = {page.code: page for page in explanations()}
 TITLES = ("Wrong", "Right", "How to mend it")
 IS_UPDATING = bool(os.environ.get("RUNEXP_UPDATE_GOLDEN"))
-LATE = ("Data that is read", "Start of a run")
+NOT_YET = "not-yet-supported"
+AHEAD = (
+    "unknown-number",
+    "unknown-phase",
+    "invalid-target",
+    "unknown-module",
+    "unknown-attribute",
+    "unreadable-module",
+)
+"""Mistakes in sections that are checked and cannot run yet, so that any example that holds one says so too."""
+
+ALSO = {"too-many-mistakes": {"duplicate-key"}}
 WIDTH = 90
 every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 
@@ -33,7 +44,7 @@ def attempt(page, title):
         if chosen.is_fragment:
             return TRIGGERS[page.code](Path(folder))
         chosen.write(Path(folder))
-        return tried(chosen, Path(folder), by_running=page.area in LATE)
+        return tried(chosen, Path(folder), LATE.get(page.area, ""))
 
 
 def printed(found, files):
@@ -61,7 +72,8 @@ def test_a_page_has_the_shape_of_every_page(page):
 @every_page
 def test_the_bad_example_makes_that_mistake_alone_and_where_it_says(page):
     found, _ = attempt(page, "Wrong")
-    assert {one.code for one in found if one.code != "duplicate-key" or page.code != "too-many-mistakes"} == {page.code}
+    also = {NOT_YET} if page.code in AHEAD else ALSO.get(page.code, set())
+    assert {one.code for one in found} == {page.code} | also
     assert {one.severity for one in found if one.code == page.code} == {page.severity}
     marked = example(sections(page.text)["Wrong"]).marked
     assert not marked or marked == {(one.span.file, one.span.line) for one in found if one.code == page.code}
@@ -72,7 +84,9 @@ def test_the_text_is_what_runexp_prints(page, root):
     shown = printed(*attempt(page, "Wrong"))
     if IS_UPDATING:
         page_file = root / "src/runexp/report/pages" / f"{page.code}.md"
-        write = partial(re.sub, r"(?<=^```text\n).*?(?=^```$)", lambda _: shown, flags=re.MULTILINE | re.DOTALL)
+        write = partial(
+            re.sub, r"(?<=^```text\n).*?(?=^```$)", lambda _: shown, count=1, flags=re.MULTILINE | re.DOTALL
+        )
         page_file.write_text(write(page_file.read_text(encoding="utf-8")), encoding="utf-8")
         return
     assert example(sections(page.text)["Wrong"]).text == shown
@@ -80,7 +94,8 @@ def test_the_text_is_what_runexp_prints(page, root):
 
 @every_page
 def test_the_good_example_is_free_of_the_mistake_and_of_others(page):
-    assert attempt(page, "Right")[0] == ()
+    found, _ = attempt(page, "Right")
+    assert {one.code for one in found} == ({NOT_YET} if page.code in AHEAD else set())
 
 
 def test_the_documentation_holds_the_pages_that_ship(root):

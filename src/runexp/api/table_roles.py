@@ -92,7 +92,7 @@ def _require_there(named: Named, columns: Mapping[str, ColumnFacts], file: str) 
         if name and name not in columns:
             message = f"`{file}` has no column `{name}`, which {option} names"
             found.append(_problem(file, "unknown-column", message, did_you_mean(name, columns, kind="columns")))
-        elif name in (named.id, named.group) and name == named.target:
+        elif option != "--target" and name == named.target:
             found.append(_problem(file, "exclusive-options", f"`{name}` cannot be the target and what {option} names"))
     group, row_id = columns.get(named.group), columns.get(named.id)
     if group is not None and (group.n_missing or group.n_distinct < 2):

@@ -68,7 +68,7 @@ def _read(module: str, attribute: str, roots: tuple[Path, ...], n_hops: int) -> 
         return None
     file = spec.origin or ""
     try:
-        names = names_of(ast.parse(source).body)
+        names = names_of(ast.parse(source, file).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return SignatureProblem("unreadable-module", f"`{module}` is not valid Python: {error}", file=file)
     first, _, inner = attribute.partition(".")

@@ -21,6 +21,8 @@ AREAS = (
     "Graph and phases",
     "Data that is read",
     "Start of a run",
+    "Deep check",
+    "Spec from a table",
 )
 
 
