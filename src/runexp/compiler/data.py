@@ -6,19 +6,17 @@ from pathlib import Path as FilePath
 
 from runexp.compiler.columns import check_columns
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.sources import link_source
 from runexp.plan.data import (
     DataPlan,
     Domain,
     KeyPlan,
-    SourcePlan,
     SplitPlan,
     TransformPlan,
 )
 from runexp.plan.values import FrozenMap
 from runexp.spec.data import Data, Key, Keys, Splits, Transform
 
-_FILE_KINDS = {".csv": "csv", ".tsv": "csv", ".gz": "csv", ".parquet": "parquet", ".pq": "parquet"}
-_LATER_KINDS = frozenset({".npz", ".npy", ".arrow", ".feather", ".jsonl", ".ndjson", ".txt", ".sql", ".db"})
 _SUM_TOLERANCE = 1e-6
 
 
@@ -27,7 +25,7 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
     plans = {}
     for name, data in found.spec.data.items():
         path: Path = ("data", name)
-        source = _source(found, data, path, folder)
+        source = link_source(found, data, (*path, "source"), folder)
         keys = _keys(found, data, path)
         _check_features(found, data, path)
         check_columns(found, source, keys, path, folder)
@@ -42,31 +40,6 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
     return plans
 
 
-def _source(found: Findings, data: Data, path: Path, folder: FilePath) -> SourcePlan | None:
-    path = (*path, "source")
-    origin = found.origin(path)
-    if not isinstance(data.source, str):
-        linked = found.call(data.source.use, data.source.arguments, path, kinds=("dataset",))
-        return SourcePlan("call", "", linked[0], origin) if linked else None
-    kind = _FILE_KINDS.get(FilePath(data.source).suffix.lower())
-    if _is_later(data.source):
-        found.not_yet("this kind of source", path)
-        return None
-    if kind is None:
-        linked = found.call(data.source, {}, path, kinds=("dataset",), use_path=path)
-        return SourcePlan("call", "", linked[0], origin) if linked else None
-    if not (folder / data.source).is_file():
-        found.error(
-            "missing-file",
-            f"there is no file `{data.source}`",
-            path,
-            label="no such file",
-            help=f"paths are relative to the folder of the spec, `{folder}`",
-        )
-        return None
-    return SourcePlan("csv" if kind == "csv" else "parquet", data.source, None, origin)
-
-
 def _check_features(found: Findings, data: Data, path: Path) -> None:
     if not data.features and data.matrix is None and found.lacks(path, "features"):
         found.error(
@@ -77,12 +50,6 @@ def _check_features(found: Findings, data: Data, path: Path) -> None:
             label="`features` is missing",
             help="what nodes are fed with, as key and columns: `features: {x: x_*}`",
         )
-
-
-def _is_later(source: str) -> bool:
-    """Whether a source is of a kind that the language has and this version cannot read."""
-    is_glob = any(sign in source for sign in "*?[")
-    return is_glob or "://" in source or FilePath(source).suffix.lower() in _LATER_KINDS
 
 
 def _keys(found: Findings, data: Data, path: Path) -> tuple[KeyPlan, ...]:

@@ -8,16 +8,22 @@ from typing import Literal
 from runexp.plan.values import Call, FrozenMap, Origin
 
 Domain = Literal["features", "targets", "tags"]
+SourceKind = Literal["csv", "parquet", "json_lines", "arrow", "numpy", "text", "sql", "call"]
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """Where rows come from: a file (`path` as resolved from the spec's folder) or a call of the catalog."""
+    """Where rows come from: files, a database, or a call of the catalog.
 
-    kind: Literal["csv", "parquet", "call"]
+    `path` is a file, a pattern of files (`parts/*.csv`) or a folder of Parquet files, relative to the spec's folder;
+    for `sql` it is the URL of the database, and `query` what is asked of it.
+    """
+
+    kind: SourceKind
     path: str
     call: Call | None
     origin: Origin
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

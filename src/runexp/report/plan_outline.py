@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runexp.plan.data import DataPlan, KeyPlan, SplitPlan
+from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -31,16 +31,22 @@ def _data(data: DataPlan) -> Branch:
         Branch(listed(transform.keys), f"{called(transform.call)}, fitted on {transform.fit_on}")
         for transform in data.transforms
     )
-    source = called(data.source.call) if data.source.call else f"{data.source.kind} {data.source.path}"
     return Branch(
         data.name,
         below=(
-            Branch("source", source),
+            Branch("source", _source(data.source)),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
             Branch("transforms", "" if transforms else "none", transforms),
         ),
     )
+
+
+def _source(source: SourcePlan) -> str:
+    if source.call is not None:
+        return called(source.call)
+    # The URL of a database may hold a password.
+    return f"sql {source.query}" if source.kind == "sql" else f"{source.kind} {source.path}"
 
 
 def _key(key: KeyPlan) -> Branch:

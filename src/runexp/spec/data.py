@@ -132,9 +132,9 @@ class Data(Section):
     source: Annotated[
         Reference | Use,
         Field(
-            description="a scikit-learn data set, a file (.csv, .parquet, .npz, .arrow, .jsonl, .txt), a glob, or "
-            "`{use:, with:}`",
-            examples=["sklearn.datasets.load_digits", "table.csv"],
+            description="a scikit-learn data set, a file (.csv .tsv .parquet .arrow .feather .jsonl .npz .npy .txt), a "
+            "glob of them, a folder of Parquet files, or `{use:, with:}`: a generator, or `sql`",
+            examples=["sklearn.datasets.load_digits", "table.csv", "parts/*.parquet"],
         ),
     ]
     features: Annotated[Keys, Field(description="what nodes are fed with: key → columns")] = {}

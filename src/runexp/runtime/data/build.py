@@ -10,11 +10,10 @@ import numpy as np
 from runexp.diagnostics import Diagnostic
 from runexp.plan.data import DataPlan
 from runexp.runtime.data.bundled import open_bundled
-from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import check_split_columns, match_keys
-from runexp.runtime.data.parquet import open_parquet
+from runexp.runtime.data.opening import open_planned
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
 from runexp.runtime.data.table import Array, Column, Source
@@ -46,7 +45,7 @@ def open_source(plan: DataPlan, *, seed: int, folder: Path) -> Source:
     source = plan.source
     if source.call is not None:
         return open_bundled(source, source.call, seed=derive_seed(seed, "source", plan.name))
-    return open_parquet(source, folder) if source.kind == "parquet" else open_delimited(source, folder)
+    return open_planned(source, folder)
 
 
 def _gather_all(plan: DataPlan, source: Source) -> dict[str, Gathered]:
