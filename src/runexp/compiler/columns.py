@@ -14,7 +14,7 @@ from pathlib import Path as FilePath
 from typing import IO, cast
 
 from runexp import catalog
-from runexp.compiler.findings import Findings, Path
+from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.sources import first_file
 from runexp.diagnostics import did_you_mean
 from runexp.plan.data import KeyPlan, SourcePlan
@@ -50,15 +50,21 @@ def _check_split_columns(found: Findings, path: Path, keys: Collection[str], kno
         if isinstance(name, str) and name not in keys and name not in known:
             names = tuple(dict.fromkeys([*keys, *known]))
             _report(found, f"key or column `{name}`", name, (*path, option), names)
+    for split, conditions in (splits.where or {}).items():
+        for name in conditions:
+            if name not in keys and name not in known:
+                place = (*path, "where", split, name)
+                _report(found, f"key or column `{name}`", name, place, (*keys, *known), part="key")
 
 
-def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[str]) -> None:
+def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[str], *, part: Part = "value") -> None:
     found.error(
         "unknown-column",
         f"the source of `{path[1]}` has no {what}",
         path,
         label="no such column",
-        help=did_you_mean(name, known, kind="columns"),
+        help=did_you_mean(name, tuple(dict.fromkeys(known)), kind="columns"),
+        part=part,
     )
 
 
@@ -69,6 +75,8 @@ def known_columns(source: SourcePlan, folder: FilePath) -> tuple[str, ...]:
         return (*entry.words("columns"), *entry.words("targets")) if entry else ()
     if source.kind == "text":
         return ("text",)
+    if source.kind == "files":
+        return known_columns(next(iter(source.parts.values())), folder)
     path = first_file(source.path, folder) if source.kind in _READERS else None
     try:
         return _READERS[source.kind](path) if path else ()

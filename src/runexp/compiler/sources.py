@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from glob import iglob
 from pathlib import Path as FilePath
 
 from runexp.compiler.findings import Findings, Path
 from runexp.plan.data import SourceKind, SourcePlan
+from runexp.plan.values import FrozenMap
 from runexp.spec.data import Data
+from runexp.spec.shape import dotted
 
 _KINDS: dict[str, SourceKind] = {
     ".csv": "csv",
@@ -31,26 +34,63 @@ _WILDCARDS = frozenset("*?[")
 
 def link_source(found: Findings, data: Data, path: Path, folder: FilePath) -> SourcePlan | None:
     """The source of a feature set, whose files must be there; relative paths start from `folder`."""
-    origin = found.origin(path)
-    if not isinstance(data.source, str):
-        if data.source.use == "sql":
-            return _query(found, data.source.arguments, path, folder)
-        linked = found.call(data.source.use, data.source.arguments, path, kinds=("dataset",))
-        return SourcePlan("call", "", linked[0], origin) if linked else None
-    if "://" in data.source:
+    files = data.splits.files if data.splits else None
+    path = (*path, "source")
+    if data.source is None:
+        return _sources_of_splits(found, files, path, folder)
+    if files:
+        message = "`source` and a source for each split exclude each other"
+        found.error("exclusive-keys", message, (*path[:-1], "splits", "files"), part="key")
+    if isinstance(data.source, str):
+        return _named(found, data.source, path, folder)
+    if data.source.use == "sql":
+        return _query(found, data.source.arguments, path, folder)
+    linked = found.call(data.source.use, data.source.arguments, path, kinds=("dataset",))
+    return SourcePlan("call", "", linked[0], found.origin(path)) if linked else None
+
+
+def _sources_of_splits(
+    found: Findings, files: Mapping[str, str] | None, path: Path, folder: FilePath
+) -> SourcePlan | None:
+    if not files:
+        if found.lacks(path[:-1], "source") and not found.is_damaged((*path[:-1], "splits")):
+            found.error(
+                "missing-key",
+                f"`{dotted(path[:-1])}` lacks the key `source`",
+                path[:-1],
+                part="key",
+                label="`source` is missing",
+                help="a scikit-learn data set, a file, a glob, or `{use:, with:}`",
+            )
+        return None
+    place = (*path[:-1], "splits", "files")
+    parts = {name: _file(found, source, (*place, name), folder) for name, source in files.items()}
+    return SourcePlan("files", "", None, found.origin(place), parts=FrozenMap(parts)) if all(parts.values()) else None
+
+
+def _named(found: Findings, source: str, path: Path, folder: FilePath) -> SourcePlan | None:
+    kind = _kind(source, folder)
+    if kind is not None or "://" in source:
+        return _file(found, source, path, folder)
+    if FilePath(source).suffix.lower() in _DATABASES:
+        _report_database(found, source, path)
+        return None
+    linked = found.call(source, {}, path, kinds=("dataset",), use_path=path)
+    return SourcePlan("call", "", linked[0], found.origin(path)) if linked else None
+
+
+def _file(found: Findings, source: str, path: Path, folder: FilePath) -> SourcePlan | None:
+    kind = _kind(source, folder)
+    if "://" in source:
         found.not_yet("this kind of source", path)
         return None
-    kind = _kind_of_file(data.source)
-    if kind is None and (data.source.endswith("/") or _is_folder(folder / data.source)):
-        kind = "parquet"
-    if kind is not None:
-        is_there = _is_there(found, data.source, kind, path, folder)
-        return SourcePlan(kind, data.source, None, origin) if is_there else None
-    if FilePath(data.source).suffix.lower() in _DATABASES:
-        _report_database(found, data.source, path)
-        return None
-    linked = found.call(data.source, {}, path, kinds=("dataset",), use_path=path)
-    return SourcePlan("call", "", linked[0], origin) if linked else None
+    is_there = _is_there(found, source, kind, path, folder)
+    return SourcePlan(kind, source, None, found.origin(path)) if kind and is_there else None
+
+
+def _kind(source: str, folder: FilePath) -> SourceKind | None:
+    is_folder = source.endswith("/") or _is_folder(folder / source)
+    return _kind_of_file(source) or ("parquet" if is_folder else None)
 
 
 def _kind_of_file(source: str) -> SourceKind | None:
@@ -61,7 +101,10 @@ def _kind_of_file(source: str) -> SourceKind | None:
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
-def _is_there(found: Findings, source: str, kind: SourceKind, path: Path, folder: FilePath) -> bool:
+def _is_there(found: Findings, source: str, kind: SourceKind | None, path: Path, folder: FilePath) -> bool:
+    if kind is None:
+        found.error("unknown-use", f"`{source}` is no file that rows are read from", path, label="what is this?")
+        return False
     if first_file(source, folder) is not None or (kind == "parquet" and _is_folder(folder / source)):
         return True
     found.error(

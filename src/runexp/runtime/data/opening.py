@@ -13,7 +13,7 @@ from runexp.runtime.data.finding import find_files
 from runexp.runtime.data.json_lines import open_json_lines
 from runexp.runtime.data.numpy_file import open_numpy
 from runexp.runtime.data.parquet import ParquetSource, open_parquet
-from runexp.runtime.data.several import Member, closed, join_members
+from runexp.runtime.data.several import SPLIT_OF_FILE, Member, closed, join_members
 from runexp.runtime.data.sql import open_query
 from runexp.runtime.data.table import Source
 from runexp.runtime.data.text_file import open_text
@@ -32,6 +32,10 @@ def open_planned(plan: SourcePlan, folder: Path) -> Source:
     """Open files or a database; `SpecError` where there are none, or where one cannot be read."""
     if plan.kind == "sql":
         return open_query(plan, folder)
+    if plan.kind == "files":
+        parts = ((split, part, open_planned(part, folder)) for split, part in plan.parts.items())
+        members = tuple(Member(source, part.path, {SPLIT_OF_FILE: split}) for split, part, source in parts)
+        return replace(join_members(plan, members), label="the files of the splits")
     files = find_files(plan, folder)
     if files is None:
         return _OPENERS[plan.kind](plan, folder)

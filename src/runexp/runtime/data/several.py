@@ -17,6 +17,9 @@ from runexp.runtime.data.parquet import ParquetSource
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.table import Array, Column, Source, make_column
 
+SPLIT_OF_FILE = "\0split"
+"""A column that no source can have: the split a file is for. It is not among the names of the columns."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
@@ -80,7 +83,7 @@ def join_members(plan: SourcePlan, members: tuple[Member, ...]) -> SeveralSource
     return SeveralSource(
         label=plan.path,
         members=members,
-        names=(*first.source.names, *first.partition),
+        names=(*first.source.names, *(name for name in first.partition if name != SPLIT_OF_FILE)),
         starts=(0, *ends[:-1]),
         n_rows=ends[-1],
         fingerprint=_fingerprint(members),
