@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from runexp.api.checking import Checked, check
 from runexp.diagnostics import Diagnostic, Span, SpecError
 from runexp.plan.data import DataPlan, Domain, KeyPlan, SourcePlan, SplitPlan, TransformPlan
 from runexp.plan.values import Call, FrozenMap, Origin
@@ -103,6 +105,42 @@ def parquet_file(folder: Path, columns: Mapping[str, Any], name: str = "table.pa
     path = folder / name
     pq.write_table(pa.table(dict(columns)), path, write_page_checksum=True)
     return file(path)
+
+
+def specified(folder: Path, data: str, **files: str | bytes) -> Checked:
+    """A checked spec in `folder` whose only feature set `d` is `data` in YAML, beside these files (`a__csv`)."""
+    for name, content in files.items():
+        path = folder / name.replace("__", ".")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    split = "train" if "splits:" in data else "all"
+    section = indent(dedent(data).strip(), "    ")
+    spec = folder / "spec.yaml"
+    spec.write_text(
+        "runexp: 1\nname: t\nseed: 1\nnodes: {n: {inputs: d.x, use: pca}}\n"
+        f"phases: {{f: {{kind: fit, nodes: [n], split: {split}}}}}\ndata:\n  d:\n{section}\n"
+    )
+    return check(spec)
+
+
+def read(folder: Path, data: str, *, seed: int = 1, **files: str | bytes) -> FeatureSet:
+    """The feature set of a spec that must be fine."""
+    checked = specified(folder, data, **files)
+    assert checked.diagnostics == ()
+    return build(checked.linked.data[0], seed=seed, folder=folder)
+
+
+def misread(folder: Path, data: str, **files: str | bytes) -> Diagnostic:
+    """The one mistake of a spec that only the rows show."""
+    with pytest.raises(SpecError) as caught:
+        read(folder, data, **files)
+    (found,) = caught.value.diagnostics
+    return found
+
+
+def miswritten(folder: Path, data: str, **files: str | bytes) -> Diagnostic:
+    """The one mistake of a spec that `runexp validate` finds."""
+    (found,) = specified(folder, data, **files).diagnostics
+    return found
 
 
 def shared(*parts: str) -> Path:

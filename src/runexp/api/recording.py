@@ -16,6 +16,7 @@ from runexp.events import Event
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
+from runexp.runtime.data import membership
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.source import Document
@@ -25,7 +26,7 @@ from runexp.store.run_folder import RunFolder
 
 
 def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
-    """Write what the run starts from: the spec as given and as understood, the plan, the environment."""
+    """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment."""
     checked = checked.require()
     if checked.plan is None or checked.document is None:
         return
@@ -35,6 +36,7 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> 
     folder.write(
         "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
     )
+    folder.write("splits.parquet", membership(runtime.sets.values()))
     write_lock_file(
         folder.path,
         versions=library_versions(),

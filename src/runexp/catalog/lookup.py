@@ -12,6 +12,7 @@ from runexp.catalog.libraries import LIBRARIES, Library, catalog_text
 from runexp.catalog.plugins import PLUGIN_KINDS, plugin_entry, plugin_names
 from runexp.catalog.schedules import SCHEDULES
 from runexp.catalog.short_names import SHORT_NAMES, ShortName
+from runexp.catalog.sources import SOURCES
 from runexp.diagnostics import nearest
 
 KINDS = (
@@ -76,6 +77,8 @@ def _kinds(kind: str | Iterable[str] | None) -> tuple[str, ...]:
 def _find(name: str, kind: str) -> Entry | None:
     if kind == "schedule" and name in SCHEDULES:
         return SCHEDULES[name]
+    if kind == "dataset" and name in SOURCES:
+        return SOURCES[name]
     short = SHORT_NAMES.get(kind, {}).get(name)
     if short is not None:
         return _expanded(name, kind, short)
@@ -125,7 +128,7 @@ def _entries_of_kind(kind: str) -> Iterator[Entry]:
 
 @cache
 def _names_of_kind(kind: str) -> tuple[str, ...]:
-    own = tuple(SCHEDULES) if kind == "schedule" else ()
+    own = {"schedule": tuple(SCHEDULES), "dataset": tuple(SOURCES)}.get(kind, ())
     shipped = [
         name for library in LIBRARIES if kind in library.kinds for name in entry_names(catalog_text(library, kind))
     ]

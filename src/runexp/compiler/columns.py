@@ -1,15 +1,21 @@
-"""Columns checked against those a source is known to have: by the catalog, or by the first line of a CSV file."""
+"""Columns checked against those a source is known to have: by the catalog, or by a first look at a file."""
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
-from collections.abc import Collection, Sequence
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
+from typing import IO, cast
 
 from runexp import catalog
-from runexp.compiler.findings import Findings, Path
+from runexp.compiler.findings import Findings, Part, Path
+from runexp.compiler.sources import first_file
 from runexp.diagnostics import did_you_mean
 from runexp.plan.data import KeyPlan, SourcePlan
 
@@ -44,15 +50,21 @@ def _check_split_columns(found: Findings, path: Path, keys: Collection[str], kno
         if isinstance(name, str) and name not in keys and name not in known:
             names = tuple(dict.fromkeys([*keys, *known]))
             _report(found, f"key or column `{name}`", name, (*path, option), names)
+    for split, conditions in (splits.where or {}).items():
+        for name in conditions:
+            if name not in keys and name not in known:
+                place = (*path, "where", split, name)
+                _report(found, f"key or column `{name}`", name, place, (*keys, *known), part="key")
 
 
-def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[str]) -> None:
+def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[str], *, part: Part = "value") -> None:
     found.error(
         "unknown-column",
         f"the source of `{path[1]}` has no {what}",
         path,
         label="no such column",
-        help=did_you_mean(name, known, kind="columns"),
+        help=did_you_mean(name, tuple(dict.fromkeys(known)), kind="columns"),
+        part=part,
     )
 
 
@@ -61,17 +73,58 @@ def known_columns(source: SourcePlan, folder: FilePath) -> tuple[str, ...]:
     if source.call is not None:
         entry = catalog.lookup(source.call.name, "dataset")
         return (*entry.words("columns"), *entry.words("targets")) if entry else ()
-    return _header(folder / source.path) if source.kind == "csv" else ()
+    if source.kind == "text":
+        return ("text",)
+    if source.kind == "files":
+        return known_columns(next(iter(source.parts.values())), folder)
+    path = first_file(source.path, folder) if source.kind in _READERS else None
+    try:
+        return _READERS[source.kind](path) if path else ()
+    except (OSError, ValueError, EOFError, RecursionError, csv.Error, zipfile.BadZipFile, zlib.error):
+        return ()  # reading the table will say what is wrong with it
 
 
 def _header(path: FilePath) -> tuple[str, ...]:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            first = file.readline(_LONGEST_HEADER).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError):
-        return ()  # reading the table will say what is wrong with it
+    with _opened(path) as file:
+        first = file.readline(_LONGEST_HEADER).decode("utf-8-sig")
     delimiter = "\t" if ".tsv" in path.suffixes else ","
     return tuple(next(csv.reader([first], delimiter=delimiter), ()))
+
+
+def _keys_of_lines(path: FilePath) -> tuple[str, ...]:
+    """The keys of all lines of a small file; of a large one none, since a later line may bring more."""
+    with _opened(path) as file:
+        text = file.read(_LONGEST_HEADER + 1)
+    if len(text) > _LONGEST_HEADER:
+        return ()
+    rows = [json.loads(line) for line in text.decode().split("\n") if line.strip()]
+    return tuple(dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row))
+
+
+def _arrays(path: FilePath) -> tuple[str, ...]:
+    """The names of the arrays of an archive; those of a single array depend on its type."""
+    if path.suffix.lower() != ".npz":
+        return ()
+    with zipfile.ZipFile(path) as archive:
+        return tuple(name.removesuffix(".npy") for name in archive.namelist())
+
+
+def _opened(path: FilePath) -> IO[bytes]:
+    match path.suffix.lower():
+        case ".gz":
+            return cast("IO[bytes]", gzip.open(path))
+        case ".bz2":
+            return cast("IO[bytes]", bz2.open(path))
+        case ".zst" | ".lz4":
+            raise ValueError("packed in a way that Python cannot read by itself")
+    return path.open("rb")
+
+
+_READERS: dict[str, Callable[[FilePath], tuple[str, ...]]] = {
+    "csv": _header,
+    "json_lines": _keys_of_lines,
+    "numpy": _arrays,
+}
 
 
 def _place(found: Findings, path: Path, index: int) -> Path:

@@ -6,20 +6,15 @@ from pathlib import Path as FilePath
 
 from runexp.compiler.columns import check_columns
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.sources import link_source
+from runexp.compiler.splits import link_splits
 from runexp.plan.data import (
     DataPlan,
     Domain,
     KeyPlan,
-    SourcePlan,
-    SplitPlan,
     TransformPlan,
 )
-from runexp.plan.values import FrozenMap
-from runexp.spec.data import Data, Key, Keys, Splits, Transform
-
-_FILE_KINDS = {".csv": "csv", ".tsv": "csv", ".gz": "csv", ".parquet": "parquet", ".pq": "parquet"}
-_LATER_KINDS = frozenset({".npz", ".npy", ".arrow", ".feather", ".jsonl", ".ndjson", ".txt", ".sql", ".db"})
-_SUM_TOLERANCE = 1e-6
+from runexp.spec.data import Data, Key, Keys, Transform
 
 
 def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
@@ -27,44 +22,19 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
     plans = {}
     for name, data in found.spec.data.items():
         path: Path = ("data", name)
-        source = _source(found, data, path, folder)
+        source = link_source(found, data, path, folder)
         keys = _keys(found, data, path)
         _check_features(found, data, path)
         check_columns(found, source, keys, path, folder)
-        splits = _splits(found, data, path, keys)
+        splits = link_splits(found, data, (*path, "splits"))
         transforms = tuple(
             linked
             for index, transform in enumerate(data.transforms)
-            if (linked := _transform(found, transform, (*path, "transforms", index), keys, splits))
+            if (linked := _transform(found, transform, (*path, "transforms", index), keys))
         )
         if source is not None:
             plans[name] = DataPlan(name, source, keys, splits, transforms, found.origin(path))
     return plans
-
-
-def _source(found: Findings, data: Data, path: Path, folder: FilePath) -> SourcePlan | None:
-    path = (*path, "source")
-    origin = found.origin(path)
-    if not isinstance(data.source, str):
-        linked = found.call(data.source.use, data.source.arguments, path, kinds=("dataset",))
-        return SourcePlan("call", "", linked[0], origin) if linked else None
-    kind = _FILE_KINDS.get(FilePath(data.source).suffix.lower())
-    if _is_later(data.source):
-        found.not_yet("this kind of source", path)
-        return None
-    if kind is None:
-        linked = found.call(data.source, {}, path, kinds=("dataset",), use_path=path)
-        return SourcePlan("call", "", linked[0], origin) if linked else None
-    if not (folder / data.source).is_file():
-        found.error(
-            "missing-file",
-            f"there is no file `{data.source}`",
-            path,
-            label="no such file",
-            help=f"paths are relative to the folder of the spec, `{folder}`",
-        )
-        return None
-    return SourcePlan("csv" if kind == "csv" else "parquet", data.source, None, origin)
 
 
 def _check_features(found: Findings, data: Data, path: Path) -> None:
@@ -78,12 +48,6 @@ def _check_features(found: Findings, data: Data, path: Path) -> None:
             help="what nodes are fed with, as key and columns: `features: {x: x_*}`",
         )
         found.distrust(path)
-
-
-def _is_later(source: str) -> bool:
-    """Whether a source is of a kind that the language has and this version cannot read."""
-    is_glob = any(sign in source for sign in "*?[")
-    return is_glob or "://" in source or FilePath(source).suffix.lower() in _LATER_KINDS
 
 
 def _keys(found: Findings, data: Data, path: Path) -> tuple[KeyPlan, ...]:
@@ -115,61 +79,7 @@ def _key(name: str, domain: Domain, key: str | tuple[str, ...] | Key, found: Fin
     return KeyPlan(name, domain, columns, whole.shape, whole.dtype or "", found.origin(path))
 
 
-def _splits(found: Findings, data: Data, path: Path, keys: tuple[KeyPlan, ...]) -> SplitPlan:
-    path = (*path, "splits")
-    origin = found.origin(path)
-    splits = data.splits
-    if splits is None:
-        return SplitPlan("whole", FrozenMap(), "", "", "", origin)
-    _check_splits(found, splits, path)
-    if splits.column is not None:
-        return SplitPlan("column", FrozenMap(), splits.column, "", "", origin)
-    shares = FrozenMap(splits.shares)
-    if splits.order is not None:
-        column = "" if splits.order is True else splits.order
-        return SplitPlan("order", shares, column, "", "", origin)
-    return SplitPlan("shares", shares, "", splits.stratify_by or "", splits.group_by or "", origin)
-
-
-def _check_splits(found: Findings, splits: Splits, path: Path) -> None:
-    shares = splits.shares
-    pairs = (
-        ("stratify_by", "group_by"),
-        ("column", "stratify_by"),
-        ("column", "group_by"),
-        ("column", "order"),
-        ("order", "stratify_by"),
-        ("order", "group_by"),
-    )
-    for first, second in pairs:
-        if getattr(splits, first) is not None and getattr(splits, second) is not None:
-            found.error("exclusive-keys", f"`{first}` and `{second}` exclude each other", (*path, second), part="key")
-            return
-    if splits.column is not None and shares:
-        name = next(iter(shares))
-        found.error(
-            "exclusive-keys",
-            f"`column` and the share of `{name}` exclude each other",
-            (*path, name),
-            part="key",
-        )
-    elif splits.column is None and not shares and not found.is_damaged(path):
-        found.error(
-            "missing-key",
-            "`splits` names no split",
-            path,
-            part="key",
-            help="for instance {train: 0.8, test: 0.2}",
-        )
-        found.distrust(path)
-    elif shares and abs(sum(shares.values()) - 1) > _SUM_TOLERANCE and not found.is_damaged(path):
-        total = f"{sum(shares.values()):.6g}"
-        found.error("bad-shares", f"the shares of the splits add up to {total}, not 1", path, part="key")
-
-
-def _transform(
-    found: Findings, transform: Transform, path: Path, keys: tuple[KeyPlan, ...], splits: SplitPlan
-) -> TransformPlan | None:
+def _transform(found: Findings, transform: Transform, path: Path, keys: tuple[KeyPlan, ...]) -> TransformPlan | None:
     linked = found.call(transform.use, transform.arguments, path, kinds=("transform", "estimator"))
     written = (transform.on,) if isinstance(transform.on, str) else transform.on
     known = [key.name for key in keys]
@@ -177,9 +87,10 @@ def _transform(
         place = (*path, "on") if isinstance(transform.on, str) else (*path, "on", index)
         if name not in known and not found.is_damaged(path[:2]):
             found.unknown("data key", name, place, known)
-    names = tuple(splits.shares) or ("all",)
-    fit_on = transform.fit_on if splits.kind != "whole" else "all"
-    if splits.kind in ("shares", "order") and fit_on not in names and not found.is_damaged((*path[:2], "splits")):
+    splits = found.spec.data[str(path[1])].splits
+    names = splits.names if splits else None
+    fit_on = transform.fit_on if splits else "all"
+    if names and fit_on not in names and not found.is_damaged((*path[:2], "splits")):
         if "fit_on" in transform.model_fields_set:
             found.unknown("split", fit_on, (*path, "fit_on"), names)
         else:

@@ -252,7 +252,7 @@ class Findings:
         for section, word in _SECTION_WORDS.items():
             if word != kind and name in self.names(section):
                 return with_article(word)
-        splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.shares}
+        splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.names or ()}
         return "a split" if kind != "split" and name in splits else ""
 
 

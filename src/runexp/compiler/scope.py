@@ -61,7 +61,7 @@ class Scope:
             return None
         if written.splits is None:
             return ("all",)
-        return tuple(written.splits.shares) if written.splits.column is None else None
+        return written.splits.names
 
     def leaves(self) -> tuple[str, ...]:
         """The nodes that feed no other."""

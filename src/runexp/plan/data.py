@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from runexp.plan.values import Call, FrozenMap, Origin
 
 Domain = Literal["features", "targets", "tags"]
+SourceKind = Literal["csv", "parquet", "json_lines", "arrow", "numpy", "text", "sql", "call", "files"]
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """Where rows come from: a file (`path` as resolved from the spec's folder) or a call of the catalog."""
+    """Where rows come from: files, a database, or a call of the catalog.
 
-    kind: Literal["csv", "parquet", "call"]
+    `path` is a file, a pattern of files (`parts/*.csv`) or a folder of Parquet files, relative to the spec's folder;
+    for `sql` it is the URL of the database, and `query` what is asked of it. `parts` are the sources of the splits,
+    by name, where each has its own (`files`).
+    """
+
+    kind: SourceKind
     path: str
     call: Call | None
     origin: Origin
+    query: str = ""
+    parts: FrozenMap = field(default_factory=FrozenMap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +42,19 @@ class KeyPlan:
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """How rows are divided. `kind` says which of the other fields count."""
+    """How rows are divided. `kind` says which of the other fields count.
 
-    kind: Literal["whole", "shares", "column", "order"]
+    `where` holds split → column → comparison (`eq`, `in`, …) → what is compared with.
+    """
+
+    kind: Literal["whole", "shares", "column", "order", "where", "files"]
     shares: FrozenMap
     column: str
     stratify_by: str
     group_by: str
     origin: Origin
+    where: FrozenMap = field(default_factory=FrozenMap)
+    allow_overlap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from runexp.plan.data import DataPlan, KeyPlan, SplitPlan
+from collections.abc import Mapping
+
+from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -31,16 +33,24 @@ def _data(data: DataPlan) -> Branch:
         Branch(listed(transform.keys), f"{called(transform.call)}, fitted on {transform.fit_on}")
         for transform in data.transforms
     )
-    source = called(data.source.call) if data.source.call else f"{data.source.kind} {data.source.path}"
     return Branch(
         data.name,
         below=(
-            Branch("source", source),
+            Branch("source", _source(data.source)),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
             Branch("transforms", "" if transforms else "none", transforms),
         ),
     )
+
+
+def _source(source: SourcePlan) -> str:
+    if source.call is not None:
+        return called(source.call)
+    if source.kind == "files":
+        return listed(f"{split}: {part.path}" for split, part in source.parts.items())
+    # The URL of a database may hold a password.
+    return f"sql {source.query}" if source.kind == "sql" else f"{source.kind} {source.path}"
 
 
 def _key(key: KeyPlan) -> Branch:
@@ -55,12 +65,25 @@ def _splits(splits: SplitPlan) -> str:
             return "none: every row belongs to every phase"
         case "column":
             return f"by the column {splits.column}"
+        case "files":
+            return "a source for each"
+        case "where":
+            written = (f"{name} where {_where(conditions)}" for name, conditions in splits.where.items())
+            return "; ".join(written) + (" · rows may be in several" if splits.allow_overlap else "")
         case "order":
             return f"{shares} · in order" + (f" of {splits.column}" if splits.column else " of the rows")
         case "shares":
             groups = f", groups of {splits.group_by} kept together" if splits.group_by else ""
             strata = f", stratified by {splits.stratify_by}" if splits.stratify_by else ""
             return f"{shares} · shuffled by the seed{strata}{groups}"
+
+
+def _where(conditions: Mapping[str, Mapping[str, object]]) -> str:
+    return " and ".join(
+        f"{column} {comparison} {literal(value)}"
+        for column, comparisons in conditions.items()
+        for comparison, value in comparisons.items()
+    )
 
 
 def _node(node: NodePlan) -> Branch:

@@ -15,14 +15,14 @@ DType = Literal["float32", "float64", "int64", "int32", "bool"]
 
 
 class Condition(Section):
-    """What a column must be; several hold together."""
+    """What a column must be; several hold together. A value that is missing fulfils none."""
 
     eq: Annotated[Scalar | None, Field(description="equal to")] = None
     ne: Annotated[Scalar | None, Field(description="not equal to")] = None
-    lt: Annotated[float | None, Field(description="less than")] = None
-    le: Annotated[float | None, Field(description="at most")] = None
-    gt: Annotated[float | None, Field(description="more than")] = None
-    ge: Annotated[float | None, Field(description="at least")] = None
+    lt: Annotated[float | str | None, Field(description="less than; of times: before, as `2024-01-31`")] = None
+    le: Annotated[float | str | None, Field(description="at most")] = None
+    gt: Annotated[float | str | None, Field(description="more than; of times: after")] = None
+    ge: Annotated[float | str | None, Field(description="at least")] = None
     is_in: Annotated[tuple[Scalar, ...] | None, Field(alias="in", description="one of these")] = None
     not_in: Annotated[tuple[Scalar, ...] | None, Field(description="none of these")] = None
 
@@ -102,18 +102,26 @@ class Splits(Section):
 
     where: Annotated[
         dict[Name, dict[Pattern, Condition]] | None,
-        Field(description="split → conditions on columns: `{adults: {age: {ge: 18}}}`"),
-        Later("a split by conditions"),
+        Field(
+            description="split → conditions on columns, all of which hold: `{adults: {age: {ge: 18}}}`; rows that "
+            "fulfil none are in no split"
+        ),
     ] = None
     files: Annotated[
-        dict[Name, Reference] | None, Field(description="split → its own source"), Later("a source for each split")
+        dict[Name, Reference] | None,
+        Field(description="split → its own file, glob or folder, instead of `source`; the same columns in each"),
     ] = None
-    allow_overlap: Annotated[bool, Field(description="let rows be in several splits"), Later("overlap")] = False
+    allow_overlap: Annotated[bool, Field(description="let `where` put a row into several splits")] = False
 
     @property
     def shares(self) -> dict[str, float]:
         """The splits given as shares, in the order written."""
         return dict(self.__pydantic_extra__ or {})
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The splits there are, in the order written; None where only the rows can tell."""
+        return None if self.column is not None else tuple(self.where or self.files or self.shares)
 
 
 class Transform(Use):
@@ -130,13 +138,14 @@ class Data(Section):
     """One feature set: a table whose columns are features, targets or tags."""
 
     source: Annotated[
-        Reference | Use,
+        Reference | Use | None,
         Field(
-            description="a scikit-learn data set, a file (.csv, .parquet, .npz, .arrow, .jsonl, .txt), a glob, or "
-            "`{use:, with:}`",
-            examples=["sklearn.datasets.load_digits", "table.csv"],
+            description="a scikit-learn data set, a file (.csv .tsv .parquet .arrow .feather .jsonl .npz .npy .txt), a "
+            "glob of them, a folder of Parquet files, or `{use:, with:}`: a generator, or `sql`; left out only where "
+            "`splits.files` names a source for each split",
+            examples=["sklearn.datasets.load_digits", "table.csv", "parts/*.parquet"],
         ),
-    ]
+    ] = None
     features: Annotated[Keys, Field(description="what nodes are fed with: key → columns")] = {}
     targets: Annotated[Keys, Field(description="what losses and metrics compare with: key → columns")] = {}
     tags: Annotated[Keys, Field(description="kept with the rows, never fed by accident: groups, ids, times")] = {}

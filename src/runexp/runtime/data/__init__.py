@@ -2,5 +2,6 @@
 
 from runexp.runtime.data.build import build_feature_set
 from runexp.runtime.data.feature_set import FeatureSet, FeatureSetView, SummaryRow
+from runexp.runtime.data.membership import membership
 
-__all__ = ["FeatureSet", "FeatureSetView", "SummaryRow", "build_feature_set"]
+__all__ = ["FeatureSet", "FeatureSetView", "SummaryRow", "build_feature_set", "membership"]

@@ -15,6 +15,7 @@ from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
+from runexp.runtime.data.opening import open_planned
 from runexp.runtime.data.parquet import open_parquet
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
@@ -55,8 +56,10 @@ def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = Fals
     source = plan.source
     if source.call is not None:
         return open_bundled(source, source.call, seed=derive_seed(seed, "source", plan.name))
-    open_file = open_parquet if source.kind == "parquet" else open_delimited
-    return open_file(source, folder, is_head=is_head)
+    if is_head:
+        open_file = open_parquet if source.kind == "parquet" else open_delimited
+        return open_file(source, folder, is_head=True)
+    return open_planned(source, folder)
 
 
 def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:

@@ -44,7 +44,9 @@ def check_split_columns(plan: DataPlan, source: Source, found: list[Diagnostic])
 def references(splits: SplitPlan) -> tuple[str, ...]:
     """The names of keys or columns that the splits look at."""
     column = splits.column if splits.kind in {"column", "order"} else ""
-    return tuple(name for name in (column, splits.stratify_by, splits.group_by) if name)
+    conditions = (name for columns in splits.where.values() for name in columns)
+    named = (column, splits.stratify_by, splits.group_by, *conditions)
+    return tuple(dict.fromkeys(name for name in named if name))
 
 
 def _match(key: KeyPlan, source: Source, found: list[Diagnostic]) -> Match | None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from runexp.plan.data import DataPlan, SplitPlan
+from runexp.runtime.data.conditions import divide_where
 from runexp.runtime.data.problems import shown, wrong
+from runexp.runtime.data.several import SPLIT_OF_FILE
 from runexp.runtime.data.shares import divide_grouped, divide_ordered, divide_plain, divide_stratified
 from runexp.runtime.data.table import Array, Column, Source, make_column
 from runexp.runtime.seeds import derive_seed
@@ -20,12 +22,16 @@ _TOLERANCE = 1e-6
 
 
 def divide(plan: DataPlan, source: Source, column_of: ColumnOf, *, seed: int) -> dict[str, Array]:
-    """Row indexes (int64, ascending) by the name of the split; no row is in two of them."""
+    """Row indexes (int64, ascending) by the name of the split; no row is in two of them, unless asked for."""
     splits = plan.splits
     if splits.kind == "whole":
         return {"all": np.arange(source.n_rows)}
     if splits.kind == "column":
         parts = _by_value(splits, column_of(splits.column))
+    elif splits.kind == "files":
+        parts = _by_value(splits, source.column(SPLIT_OF_FILE, splits.origin))
+    elif splits.kind == "where":
+        parts = divide_where(splits, source, column_of)
     else:
         parts = _by_shares(plan, source, column_of, seed=seed)
     _refuse_empty(splits, parts)

@@ -16,6 +16,7 @@ from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.build import Survey, open_source, survey
 from runexp.runtime.data.files import locate
+from runexp.runtime.data.finding import find_files
 from runexp.runtime.data.table import Array
 
 LARGEST_READ = 64 * 2**20
@@ -125,6 +126,8 @@ def _one_of_each(features: FeatureSet, rows: Array) -> set[int]:
 def _is_large(plan: DataPlan, folder: Path) -> bool:
     if plan.source.call is not None:
         return _n_made(plan) > _MOST_MADE
+    if plan.source.kind not in ("csv", "parquet") or find_files(plan.source, folder) is not None:
+        return False  # of other kinds, and of several files, all is read
     path = locate(plan.source, folder)
     size = path.stat().st_size * (_UNPACKED if path.suffix in _PACKED else 1)
     if plan.source.kind == "parquet" and size <= LARGEST_READ:

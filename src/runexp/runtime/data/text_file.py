@@ -1,0 +1,44 @@
+"""Plain text: a row for each line, in one column `text`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from runexp.plan.data import SourcePlan
+from runexp.runtime.data.arrow_table import TableSource, checked_table
+from runexp.runtime.data.files import fingerprint, locate
+from runexp.runtime.data.problems import first_line, shown, wrong
+
+COLUMN = "text"
+
+
+def open_text(plan: SourcePlan, folder: Path) -> TableSource:
+    """Read a `.txt` file in UTF-8, also compressed. A blank line is a row too: an empty text."""
+    path = locate(plan, folder)
+    digest = fingerprint(plan, path)
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            content = stream.read()
+    except (pa.ArrowException, OSError) as error:
+        message = f"{shown(path.name)} cannot be read: {first_line(error)}"
+        raise wrong(plan.origin, "unreadable-file", message) from error
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if not lines[-1]:
+        lines.pop()  # what ends the last line begins no other
+    rows = [_decoded(plan, path, number, line) for number, line in enumerate(lines, start=1)]
+    table = pa.table({COLUMN: pa.array(rows, pa.large_string())})
+    return checked_table(plan, TableSource(path.name, table, digest, _place))
+
+
+def _decoded(plan: SourcePlan, path: Path, number: int, line: bytes) -> str:
+    try:
+        return line.removesuffix(b"\r").decode()
+    except UnicodeDecodeError as error:
+        message = f"{shown(path.name)} line {number} is not UTF-8"
+        raise wrong(plan.origin, "unreadable-file", message) from error
+
+
+def _place(row: int) -> str:
+    return f"row {row} (line {row + 1})"
