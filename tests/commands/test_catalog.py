@@ -71,7 +71,9 @@ def test_a_search_looks_in_names_and_summaries(call):
 
 def test_a_kind_lists_every_entry_once(call):
     text = call("catalog", "--kind", "dataset").stdout
-    heads = [line.split()[0] for line in text.splitlines() if line[:1].isalpha() and line.split()[0] in names("dataset")]
+    heads = [
+        line.split()[0] for line in text.splitlines() if line[:1].isalpha() and line.split()[0] in names("dataset")
+    ]
     assert sorted(heads) == sorted(names("dataset"))
 
 

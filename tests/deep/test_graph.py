@@ -86,8 +86,17 @@ def test_whole_numbers_given_to_a_layer_of_decimals_are_refused(tmp_path):
 
 
 def test_a_loss_of_chances_says_which_one_takes_any_number(tmp_path):
-    found = the_one(tried(tmp_path, loss="bce", node=LINEAR.format(1), metrics="[]"), "shape-mismatch", "losses.judged")
+    two_kinds = written([[*row[:3], row[3] % 2, row[4]] for row in rows()])
+    parts = {"loss": "bce", "node": LINEAR.format(1), "metrics": "[]"}
+    found = the_one(tried(tmp_path, two_kinds, **parts), "shape-mismatch", "losses.judged")
     assert "`bce_with_logits`" in found.help
+
+
+def test_chances_cannot_be_compared_with_three_classes(tmp_path):
+    found = the_one(
+        tried(tmp_path, loss="bce_with_logits", node=LINEAR.format(1), metrics="[]"), "wrong-classes", "losses.judged"
+    )
+    assert "`cross_entropy`" in found.help
 
 
 def test_module_and_estimator_are_checked_in_either_order(tmp_path):

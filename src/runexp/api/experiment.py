@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runexp.api.checking import Checked, check
-from runexp.api.previewing import Length, Preview
+from runexp.api.previewing import Length, Preview, labels
 from runexp.api.running import Place, Run
 from runexp.api.running import run as run_checked
+from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import Plan
-from runexp.results import GroupResults, PhaseResults
+from runexp.results import GroupResults, PhaseResults, UnknownNameError
 from runexp.spec import Spec
 
 
 def load(path: Path | str, *, overrides: Mapping[str, object] | None = None) -> Checked:
     """Read and check a spec; `overrides` maps addresses to values, as `--set` does. Raises `SpecError`."""
-    written = [f"{address}={json.dumps(value)}" for address, value in (overrides or {}).items()]
+    written = [f"{address}={json.dumps(value, default=str)}" for address, value in (overrides or {}).items()]
     return check(path, overrides=written).require()
 
 
@@ -76,6 +77,9 @@ class Experiment:
         self, label: str, *, n_epochs: int = 0, n_steps: int = 0, with_earlier: bool = False
     ) -> PhaseResults | GroupResults:
         """Run one phase or group and put everything back; nothing is written. An error of the phase is raised."""
+        if label not in labels(self._checked):
+            known = did_you_mean(label, labels(self._checked), kind="phases")
+            raise UnknownNameError(f"no phase is labelled `{label}`; {known}")
         preview = Preview(self._checked, label)
         tried = preview.run(Length(n_epochs, n_steps, with_earlier), watch=lambda live: ())
         if tried.error is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,7 +75,12 @@ def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None
     runtime = build(checked)
     plan = _plan(checked)
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
-        write_inputs(folder, checked, runtime)
+        try:
+            write_inputs(folder, checked, runtime)
+        except OSError as error:
+            with suppress(OSError):  # the disk that refused the inputs may refuse this too
+                folder.status.update("failed", error=f"{type(error).__name__}: {error}")
+            raise
         return _run_in(folder, plan, runtime, watch, control or Control())
 
 

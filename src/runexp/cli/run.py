@@ -76,6 +76,9 @@ def run(
     except FolderInUse as error:
         say(f"error: {error}")
         raise typer.Exit(2) from None
+    except OSError as error:
+        say(f"error: the run folder cannot be written: {error}")
+        raise typer.Exit(1) from None
     _report(finished, checked.files, form=form, no_color=no_color, verbose=verbose)
     _leave(finished, control)
 

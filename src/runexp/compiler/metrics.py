@@ -117,7 +117,7 @@ def _decision(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Decision
         entry = catalog.lookup(other.use, "loss")
         if other.node == node and entry is not None:
             return DECISIONS.get(entry.name, "as_is")
-    return "argmax"
+    return "probability" if plan.calls and plan.calls[-1].target == "torch.nn:Sigmoid" else "argmax"
 
 
 _SUPPLIED = frozenset({"y_true", "y_pred", "y_score", "y_prob", "y_proba", "preds", "target"})

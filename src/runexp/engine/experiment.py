@@ -199,15 +199,16 @@ class Experiment:
 
 
 def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
-    """The phase with its train phases cut to so many epochs or steps; 0 leaves a length as it is."""
+    """The phase with its train phases cut to so many epochs or steps, on the curve of their full length."""
     if isinstance(phase, GroupPlan):
         parts = tuple(shortened(part, n_epochs=n_epochs, n_steps=n_steps) for part in phase.phases)
         return replace(phase, phases=parts)
     if not isinstance(phase, TrainPlan) or not (n_epochs or n_steps):
         return phase
+    schedule = phase.schedule and replace(phase.schedule, n_epochs=phase.n_epochs, n_steps=phase.n_steps)
     if n_steps:
-        return replace(phase, n_epochs=0, n_steps=n_steps)
-    return replace(phase, n_epochs=n_epochs, n_steps=0)
+        return replace(phase, n_epochs=0, n_steps=n_steps, schedule=schedule)
+    return replace(phase, n_epochs=n_epochs, n_steps=0, schedule=schedule)
 
 
 def earlier(phases: tuple[PhasePlan, ...], label: str) -> tuple[PhasePlan, ...]:

@@ -31,7 +31,10 @@ class OptimizerPlan:
 
 @dataclass(frozen=True, slots=True)
 class SchedulePlan:
-    """The learning rate as a ratio of the optimizer's own, by update."""
+    """The learning rate as a ratio of the optimizer's own, by update.
+
+    It runs over the phase; over `n_epochs` or `n_steps` where the phase was shortened and keeps its curve.
+    """
 
     curve: str
     warmup_steps: int
@@ -41,6 +44,8 @@ class SchedulePlan:
     gamma: float
     peak_at: float
     origin: Origin
+    n_epochs: int = 0
+    n_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

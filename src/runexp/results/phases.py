@@ -98,11 +98,20 @@ class PhaseFacts:
         return tuple(event.message for event in self.all_of(WarningRaised))
 
 
-@dataclass(frozen=True)
+def shortly(kind: str, facts: PhaseFacts) -> str:
+    """One line for a notebook: the phase, how it ended, its final numbers."""
+    numbers = ", ".join(f"{name} {value:.6g}" for name, value in facts.numbers.items())
+    return f"{kind}({facts.label!r}, {facts.status}{', ' if numbers else ''}{numbers})"
+
+
+@dataclass(frozen=True, repr=False)
 class TrainResults:
     """What a train phase found out."""
 
     facts: PhaseFacts
+
+    def __repr__(self) -> str:
+        return shortly("TrainResults", self.facts)
 
     @property
     def label(self) -> str:
@@ -241,11 +250,14 @@ class TrainResults:
         return Best(reading.epoch, monitor, reading.value, restored=False) if reading else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EvalResults:
     """What an eval phase found out."""
 
     facts: PhaseFacts
+
+    def __repr__(self) -> str:
+        return shortly("EvalResults", self.facts)
 
     @property
     def label(self) -> str:
@@ -285,11 +297,14 @@ class EvalResults:
         return {name: value for name, value in self.numbers.items() if name in known}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResults:
     """What a fit phase did."""
 
     facts: PhaseFacts
+
+    def __repr__(self) -> str:
+        return shortly("FitResults", self.facts)
 
     @property
     def label(self) -> str:

@@ -27,10 +27,14 @@ class Columns:
         self._graph = graph
         self._sets = sets
         self._rows = {name: _rows(sets[name], split, origin) for name in used}
-        _check_aligned(self._rows, split, origin)
+        _check_aligned(sets, self._rows, split, origin)
         self._device = torch.device("cpu")
         self._batch_size = 0
         self._made: dict[Slot, Tensor] = {}
+
+    def holds_words(self, route: Route) -> bool:
+        """Whether a column holds numbers that stand for words."""
+        return route.source == "data" and bool(self._sets[route.name].classes(route.key))
 
     @property
     def n_rows(self) -> int:
@@ -109,17 +113,21 @@ def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
     return torch.from_numpy(features.splits[split])
 
 
-def _check_aligned(rows: Mapping[str, Tensor], split: str, origin: Origin) -> None:
+def _check_aligned(sets: Mapping[str, FeatureSet], rows: Mapping[str, Tensor], split: str, origin: Origin) -> None:
+    """Sets used side by side must have the same rows, by their ids, in the same order."""
     counts = {name: len(found) for name, found in rows.items()}
+    written = ", ".join(f"`{name}` {count}" for name, count in counts.items())
+    ids = [sets[name].ids[found.numpy()] for name, found in rows.items()]
     if len(set(counts.values())) > 1:
-        written = ", ".join(f"`{name}` {count}" for name, count in counts.items())
-        found = Diagnostic(
-            code="unaligned-data",
-            message=f"feature sets used side by side need equally many rows in `{split}`: {written}",
-            span=origin.span,
-            path=origin.path,
-        )
-        raise SpecError([found])
+        message = f"feature sets used side by side need equally many rows in `{split}`: {written}"
+    elif any(list(other) != list(ids[0]) for other in ids[1:]):
+        message = f"feature sets used side by side need the same rows in `{split}`: the ids of {written} differ"
+    else:
+        return
+    hint = (
+        "divide them by the same column or shares, and give both the tag `id` where their rows stand in another order"
+    )
+    raise SpecError([Diagnostic("unaligned-data", message, origin.span, help=hint, path=origin.path)])
 
 
 def _is_identity(rows: Tensor) -> bool:

@@ -54,7 +54,22 @@ def _aligned(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> 
         compared = f"{columns.called(route)} {columns.shape(target)}"
         message = f"`{plan.node}` gives {columns.shape(output)}, `{plan.name}` compares it with {compared}"
         raise SpecError([found(plan, "shape-mismatch", message, help=_remedy(output, target))])
+    _check_values(plan, route, target, columns)
     return target.to(output.dtype)
+
+
+def _check_values(plan: LossPlan, route: Route, target: Tensor, columns: Columns) -> None:
+    """Chances lie between 0 and 1, and words are no numbers to be near to."""
+    name = columns.called(route)
+    if plan.decision in ("logit", "probability"):
+        low, high = (float(target.min()), float(target.max())) if len(target) else (0.0, 0.0)
+        if low < 0 or high > 1:
+            message = f"`{plan.name}` compares with chances from 0 to 1, and {name} holds {low:g} to {high:g}"
+            hint = "`cross_entropy` takes integer classes"
+            raise SpecError([found(plan, "wrong-classes", message, help=hint)])
+    elif columns.holds_words(route):
+        message = f"`{plan.name}` measures distances between numbers, and {name} holds words"
+        raise SpecError([found(plan, "wrong-classes", message, help="`cross_entropy` takes classes")])
 
 
 def _remedy(output: Tensor, target: Tensor) -> str:

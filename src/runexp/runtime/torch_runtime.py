@@ -89,6 +89,7 @@ class TorchRuntime:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds, bit for bit."""
+        self._evaluations.clear()
         restore_snapshot(self.graph, snapshot)
 
     def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> None:

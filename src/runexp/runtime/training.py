@@ -47,7 +47,8 @@ class TrainProgram:
         stop_at(wrong)
         self._move = update_of(self.optimizer)
         self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
-        n_steps = plan.n_steps or plan.n_epochs * self.n_steps_an_epoch
+        length = plan.schedule if plan.schedule and (plan.schedule.n_epochs or plan.schedule.n_steps) else plan
+        n_steps = length.n_steps or length.n_epochs * self.n_steps_an_epoch
         self._ratio = learning_rate_ratio(plan.schedule, n_steps, self.n_steps_an_epoch) if plan.schedule else None
         self._clip = plan.clip
         self._step = 0

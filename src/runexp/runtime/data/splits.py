@@ -44,7 +44,7 @@ def _by_shares(plan: DataPlan, source: Source, column_of: ColumnOf, *, seed: int
     splits = plan.splits
     _check_shares(splits)
     names, shares = list(splits.shares), list(splits.shares.values())
-    generator = np.random.default_rng(derive_seed(seed, "split", plan.name))
+    generator = np.random.default_rng(derive_seed(seed, "split"))
     if splits.kind == "order":
         parts = divide_ordered(_order(splits, source, column_of), shares)
     elif splits.stratify_by:

@@ -36,6 +36,8 @@ def as_matrix(inputs: Sequence[Tensor]) -> NDArray[Any]:
 
 def apply(estimator: Any, method: str, inputs: Sequence[Tensor]) -> Tensor:  # noqa: ANN401 - scikit-learn is untyped
     """What `method` gives for these rows, as a tensor on their device; floats are float32."""
+    if not hasattr(estimator, method):
+        raise ValueError(f"`{type(estimator).__name__}` has no `{method}` here: say `method: predict` at the node")
     given = np.asarray(getattr(estimator, method)(as_matrix(inputs)))
     if given.dtype.kind == "f":
         given = given.astype(np.float32, copy=False)
