@@ -6,15 +6,15 @@ from pathlib import Path as FilePath
 
 from runexp.compiler.columns import check_columns
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.keys import adapt_keys, code_categories, fitted_on, link_keys
 from runexp.compiler.sources import link_source
 from runexp.compiler.splits import link_splits
 from runexp.plan.data import (
     DataPlan,
-    Domain,
     KeyPlan,
     TransformPlan,
 )
-from runexp.spec.data import Data, Key, Keys, Transform
+from runexp.spec.data import Data, Transform
 
 
 def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
@@ -23,15 +23,17 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
     for name, data in found.spec.data.items():
         path: Path = ("data", name)
         source = link_source(found, data, path, folder)
-        keys = _keys(found, data, path)
+        keys = link_keys(found, data, path)
         _check_features(found, data, path)
         check_columns(found, source, keys, path, folder)
         splits = link_splits(found, data, (*path, "splits"))
-        transforms = tuple(
+        written = tuple(
             linked
             for index, transform in enumerate(data.transforms)
             if (linked := _transform(found, transform, (*path, "transforms", index), keys))
         )
+        transforms = (*code_categories(found, data, path), *written)
+        keys = adapt_keys(keys, transforms)
         if source is not None:
             plans[name] = DataPlan(name, source, keys, splits, transforms, found.origin(path))
     return plans
@@ -50,35 +52,6 @@ def _check_features(found: Findings, data: Data, path: Path) -> None:
         found.distrust(path)
 
 
-def _keys(found: Findings, data: Data, path: Path) -> tuple[KeyPlan, ...]:
-    domains: tuple[tuple[Domain, Keys], ...] = (
-        ("features", data.features),
-        ("targets", data.targets),
-        ("tags", data.tags),
-    )
-    plans: dict[str, KeyPlan] = {}
-    for domain, keys in domains:
-        for name, key in keys.items():
-            place = (*path, domain, name)
-            if name in plans:
-                found.error(
-                    "name-clash",
-                    f"`{name}` is a key of {plans[name].domain} already",
-                    place,
-                    part="key",
-                    help="keys are named once in a feature set: `<data>.<key>` has to be unique",
-                )
-                continue
-            plans[name] = _key(name, domain, key, found, place)
-    return tuple(plans.values())
-
-
-def _key(name: str, domain: Domain, key: str | tuple[str, ...] | Key, found: Findings, path: Path) -> KeyPlan:
-    whole = key if isinstance(key, Key) else Key(columns=key)
-    columns = (whole.columns,) if isinstance(whole.columns, str) else whole.columns
-    return KeyPlan(name, domain, columns, whole.shape, whole.dtype or "", found.origin(path))
-
-
 def _transform(found: Findings, transform: Transform, path: Path, keys: tuple[KeyPlan, ...]) -> TransformPlan | None:
     linked = found.call(transform.use, transform.arguments, path, kinds=("transform", "estimator"))
     written = (transform.on,) if isinstance(transform.on, str) else transform.on
@@ -87,17 +60,5 @@ def _transform(found: Findings, transform: Transform, path: Path, keys: tuple[Ke
         place = (*path, "on") if isinstance(transform.on, str) else (*path, "on", index)
         if name not in known and not found.is_damaged(path[:2]):
             found.unknown("data key", name, place, known)
-    splits = found.spec.data[str(path[1])].splits
-    names = splits.names if splits else None
-    fit_on = transform.fit_on if splits else "all"
-    if names and fit_on not in names and not found.is_damaged((*path[:2], "splits")):
-        if "fit_on" in transform.model_fields_set:
-            found.unknown("split", fit_on, (*path, "fit_on"), names)
-        else:
-            found.error(
-                "unknown-split",
-                "a transform is fitted on the split `train`, which is not defined",
-                path,
-                help="say on which: `fit_on: …`; splits: " + ", ".join(names),
-            )
+    fit_on = fitted_on(found, transform.fit_on, path, is_written="fit_on" in transform.model_fields_set)
     return TransformPlan(written, linked[0], fit_on, found.origin(path)) if linked else None

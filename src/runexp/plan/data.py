@@ -30,7 +30,11 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class KeyPlan:
-    """Columns gathered into one array: patterns in the order written, shape of a row, dtype (`""`: by domain)."""
+    """Columns gathered into one array: patterns in the order written, shape of a row, dtype (`""`: by domain).
+
+    `words`: text is kept, for a transform to code. `gaps`: missing values are kept, for a transform to fill (`fill`) or
+    to become 0 in the end (`zero`). `is_mask`: 1 where the columns have a value, 0 where not.
+    """
 
     name: str
     domain: Domain
@@ -38,6 +42,9 @@ class KeyPlan:
     shape: tuple[int, ...] | None
     dtype: str
     origin: Origin
+    words: bool = False
+    gaps: Literal["", "fill", "zero"] = ""
+    is_mask: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from pydantic import ConfigDict, Field
 from runexp.spec.base import Count, Name, Pattern, Reference, Scalar, Section, Share, Use
 from runexp.spec.later import Later
 
-_CATEGORIES = Later("coding categories")
-
 DType = Literal["float32", "float64", "int64", "int32", "bool"]
 
 
@@ -68,13 +66,25 @@ class Key(Section):
         Field(description="left out: float32 for features; for targets int64 when the column holds integers"),
     ] = None
     categorical: Annotated[
-        Literal["ordinal", "one_hot"] | None, Field(description="code words as numbers, learned on train"), _CATEGORIES
+        Literal["ordinal", "one_hot"] | None,
+        Field(
+            description="code words or numbers as categories, learned on the split `train`: `ordinal` 0, 1, … (int64, "
+            "as an embedding wants it), `one_hot` a column for each"
+        ),
     ] = None
-    unknown: Annotated[Literal["error", "other"], Field(description="values that train did not have"), _CATEGORIES] = (
-        "error"
-    )
+    unknown: Annotated[
+        Literal["error", "other"],
+        Field(
+            description="categories that `train` does not have: refused, or `other`, one more code (ordinal) or no "
+            "column at all (one_hot)"
+        ),
+    ] = "error"
     missing: Annotated[
-        Literal["error", "mask"], Field(description="values that are not there"), Later("masking missing values")
+        Literal["error", "mask"],
+        Field(
+            description="values that are not there: refused, or `mask`, 0 after all transforms, with a key "
+            "`<key>_mask` beside it (of targets among the tags) that is 1 where there is a value"
+        ),
     ] = "error"
 
 

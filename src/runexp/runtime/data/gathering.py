@@ -41,13 +41,15 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
     """Read and check the columns of a key; `SpecError` with every column that is wrong."""
     key = match.key
     columns = [source.column(name, key.origin) for name in match.columns]
+    if key.is_mask:
+        return _mask(match, columns)
     is_text = all(column.kind == "text" for column in columns)
     _check(key, columns, source, is_text=is_text)
     _refuse_uneven(key, columns)
     n_missing = sum(column.n_missing for column in columns)
-    if is_text and key.domain != "features":
+    if key.words or (is_text and key.domain != "features"):
         values = _shaped(match, np.stack([column.values for column in columns], axis=1), columns[0])
-        if key.domain == "tags":
+        if key.domain == "tags" or key.words:
             return Gathered(key, values, values, (), n_missing)
         labels, codes = np.unique(values, return_inverse=True)
         raw = codes.reshape(values.shape).astype(key.dtype or "int64")
@@ -56,7 +58,17 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
     _stop_at_columns([check_fits(column, dtype, source, key.origin) for column in columns] if _casts(dtype) else [])
     raw = _shaped(match, _stacked(columns, dtype), columns[0])
     exact = _shaped(match, _stacked(columns, np.dtype("float64")), columns[0]) if keep_exact else raw
-    return Gathered(key, raw, exact, (), n_missing)
+    return Gathered(key, np.nan_to_num(raw, nan=0) if key.gaps == "zero" else raw, exact, (), n_missing)
+
+
+def _mask(match: Match, columns: list[Column]) -> Gathered:
+    """1 where a column has a value."""
+    ones = [np.ones(column.values.shape, np.float32) for column in columns]
+    for array, column in zip(ones, columns, strict=True):
+        if column.missing is not None:
+            array[column.missing] = 0
+    values = _shaped(match, np.stack(ones, axis=1), columns[0])
+    return Gathered(match.key, values, values, (), 0)
 
 
 def dtype_of(key: KeyPlan, columns: list[Column]) -> DType:
@@ -76,13 +88,18 @@ def _casts(dtype: DType) -> bool:
 
 
 def _check(key: KeyPlan, columns: list[Column], source: Source, *, is_text: bool) -> None:
-    """Tags are kept as they are; what is fed or compared with must be complete, finite numbers."""
-    if key.domain == "tags":
-        if key.dtype:
+    """Tags are kept as they are; what is fed or compared with must be finite numbers, or words that will be coded.
+
+    It must be complete, unless missing values will be filled or masked.
+    """
+    if key.domain == "tags" or key.words:
+        if key.dtype and not key.words:
             _stop_at_columns([check_numeric(column, source, key.origin) for column in columns])
         elif len({column.is_numeric or column.kind for column in columns}) > 1:
-            message = f"the columns of tag {shown(key.name)} are of different kinds, which one array cannot hold"
-            raise wrong(key.origin, "mixed-columns", message, hint="give each kind a tag of its own")
+            message = f"the columns of {shown(key.name)} are of different kinds, which one array cannot hold"
+            raise wrong(key.origin, "mixed-columns", message, hint="give each kind a key of its own")
+        if key.domain != "tags":
+            _stop_at_columns([check_present(column, source, key.origin) for column in columns])
         return
     coded = is_text and key.domain == "targets" and not key.dtype.startswith("float")
     found: list[Diagnostic | None] = []
@@ -90,7 +107,7 @@ def _check(key: KeyPlan, columns: list[Column], source: Source, *, is_text: bool
         wants_numbers = not coded or is_spoilt_number(column)
         found.append(
             (check_numeric(column, source, key.origin) if wants_numbers else None)
-            or check_present(column, source, key.origin)
+            or (None if key.gaps else check_present(column, source, key.origin))
             or check_finite(column, source, key.origin)
         )
     _stop_at_columns(found)

@@ -13,6 +13,7 @@ from scipy import sparse
 from runexp.diagnostics import Diagnostic, did_you_mean
 from runexp.plan.data import DataPlan, TransformPlan
 from runexp.plan.values import Origin
+from runexp.runtime.data.coding import check_known, prepare_coder
 from runexp.runtime.data.gathering import Gathered
 from runexp.runtime.data.problems import collecting, first_line, problem, shown, wrong
 from runexp.runtime.data.table import Array
@@ -30,12 +31,13 @@ class Fitted:
     shape_out: tuple[int, ...]
 
     def back(self, values: Array) -> Array:
-        """(N, width of shape_out) → (N, width of shape_in), float64."""
+        """(N, width of shape_out) → (N, width of shape_in), float64; objects where categories were words."""
         if not callable(getattr(self.transformer, "inverse_transform", None)):
             message = f"{shown(type(self.transformer).__name__)} cannot be taken back to the original units"
             raise wrong(self.origin, "no-inverse", message)
         with _scikit_learn_at(self.origin):
-            return _dense(self.transformer.inverse_transform(_flat(values)))
+            result = self.transformer.inverse_transform(_flat(values))
+            return result if isinstance(result, np.ndarray) and result.dtype.kind in "OU" else _dense(result)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,28 +87,32 @@ def apply_transforms(
 
 def _chained(gathered: Gathered, chain: list[TransformPlan], splits: Mapping[str, Array], *, seed: int) -> Transformed:
     name = gathered.key.name
-    if gathered.exact.dtype.kind not in "biuf":
+    words = gathered.key.words
+    if gathered.exact.dtype.kind not in "biuf" and not words:
         message = f"{shown(name)} holds no numbers, and transformers take numbers"
         raise wrong(chain[0].origin, "non-numeric-column", message)
-    values = gathered.exact.astype(np.float64, copy=False)
+    values = gathered.exact if words else gathered.exact.astype(np.float64, copy=False)
+    may_lack = gathered.key.gaps == "zero"
     steps: list[Fitted] = []
     for transform in chain:
-        step, values = _fit(transform, values, splits[transform.fit_on], seed=seed)
+        step, values = _fit(name, transform, values, splits[transform.fit_on], seed=seed)
         steps.append(step)
-        if not np.isfinite(values).all():
-            row = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
+        is_fine = np.isfinite(values) | (may_lack & np.isnan(values))
+        if not is_fine.all():
+            row = int(np.argmin(is_fine.reshape(len(values), -1).all(axis=1)))
             what = f"row {row} of {shown(name)}"
             message = f"{shown(transform.call.name)} turns {what} into a value that is not finite"
             raise wrong(transform.origin, "non-finite-values", message)
-    return Transformed(_rounded(gathered, values), tuple(steps))
+    return Transformed(_rounded(gathered, np.nan_to_num(values, nan=0) if may_lack else values), tuple(steps))
 
 
-def _fit(transform: TransformPlan, values: Array, rows: Array, *, seed: int) -> tuple[Fitted, Array]:
+def _fit(name: str, transform: TransformPlan, values: Array, rows: Array, *, seed: int) -> tuple[Fitted, Array]:
     """A transformer of its own for each key: what one learns of a key says nothing about another."""
     with _scikit_learn_at(transform.origin):
-        transformer = _seeded(make(transform.call), seed)
         flat = _flat(values)
-        result = _dense(transformer.fit(flat[rows]).transform(flat))
+        transformer = prepare_coder(_seeded(make(transform.call), seed), flat[rows]).fit(flat[rows])
+        check_known(name, transform, transformer, flat)
+        result = _dense(transformer.transform(flat))
     if result.ndim != 2 or len(result) != len(values):
         message = f"{shown(transform.call.name)} does not give one row for each row"
         raise wrong(transform.origin, "transform-failed", message)
@@ -125,6 +131,8 @@ def _seeded(transformer: Any, seed: int) -> Any:  # noqa: ANN401 - any transform
 def _rounded(gathered: Gathered, values: Array) -> Array:
     """In the key's type; whole numbers that nobody typed become float32 once they are no longer whole."""
     dtype = gathered.raw.dtype
+    if gathered.key.words:
+        return values.astype(gathered.key.dtype or "float32")
     if dtype.kind == "f" or (values == np.floor(values)).all():
         return values.astype(dtype)
     if gathered.key.dtype:

@@ -1,0 +1,46 @@
+"""Fitted transformers as files: written with skops, and read back only where all they hold is trusted."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from runexp.runtime.data.feature_set import FeatureSet
+
+FOLDER = "artifacts/transforms"
+
+# What scikit-learn's own transformers hold beyond the types that skops trusts by itself.
+TRUSTED = frozenset(
+    {
+        "numpy.dtype",
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "scipy.interpolate._bsplines.BSpline",
+    }
+)
+
+
+def transformer_files(sets: Iterable[FeatureSet]) -> Iterator[tuple[str, bytes]]:
+    """The path in a run folder, `artifacts/transforms/<data>/<key>-<n>.skops`, and the content of every transformer.
+
+    `n` counts from 0 in the order they are applied.
+    """
+    for features in sets:
+        for key in features.transforms:
+            for index, transformer in enumerate(features.transformers(key)):
+                yield f"{FOLDER}/{features.name}/{key}-{index}.skops", _skops().dumps(transformer)
+
+
+def load_transformer(path: Path) -> Any:  # noqa: ANN401 - any transformer
+    """A fitted transformer from its file; `ValueError` where the file holds a type that is not trusted."""
+    content = path.read_bytes()
+    foreign = set(_skops().get_untrusted_types(data=content)) - TRUSTED
+    if foreign:
+        raise ValueError(f"{path.name} holds types that are not trusted: {', '.join(sorted(foreign))}")
+    return _skops().loads(content, trusted=sorted(TRUSTED))
+
+
+def _skops() -> Any:  # noqa: ANN401 - skops has no types
+    """Imported only here: it takes half a second, which a run without transforms need not wait."""
+    return importlib.import_module("skops.io")
