@@ -45,10 +45,7 @@ class Experiment:
     @property
     def plan(self) -> Plan:
         """The experiment as it will run."""
-        plan = self._checked.plan
-        if plan is None:
-            raise ValueError("a valid spec has a plan")
-        return plan
+        return self._checked.linked
 
     @property
     def history(self) -> tuple[Run, ...]:

@@ -55,9 +55,7 @@ class Preview:
     """
 
     def __init__(self, checked: Checked, label: str) -> None:
-        plan = checked.require().plan
-        if plan is None:
-            raise ValueError("a valid spec has a plan")
+        plan = checked.require().linked
         self._plan: Plan = plan
         self._phase = plan.phase(label)
         self._runtime: TorchRuntime = build(checked)

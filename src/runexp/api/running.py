@@ -61,7 +61,7 @@ class Place:
 
 def build(checked: Checked) -> TorchRuntime:
     """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing."""
-    plan = _plan(checked)
+    plan = checked.require().linked
     try:
         runtime = TorchRuntime(plan, folder=checked.folder)
         runtime.rehearse(plan.phases)
@@ -73,7 +73,7 @@ def build(checked: Checked) -> TorchRuntime:
 def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     runtime = build(checked)
-    plan = _plan(checked)
+    plan = checked.require().linked
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
         try:
             write_inputs(folder, checked, runtime)
@@ -109,10 +109,3 @@ def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:
     if found.span is not None or not found.path or checked.document is None:
         return found
     return replace(found, span=checked.document.span_of(tuple(found.path.split("."))))
-
-
-def _plan(checked: Checked) -> Plan:
-    plan = checked.require().plan
-    if plan is None:
-        raise ValueError("a valid spec has a plan")
-    return plan
