@@ -9,6 +9,7 @@ from typing import Literal
 
 from runexp.catalog import Entry
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.weights import link_weights
 from runexp.diagnostics import nearest
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
@@ -64,7 +65,8 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan]) 
     kind, calls, entry = made
     init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
     method = _method(found, node, entry, path) if kind == "estimator" else _no_method(found, node, path)
-    return NodePlan(name, kind, calls, feeds, method, node.freeze, FrozenMap(init), found.origin(path))
+    weights = link_weights(found, node, path)
+    return NodePlan(name, kind, calls, feeds, method, node.freeze, FrozenMap(init), found.origin(path), weights)
 
 
 def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ...], Entry | None] | None:

@@ -29,8 +29,10 @@ class Weights(Section):
     """Weights from elsewhere: a file, a checkpoint, an earlier phase or run."""
 
     source: Annotated[Reference, Field(alias="from", description="a file, `phase:<label>` or `run:<id>[/checkpoint]`")]
-    node: Annotated[Name | None, Field(description="the node there, where its name differs")] = None
-    strict: Annotated[bool, Field(description="every parameter must be there and fit")] = True
+    node: Annotated[
+        str | None, Field(description="the node there, or what the names of its weights begin with, where it differs")
+    ] = None
+    strict: Annotated[bool, Field(description="every parameter must be there; false: those that are there")] = True
 
 
 class Node(Section):
@@ -70,7 +72,7 @@ class Node(Section):
     padding: Annotated[
         float | None, Field(description="merge: pad shorter inputs with this"), Later("merging with padding")
     ] = None
-    weights: Annotated[Weights | None, Field(description="start from weights"), Later("weights from elsewhere")] = None
+    weights: Annotated[Weights | None, Field(description="start from weights of a file")] = None
     outputs: Annotated[
         tuple[Name, ...] | None, Field(min_length=1, description="names of several outputs"), Later("several outputs")
     ] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
+from runexp.runtime.graph.weights import load_weights
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
@@ -27,7 +29,8 @@ class Graph:
     """The nodes of one experiment. What depends on an estimator is built once that is fitted (S-10).
 
     With `is_weightless` modules stand on torch's meta device: they cost nothing and know shapes only.
-    `version` grows whenever an estimator is fitted or a module built: what was derived before is then stale.
+    Files of weights are looked for from `folder`. `version` grows whenever an
+    estimator is fitted or a module built: what was derived before is then stale.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Graph:
         seed: int,
         *,
         is_weightless: bool = False,
+        folder: Path = Path(),
     ) -> None:
         self.plans = {plan.name: plan for plan in plans}
         self.modules: dict[str, nn.Module] = {}
@@ -48,6 +52,7 @@ class Graph:
         self._device = device
         self._seed = seed
         self._is_weightless = is_weightless
+        self._folder = folder
         self._examples: dict[str, Tensor] = {}
 
     def build(self) -> None:
@@ -141,6 +146,7 @@ class Graph:
         if not isinstance(output, Tensor):
             raise SpecError([_several_outputs(plan)])
         initialize(module, plan.init)
+        load_weights(plan, module, self._folder)
         module.eval().requires_grad_(False)
         self.modules[plan.name] = module
         self.version += 1
