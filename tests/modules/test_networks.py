@@ -143,4 +143,4 @@ def test_a_spec_trains_it_and_the_size_of_its_input_is_read_off_the_data(name, s
     text = SPEC.replace("SHAPE", shape).replace("NAME", name).replace("ARGUMENTS", arguments)
     (tmp_path / "spec.yaml").write_text(text)
     finished = run(check(tmp_path / "spec.yaml"), Place(at=tmp_path / "run"), watch=lambda live: ())
-    assert finished.results.summary()["test.accuracy"] > 0.6
+    assert finished.results.summary()["test"]["accuracy"] > 0.6
