@@ -36,6 +36,8 @@ class NodePlan:
     freeze: bool
     init: FrozenMap
     origin: Origin
+    chunk_size: int = 0
+    checkpointing: bool = False
 
     @property
     def is_estimator(self) -> bool:
