@@ -33,7 +33,7 @@ def test_an_entrys_own_defaults_are_never_wrong(entry):
         pytest.param("min_max_scaler", {"feature_range": [-1, 1]}, id="a list for a tuple in scikit-learn"),
         pytest.param("conv2d", {"out_channels": 8, "kernel_size": [3, 3]}, id="a list or a number"),
         pytest.param("cross_entropy", {"weight": [1.0, 2.0]}, id="a list for a tensor"),
-        pytest.param("transformer_encoder", {"encoder_layer": {"use": "x"}, "num_layers": 2}, id="nested"),
+        pytest.param("torch.nn.TransformerEncoder", {"encoder_layer": {"use": "x"}, "num_layers": 2}, id="nested"),
         pytest.param("function_transformer", {"func": {"use": "my.function"}}, id="a nested function"),
         pytest.param("function_transformer", {"func": "my.function"}, id="a dotted path for a function"),
         pytest.param("identity", {"whatever": 1}, id="anything where there is **kwargs"),

@@ -47,6 +47,8 @@ class NodePlan:
     init: FrozenMap
     origin: Origin
     weights: WeightsPlan | None = None
+    chunk_size: int = 0
+    checkpointing: bool = False
 
     @property
     def is_estimator(self) -> bool:

@@ -17,6 +17,7 @@ from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
+from runexp.runtime.graph.memory import check_chunks, sparing
 from runexp.runtime.graph.weights import load_weights
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
@@ -107,7 +108,7 @@ class Graph:
     def call_of(self, name: str) -> Callable[..., Tensor]:
         """What computes a node: the module itself, or the estimator's method on tensors."""
         if name in self.modules:
-            return self.modules[name]
+            return sparing(self.plans[name], self.modules[name])
         estimator, method = self.estimators[name], self.plans[name].method
         return lambda *inputs: apply(estimator, method, inputs)
 
@@ -145,6 +146,7 @@ class Graph:
             raise SpecError([_misfit(plan, inputs, error)]) from error
         if not isinstance(output, Tensor):
             raise SpecError([_several_outputs(plan)])
+        check_chunks(plan, module)
         initialize(module, plan.init)
         load_weights(plan, module, self._folder)
         module.eval().requires_grad_(False)
