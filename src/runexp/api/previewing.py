@@ -26,6 +26,7 @@ from runexp.plan.phases import (
     PhasePlan,
     TrainPlan,
 )
+from runexp.plan.units import units_of
 from runexp.plan.values import Call
 from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, PreviewFacts, ScheduleFacts
 from runexp.results import Recorder, loss_nodes_of
@@ -80,7 +81,7 @@ class Preview:
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
         finished = pump(events, [ResultsSink(recorder), *watch(live)])
-        return Run(None, recorder.results(), finished, experiment.error)
+        return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
         found = describe(self._runtime, phase)

@@ -35,7 +35,7 @@ class EvalProgram:
         self._metrics: list[BoundMetric] = []
         for metric in plan.metrics:
             with collecting(wrong):
-                self._metrics.append(bind_metric(metric, self._forward, values))
+                self._metrics.append(bind_metric(metric, self._forward, values, columns))
         stop_at(wrong)
         self._columns = [columns.column(slot) for slot in self._forward.columns]
         routes = [route for loss in plan.losses for route in loss.routes]
