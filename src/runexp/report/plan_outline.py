@@ -68,6 +68,14 @@ def _key(key: KeyPlan) -> Branch:
 
 
 def _splits(splits: SplitPlan) -> str:
+    within = (
+        f" · within {name}: {', '.join(f'{part} {share}' for part, share in shares.items())}"
+        for name, shares in splits.within.items()
+    )
+    return _divided(splits) + "".join(within)
+
+
+def _divided(splits: SplitPlan) -> str:
     shares = ", ".join(f"{name} {share}" for name, share in splits.shares.items())
     match splits.kind:
         case "whole":
@@ -80,10 +88,12 @@ def _splits(splits: SplitPlan) -> str:
             written = (f"{name} where {_where(conditions)}" for name, conditions in splits.where.items())
             return "; ".join(written) + (" · rows may be in several" if splits.allow_overlap else "")
         case "order":
-            return f"{shares} · in order" + (f" of {splits.column}" if splits.column else " of the rows")
+            along = f" of {splits.column}" if splits.column else " of the rows"
+            return f"{shares} · in order{along}" + (f", {splits.gap} rows left out between" if splits.gap else "")
         case "shares":
             groups = f", groups of {splits.group_by} kept together" if splits.group_by else ""
-            strata = f", stratified by {splits.stratify_by}" if splits.stratify_by else ""
+            bins = f" in {splits.n_bins} quantiles" if splits.n_bins else ""
+            strata = f", stratified by {splits.stratify_by}{bins}" if splits.stratify_by else ""
             return f"{shares} · shuffled by the seed{strata}{groups}"
 
 
