@@ -27,7 +27,7 @@ def divide_plain(n_rows: int, shares: Sequence[float], generator: np.random.Gene
 
 def divide_ordered(order: Array, shares: Sequence[float], gap: int = 0) -> list[Array]:
     """Rows cut along an order; `gap` rows between one part and the next are in none."""
-    n_gaps = max(0, np.count_nonzero(shares) - 1)
+    n_gaps = max(0, sum(share > 0 for share in shares) - 1)
     counts = counts_of(max(0, len(order) - gap * n_gaps), shares)
     parts, start = [], 0
     for count, share in zip(counts, shares, strict=True):

@@ -25,8 +25,8 @@ def strata_of(splits: SplitPlan, column: Column) -> Array:
         return _quantiles(splits, column)
     codes = codes_of(column)
     sizes = np.bincount(codes)
-    shares = splits.shares or next(iter(splits.within.values()), {})
-    n_parts = sum(share > 0 for share in shares.values())
+    divided = [splits.shares, *splits.within.values()]
+    n_parts = max(sum(share > 0 for share in shares.values()) for shares in divided)
     n_lonely = int(sizes[sizes < n_parts].sum())
     if column.is_numeric and len(sizes) > _MOST_CLASSES and 2 * n_lonely > len(codes):
         what = f"{shown(column.name)} has {len(sizes)} different numbers in {len(codes)} rows"

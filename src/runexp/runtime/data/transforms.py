@@ -158,12 +158,12 @@ def _longer(chain: _Chain, result: Matrix, transformer: object, transform: Trans
 def _joined(plan: DataPlan, transform: TransformPlan, chains: Mapping[str, _Chain], joined: Matrix) -> Gathered:
     """What a key made of others starts from: their columns side by side."""
     sources = [chain.gathered.key for chain in chains.values()]
-    gaps = next((source.gaps for source in sources if source.gaps), "")
+    is_masked = any(source.gaps == "zero" for source in sources)
     exact = dense_in_the_end(transform.into, joined, transform)
     is_words = exact.dtype.kind not in "biuf"
-    key = replace(plan.key(transform.into), words=is_words, gaps=gaps)
+    key = replace(plan.key(transform.into), words=is_words, gaps="zero" if is_masked else "")
     raw = exact if is_words else exact.astype(np.float32)
-    return Gathered(key, np.nan_to_num(raw, nan=0) if gaps == "zero" and not is_words else raw, exact, (), 0)
+    return Gathered(key, np.nan_to_num(raw, nan=0) if is_masked and not is_words else raw, exact, (), 0)
 
 
 def _finished(chain: _Chain) -> Transformed:
