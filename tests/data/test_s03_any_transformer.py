@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_classif
 
 from data.plans import misread, miswritten, read, specified
-from runexp.runtime.data import matrices, refit
+from runexp.runtime.data import load_transformer, matrices, refit, transformer_files
 
 REVIEWS = "text,colour,size,label,split\n" + "".join(
     f"{text},{colour},{size},{label},{split}\n"
@@ -213,6 +215,68 @@ def test_s03_a_made_key_is_transformed_on_and_fed_like_any_other(tmp_path):
     rows = fitted(tmp_path, steps, TEXT)
     assert (rows.shape_of("bag"), rows.shape_of("all")) == ((2,), (3,))
     assert rows.raw("text").dtype.kind == "U"
+
+
+INVERTIBLE = {
+    "standard_scaler": "",
+    "min_max_scaler": "",
+    "max_abs_scaler": "",
+    "robust_scaler": "",
+    "power_transformer": "",
+    "quantile_transformer": ", with: {n_quantiles: 40}",
+    "function_transformer": ", with: {func: numpy.arcsinh, inverse_func: numpy.sinh}",
+    "sklearn.pipeline.Pipeline": ", with: {steps: [[a, {use: power_transformer}], [b, {use: min_max_scaler}]]}",
+    "pca": "",
+}
+
+
+@given(seed=st.integers(0, 2**32 - 1), scale=st.floats(0.01, 100), use=st.sampled_from(sorted(INVERTIBLE)))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_s03_taken_back_a_transformed_value_is_the_value(tmp_path, seed, scale, use):
+    values = np.random.default_rng(seed).normal(scale=scale, size=(40, 2))
+    table = "a,b\n" + "".join(f"{a},{b}\n" for a, b in values.tolist())
+    setting = "source: t.csv\nfeatures: {x: {columns: [a, b], dtype: float64}}"
+    rows = fitted(tmp_path, f"- {{on: x, use: {use}{INVERTIBLE[use]}}}", setting, t__csv=table)
+    assert rows.can_go_back("x")
+    assert np.allclose(rows.inverse("x", rows.array("x")), values, rtol=1e-6, atol=1e-6 * scale)
+
+
+LEARNING = {
+    "text": "{on: text, use: sklearn.feature_extraction.text.TfidfVectorizer}",
+    "codes": "{on: text, use: ordinal_encoder, with: {handle_unknown: use_encoded_value}}",
+    "target codes": "{on: text, use: target_encoder, with: {cv: 2}}",
+    "quantiles": "{on: x, use: quantile_transformer, with: {n_quantiles: 4}}",
+    "pipeline": "{on: x, use: sklearn.pipeline.Pipeline, "
+    "with: {steps: [[a, {use: power_transformer}], [b, {use: pca}]]}}",
+    "selection": "{on: x, use: sklearn.feature_selection.SelectKBest, with: {k: 1}}",
+}
+
+
+@pytest.mark.parametrize("way", LEARNING)
+def test_s03_rows_held_out_change_nothing_of_what_is_made_of_the_others(tmp_path, way):
+    step, setting = f"- {LEARNING[way]}", TEXT if "text" in LEARNING[way] else SETTING
+    other = REVIEWS.replace("a fine film,red,8,yes,test", "zzz,green,9999,no,test")
+    one, two = (fitted(tmp_path, step, setting, t__csv=table) for table in (REVIEWS, other))
+    key = "text" if "text" in LEARNING[way] else "x"
+    train = one.splits["train"]
+    assert one.array(key)[train].tobytes() == two.array(key)[train].tobytes()
+    assert [type(step) for step in one.transformers(key)] == [type(step) for step in two.transformers(key)]
+
+
+@pytest.mark.parametrize("way", LEARNING)
+def test_s03_what_was_fitted_is_kept_and_trusted_when_loaded(tmp_path, way):
+    rows = fitted(tmp_path, f"- {LEARNING[way]}", TEXT if "text" in LEARNING[way] else SETTING)
+    ((path, content),) = transformer_files([rows])
+    (tmp_path / "kept.skops").write_bytes(content)
+    key = path.rpartition("/")[2].partition("-")[0]
+    assert type(load_transformer(tmp_path / "kept.skops")) is type(rows.transformers(key)[0])
+
+
+def test_s03_what_cannot_be_kept_says_so_in_the_run_folder(tmp_path):
+    rows = fitted(tmp_path, "- {on: x, use: sklearn.cluster.Birch}", CANCER.replace('"*"', "mean radius"))
+    ((path, content),) = transformer_files([rows])
+    assert path == "artifacts/transforms/d/x-0.txt"
+    assert content.startswith(b"Birch could not be kept")
 
 
 def test_s03_fitting_anew_on_other_rows_is_a_plain_call(tmp_path):

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from data.plans import misread, miswritten, read
+from runexp.api.checking import check
 from runexp.runtime.data import membership
 from runexp.runtime.data.shares import divide_grouped, divide_ordered, divide_stratified_grouped
 
@@ -156,6 +157,39 @@ def test_s05_a_gap_keeps_days_between_training_and_test(tmp_path):
     assert rows.splits["test"].tolist() == list(range(162, 200))
     inside = divided(tmp_path, "{order: day, train: 0.8, test: 0.2, gap: 10, within: {train: {fit: 0.5, inner: 0.5}}}")
     assert inside.splits["inner"][0] - inside.splits["fit"][-1] == 11
+
+
+NESTED = """\
+runexp: 1
+name: nested
+data:
+  d:
+    source: sklearn.datasets.load_diabetes
+    features: {x: [age, bmi]}
+    targets: {y: target}
+    splits: {train: 0.8, test: 0.2, within: {train: {fit: 0.8, inner: 0.2}}}
+    transforms: [{on: x, use: standard_scaler, fit_on: FITTED}]
+nodes: {n: {inputs: d.x, use: torch.nn.Linear, with: {out_features: 1}}}
+losses: {mse: {node: n, use: mse}}
+callbacks: {val: {use: evaluation, split: inner, losses: [mse]}}
+phases:
+  train: {kind: train, split: TRAINED, epochs: 1, losses: [mse], optimizer: {use: sgd}, callbacks: [val]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fitted", "trained", "says"),
+    [
+        pytest.param("fit", "fit", "", id="all apart"),
+        pytest.param("fit", "train", "which `train` learns from", id="trained on the whole"),
+        pytest.param("train", "fit", "`data.d.transforms[0]` is fitted on", id="scaled by the whole"),
+    ],
+)
+def test_s05_a_part_of_what_was_learned_from_is_no_held_out_split(tmp_path, fitted, trained, says):
+    (tmp_path / "spec.yaml").write_text(NESTED.replace("FITTED", fitted).replace("TRAINED", trained))
+    found = check(tmp_path / "spec.yaml").diagnostics
+    assert [one.code for one in found] == (["training-rows"] if says else [])
+    assert all(says in one.message for one in found)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def _facts_of(
         inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
-        metrics=tuple(f"{metric.name}: {_routes(metric.routes)}" for metric in metrics),
+        metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
         notes=(waits,) if found.waits_for else (),
     )
 
@@ -145,6 +145,10 @@ def _node(item: ComputedFacts) -> NodeFacts:
 
 def _loss(loss: LossPlan) -> LossFacts:
     return LossFacts(loss.name, _call(loss.call), tuple(str(route) for route in loss.routes), loss.weight)
+
+
+def _units(metric: MetricPlan) -> str:
+    return {"": "", "original": " in the target's own units", "transformed": " in transformed units"}[metric.units]
 
 
 def _routes(routes: Sequence[Route]) -> str:

@@ -51,6 +51,15 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
         if isinstance(plan, (TrainPlan, FitPlan)):
             for split in _with_common_rows(found, plan.data, plan.split):
                 trained.setdefault(split, plan.label)
+        elif (learner := _fitted_on_parts(found, plan)) is not None:
+            found.error(
+                "training-rows",
+                f"`{plan.label}` evaluates the split `{plan.split}`, rows of which `{learner}` is fitted on",
+                (*_path(plan.origin.path), "split"),
+                label="rows that a transform knows",
+                help="fit it on the part that is trained on: `fit_on: …`",
+                severity=Severity.WARNING,
+            )
         elif plan.split in trained and "train" not in plan.label.rpartition("/")[2]:
             found.error(
                 "training-rows",
@@ -60,6 +69,16 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
                 help="if that is meant, let its name tell: `train_score`",
                 severity=Severity.WARNING,
             )
+
+
+def _fitted_on_parts(found: Findings, plan: EvalPlan) -> str | None:
+    """The address of a transform fitted on a split that this one is a part of, or that is a part of it."""
+    for name in plan.data:
+        for index, transform in enumerate(found.spec.data[name].transforms):
+            known = _with_common_rows(found, (name,), transform.fit_on)
+            if plan.split in known and plan.split != transform.fit_on:
+                return f"data.{name}.transforms[{index}]"
+    return None
 
 
 def _with_common_rows(found: Findings, data: Sequence[str], split: str) -> set[str]:

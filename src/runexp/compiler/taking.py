@@ -12,13 +12,19 @@ _KINDS = ("transform", "estimator")
 _SIDE_BY_SIDE = {"ColumnTransformer": "transformers", "FeatureUnion": "transformer_list"}
 _TAKE_LABELS = frozenset({"LabelEncoder", "LabelBinarizer"})
 _TAKE_DOCUMENTS = frozenset({"CountVectorizer", "TfidfVectorizer", "HashingVectorizer"})
-_CODE = frozenset({"OrdinalEncoder", "OneHotEncoder", "MultiLabelBinarizer"}) | _TAKE_LABELS
-_TAKE_WORDS = frozenset({"TargetEncoder", "FeatureHasher"}) | _CODE | _TAKE_DOCUMENTS
+_CODE = frozenset({"OrdinalEncoder", "OneHotEncoder", "MultiLabelBinarizer"}) | _TAKE_LABELS | _TAKE_DOCUMENTS
+_TAKE_WORDS = frozenset({"TargetEncoder", "FeatureHasher"}) | _CODE
 _FILL_WORDS = frozenset({"most_frequent", "constant"})
 _FILL_GAPS = frozenset({"SimpleImputer", "KNNImputer", "IterativeImputer", "MissingIndicator"})
 _LEARN_TARGETS = frozenset(
     {
+        "CCA",
         "GenericUnivariateSelect",
+        "PLSCanonical",
+        "PLSRegression",
+        "PLSSVD",
+        "RFE",
+        "RFECV",
         "SelectFdr",
         "SelectFpr",
         "SelectFromModel",
@@ -50,7 +56,7 @@ def takes_column(call: Call) -> bool:
 
 def learns_targets(call: Call) -> bool:
     """Whether it, or a part of it, cannot be fitted without targets."""
-    return any(_label(part) in _LEARN_TARGETS or _trait(part, "needs_target") for part in _whole(call))
+    return any(_label(part) in _LEARN_TARGETS or _needs_target(part) for part in _whole(call))
 
 
 def can_transform(call: Call) -> bool:
@@ -117,6 +123,6 @@ def _label(call: Call) -> str:
     return call.target.rpartition(":")[2]
 
 
-def _trait(call: Call, name: str) -> bool:
+def _needs_target(call: Call) -> bool:
     entry = catalog.lookup(call.name, _KINDS)
-    return bool(entry and entry.traits.get(name))
+    return entry is not None and bool(entry.traits.get("needs_target"))
