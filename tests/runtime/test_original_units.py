@@ -185,13 +185,24 @@ phases:
 """
 
 
-def test_s19_a_metric_that_cannot_work_on_the_classes_is_found_before_training(tmp_path):
-    (tmp_path / "spec.yaml").write_text(TEN_CLASSES.replace("METRIC", "roc_auc"))
+@pytest.mark.parametrize("metric", ["roc_auc", "mae"])
+def test_s19_a_metric_that_cannot_work_on_the_classes_is_found_before_training(tmp_path, metric):
+    (tmp_path / "spec.yaml").write_text(TEN_CLASSES.replace("METRIC", metric))
     with pytest.raises(SpecError) as refused:
         run(check(tmp_path / "spec.yaml"), Place(at=tmp_path / "run"), watch=lambda live: ())
     (found,) = refused.value.diagnostics
     assert (found.code, found.path) == ("undefined-metric", "phases.test.metrics[1]")
     assert not (tmp_path / "run").exists()
+
+
+def test_s19_what_training_may_mend_is_not_refused_before_it(tmp_path, table):
+    """A network that has learned nothing gives negative numbers, which this metric does not take."""
+    rest = TWO_HEADS.replace("mae_price: {use: mae,", "mae_price: {use: sklearn.metrics.mean_poisson_deviance,")
+    found = checked(tmp_path, "      - {on: x, use: standard_scaler}", rest.replace("init: zeros", "init: uniform"))
+    runtime = build(found)
+    with torch.no_grad():
+        runtime.graph.modules["one"].bias.fill_(-1e3)
+    runtime.rehearse(found.linked.phases)
 
 
 @pytest.mark.parametrize("metric", ["f1_macro", "log_loss", "{use: top_k_accuracy, with: {k: 3}}"])

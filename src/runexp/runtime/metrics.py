@@ -22,7 +22,10 @@ from runexp.runtime.units import OriginalUnits
 
 @dataclass(frozen=True, slots=True)
 class BoundMetric:
-    """A metric that reads predictions and targets from the slots of a forward pass over a split."""
+    """A metric that reads predictions and targets from the slots of a forward pass over a split.
+
+    `is_level`: these have one shape, so that numbers that it refuses may be right once more has been learned.
+    """
 
     plan: MetricPlan
     function: Callable[..., float]
@@ -30,6 +33,7 @@ class BoundMetric:
     slots: tuple[int, ...]
     names: tuple[str, ...]
     units: OriginalUnits | None = None
+    is_level: bool = False
 
     def __call__(self, values: Sequence[Any]) -> float:
         """The metric over all rows."""
@@ -64,7 +68,9 @@ def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], colum
     arguments = keyword_arguments(plan.call, function)
     slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
     names = tuple(route.argument for route in plan.routes)
-    return BoundMetric(plan, function, arguments, slots, names, _units(plan, values[slots[0]], columns))
+    units = _units(plan, values[slots[0]], columns)
+    is_level = len({tuple(size for size in values[slot].shape[1:] if size != 1) for slot in slots[:2]}) == 1
+    return BoundMetric(plan, function, arguments, slots, names, units, is_level)
 
 
 def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:

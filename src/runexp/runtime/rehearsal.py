@@ -70,23 +70,20 @@ class Rehearsal:
             case TrainPlan():
                 TrainProgram(phase, self.graph, columns, self.device, self.seed).close()
             case EvalPlan():
-                EvalProgram(phase, self.graph, columns, self.device)
-                self._judge(phase)
+                program = EvalProgram(phase, self.graph, columns, self.device)
+                self._judge(replace(phase, losses=(), metrics=program.hopeless))
 
     def _judge(self, phase: EvalPlan) -> None:
-        """Compute metrics of classes on some rows, and on all where those will not do: what a metric makes of the
-        number of classes does not depend on what was learned."""
-        metrics = tuple(metric for metric in phase.metrics if metric.wants != "values")
-        if not metrics or self.device.type == "meta":
+        """Compute metrics on some rows, and on all where those will not do."""
+        if not phase.metrics or self.device.type == "meta":
             return
-        judged = replace(phase, losses=(), metrics=metrics)
         some = few_rows(self.sets, phase.split, phase.data, _FEW_ROWS, many=_FEW_ROWS, is_quick=True)
         try:
-            replace(self, sets=some).compute(judged)
+            replace(self, sets=some).compute(phase)
         except SpecError:
             if all(some[name] is self.sets[name] for name in phase.data):
                 raise
-            self.compute(judged)
+            self.compute(phase)
 
     def compute(self, phase: EvalPlan) -> None:
         """Run an evaluation to its numbers, which nobody is told; `SpecError` for one that cannot be computed."""
