@@ -119,6 +119,13 @@ def test_s03_a_function_of_the_catalog_is_named(tmp_path, written):
     assert fitted(tmp_path, step, CANCER).transformers("x")[0].score_func.__name__ == "mutual_info_classif"
 
 
+def test_s03_a_score_that_draws_numbers_obeys_the_seed_and_takes_arguments(tmp_path):
+    score = "{use: sklearn.feature_selection.mutual_info_classif, with: {n_neighbors: 5}}"
+    step = f"- {{on: x, use: sklearn.feature_selection.SelectKBest, with: {{k: 3, score_func: {score}}}}}"
+    first, again = (fitted(tmp_path, step, CANCER).transformers("x")[0].scores_ for _ in range(2))
+    assert np.array_equal(first, again)
+
+
 def test_s03_discriminants_and_target_codes_learn_from_the_target(tmp_path):
     use = "- {on: x, use: sklearn.discriminant_analysis.LinearDiscriminantAnalysis}"
     assert fitted(tmp_path, use, CANCER).shape_of("x") == (1,)

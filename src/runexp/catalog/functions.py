@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runexp.catalog.entry import Entry
+from runexp.catalog.entry import Entry, Parameter, Range
 
 _NUMPY = {
     "absolute": "the value without its sign",
@@ -41,8 +41,14 @@ _SCORES = {
 }
 
 
+_NEIGHBOURS = Parameter(
+    "n_neighbors", False, 3, "3", ("int",), (), (Range("int", 1),), "neighbours by which the information is estimated"
+)
+
+
 def _function(package: str, name: str, summary: str) -> Entry:
-    return Entry(f"{package}.{name}", f"{package}:{name}", "function", summary, accepts_any=True)
+    parameters = (_NEIGHBOURS,) if name.startswith("mutual_info") else ()
+    return Entry(f"{package}.{name}", f"{package}:{name}", "function", summary, parameters)
 
 
 FUNCTIONS = {

@@ -62,7 +62,7 @@ def fit(
 
     `target` (N,) is what it learns from besides, of the same rows only.
     """
-    with scikit_learn_at(transform.origin):
+    with scikit_learn_at(transform.origin), _drawing_from(seed):
         all_rows = given(values, names, transform)
         fitted_rows = all_rows[rows]
         transformer = prepare_coder(_seeded(make(transform.call), seed), fitted_rows)
@@ -79,6 +79,17 @@ def fit(
         if own is not None:
             result[rows] = taken(own, len(rows), transform)
         return transformer, result
+
+
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """numpy's global generator seeded, for what draws from it unasked (mutual information), and put back."""
+    before = np.random.get_state()
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
 
 
 def _is_crossed(transformer: Any) -> bool:  # noqa: ANN401 - any transformer
