@@ -59,13 +59,13 @@ def _near(conditions: Sequence[Condition], distances: Sequence[Condition], same:
     first, *others = sorted(distances, key=_width) if len(distances) > 1 else distances
     celled = others[:_MOST_CELLED]
     keys = [Groups.of(*same).codes, *(cells_of(one.values, one.distance) for one in celled)]
-    hashes = sum(key.astype(np.uint64) * factor for key, factor in zip(keys, _factors(len(keys)), strict=True))
-    cells = Groups.of(np.asarray(hashes))
+    hashes = np.stack(keys, axis=1).astype(np.uint64) @ _factors(len(keys))
+    cells = Groups.of(hashes)
     made = _Sorted.of(cells, first.values)
     hole = next((one for one in conditions if one.relation == "beyond" and one.column == first.column), None)
     spans: list[Spans] = []
     for steps in product((-1, 0, 1), repeat=len(celled)):
-        span = nearer(made.values, _cells_beside(cells, np.asarray(hashes), steps), first.values, first.distance)
+        span = nearer(made.values, _cells_beside(cells, hashes, (0, *steps)), first.values, first.distance)
         spans += _outside(span, _too_near(made, span, hole)) if hole else [span]
     # Cells hold more than what is near, and rarely what has the same hash by chance: then all is looked at again.
     return _candidates(
@@ -111,10 +111,7 @@ def _outside(span: Spans, hole: Spans) -> list[Spans]:
 def _cells_beside(cells: Groups, hashes: Array, steps: Sequence[int]) -> Spans:
     """The stretch of the cell that lies so many steps from each row's own; empty where there is none."""
     known = hashes[cells.order[cells.starts]]
-    moved = sum(
-        np.uint64(step % 2**64) * factor for step, factor in zip(steps, _factors(len(steps) + 1)[1:], strict=True)
-    )
-    wanted = hashes + np.uint64(moved)
+    wanted = hashes + np.asarray(steps).astype(np.uint64) @ _factors(len(steps))
     at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
     counts = np.where(known[at] == wanted, cells.counts[at], 0)
     return cells.starts[at], cells.starts[at] + counts
