@@ -129,10 +129,14 @@ def _closeness(conditions: Sequence[Condition]) -> Weigh:
 def _lacking(split: Split, rows: Array, reached: Mapping[str, Array]) -> Iterator[Diagnostic]:
     """One warning that names every kind of row that is left out."""
     valueless = np.setdiff1d(np.arange(split.n_rows), rows)
-    kinds = {"a value in every column of its conditions": valueless}
+    kinds = {"a value in a column of its conditions": valueless}
     kinds |= {what: rows[~is_reached] for what, is_reached in reached.items()}
-    parts = [f"{len(idle)} have not {what} ({split.named(idle)})" for what, idle in kinds.items() if len(idle)]
+    parts = [
+        f"{len(idle)} {'lacks' if len(idle) == 1 else 'lack'} {what} ({split.named(idle)})"
+        for what, idle in kinds.items()
+        if len(idle)
+    ]
     if parts:
-        message = f"of {split.n_rows} rows, {'; '.join(parts)}"
+        message = f"of {split.n_rows} rows, {', '.join(parts)}"
         hint = "such rows are not drawn as anchors; without a value they are not drawn at all"
         yield split.warning("undrawn-rows", message, hint=hint)
