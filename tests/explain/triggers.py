@@ -103,9 +103,10 @@ def sampled(written):
         text = SPEC.replace("weight: weight}", "weight: weight}\n    tags: {patient: patient}")
         files = checked(folder, f"{text}samplers:\n  s: {written}\n").files
         plan = samplers_of(Path("spec.yaml"))[0]["s"]
-        columns = {"x": np.array([31, 45, 28, 52]), "patient": np.array([1, 1, 2, 2])}
+        (folder / "people.csv").write_text(TABLE + "3,39,66,train\n")
+        columns = {"patient": np.array([1, 1, 2, 2, 3])}
         try:
-            return make_sampler(plan, columns, 4, 0, "train").diagnostics, files
+            return make_sampler(plan, columns, 5, 0, "train").diagnostics, files
         except SpecError as refused:
             return refused.diagnostics, files
 
@@ -125,7 +126,7 @@ TRIGGERS = {
     "group-straddle": straddling,
     "unknown-source": no_source("fetch_openml"),
     "unreadable-source": no_table,
-    "undrawn-rows": sampled("{use: pairs, match: {x: {within: 3}}}"),
-    "nothing-to-draw": sampled("{use: triplets, match: {x: {within: 2}}}"),
+    "undrawn-rows": sampled("{use: n_way, by: patient, n_way: 2, k_shot: 2}"),
+    "nothing-to-draw": sampled("{use: n_way, by: patient, n_way: 5, k_shot: 1}"),
     "large-groups": sampled("{use: grouped, by: patient, size: 1}"),
 }
