@@ -10,8 +10,9 @@ import numpy as np
 
 from runexp.runtime.data.table import Array
 from runexp.runtime.sampling.candidates import Candidates
-from runexp.runtime.sampling.conditions import Condition, all_hold, not_all_hold
+from runexp.runtime.sampling.conditions import Condition, all_hold
 from runexp.runtime.sampling.groups import Groups
+from runexp.runtime.sampling.union import MissingAny
 from runexp.runtime.sampling.windows import cells_of, nearer, nearer_than
 
 _MOST_CELLED = 4
@@ -26,32 +27,41 @@ def matching(conditions: Sequence[Condition], n_rows: int) -> Candidates:
     return _stretches(conditions, n_rows).kept()
 
 
-def not_matching(conditions: Sequence[Condition], n_rows: int) -> Candidates:
+def not_matching(conditions: Sequence[Condition], n_rows: int) -> Candidates | MissingAny:
     """For each row those that miss one of the conditions or more."""
     found = _stretches(conditions, n_rows)
     if found.accepts is None:
-        before, after = np.zeros((n_rows, 1), np.int64), np.full((n_rows, 1), n_rows)
-        starts, stops = np.hstack([before, found.stops]), np.hstack([found.starts, after])
-        return Candidates(found.order, starts, stops, found.place)
-    everyone = _stretches((), n_rows)
-    refused = not_all_hold(conditions)
-    return Candidates(everyone.order, everyone.starts, everyone.stops, everyone.place, refused).kept()
+        return _complement(found)
+    return MissingAny(conditions, [_complement(_stretches([one], n_rows)) for one in conditions])
 
 
 def _stretches(conditions: Sequence[Condition], n_rows: int) -> Candidates:
     """The stretches of the conditions that one order can show, and the others as what is accepted."""
     same = [one.values for one in conditions if one.relation == "same"] or [np.zeros(n_rows, np.int64)]
     distances = [one for one in conditions if one.relation == "within"]
-    if distances:
-        return _near(conditions, distances, same)
-    apart = [one for one in conditions if one.relation in ("beyond", "other")]
+    made = [_near(conditions, distances, same)] if distances else []
     groups = Groups.of(*same)
-    if not apart:
-        made = _Sorted.of(groups, groups.codes)
-        return _candidates(made, [made.spans], ())
-    first, *rest = apart
+    for first in conditions:
+        if first.relation in ("beyond", "other"):
+            rest = [one for one in conditions if one is not first and one.relation != "same"]
+            made.append(_apart(groups, first, rest))
+    if not made:
+        by_group = _Sorted.of(groups, groups.codes)
+        return _candidates(by_group, [by_group.spans], ())
+    return min(made, key=lambda candidates: int(candidates.room.sum()))
+
+
+def _apart(groups: Groups, first: Condition, rest: Sequence[Condition]) -> Candidates:
+    """Sorted by the column of the first condition, which leaves out a stretch in the middle."""
     made = _Sorted.of(groups, first.values)
     return _candidates(made, _outside(made.spans, _too_near(made, made.spans, first)), rest)
+
+
+def _complement(found: Candidates) -> Candidates:
+    """All rows outside of stretches that stand in order."""
+    before, after = np.zeros((found.n_rows, 1), np.int64), np.full((found.n_rows, 1), found.n_rows)
+    starts, stops = np.hstack([before, found.stops]), np.hstack([found.starts, after])
+    return Candidates(found.order, starts, stops, found.place)
 
 
 def _near(conditions: Sequence[Condition], distances: Sequence[Condition], same: Sequence[Array]) -> Candidates:
