@@ -21,5 +21,13 @@ SOURCES = {
         ),
         short=("sql",),
         traits={"own": True},
-    )
+    ),
+    "runexp.data.python_topics": Entry(
+        "runexp.data.python_topics",
+        "",
+        "dataset",
+        "The topics of Python's own help, a text of some 470,000 characters that every Python ships with: a row for "
+        "each line, or with a `tokenizer` for each token.",
+        traits={"own": True, "columns": ["text"]},
+    ),
 }

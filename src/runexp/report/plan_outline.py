@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan
+from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan, TokenizerPlan, WindowPlan
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -39,6 +39,8 @@ def _data(data: DataPlan) -> Branch:
             Branch("source", _source(data.source)),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
+            *([Branch("tokenizer", _tokenizer(data.tokenizer))] if data.tokenizer else []),
+            *([_windows(data.windows)] if data.windows else []),
             Branch("transforms", "" if transforms else "none", transforms),
         ),
     )
@@ -49,6 +51,8 @@ def _source(source: SourcePlan) -> str:
         return called(source.call)
     if source.kind == "files":
         return listed(f"{split}: {part.path}" for split, part in source.parts.items())
+    if source.is_stream:
+        return f"text {source.path}, a row for each token"
     # The URL of a database may hold a password.
     return f"sql {source.query}" if source.kind == "sql" else f"{source.kind} {source.path}"
 
@@ -84,6 +88,26 @@ def _where(conditions: Mapping[str, Mapping[str, object]]) -> str:
         for column, comparisons in conditions.items()
         for comparison, value in comparisons.items()
     )
+
+
+def _tokenizer(tokenizer: TokenizerPlan) -> str:
+    unknown = "refused" if tokenizer.unknown == "error" else "one more code"
+    return f"{tokenizer.kind}, learnt on {tokenizer.fit_on}, unknown ones {unknown}"
+
+
+def _windows(windows: WindowPlan) -> Branch:
+    order = f"in order of {windows.order}" if windows.order else "in order of the rows"
+    groups = f"within a group of {windows.group_by}" if windows.group_by else "in one group"
+    text = f"{windows.size} rows, every {windows.stride} · {order} · {groups} and one split"
+    return Branch("windows", text, tuple(Branch(key, _rows_of(cut, windows)) for key, cut in windows.cuts.items()))
+
+
+def _rows_of(cut: tuple[int, int], windows: WindowPlan) -> str:
+    first, length = cut
+    if length:
+        return "every row" if first == 0 else f"every row, {first} later"
+    ahead = first - windows.size + 1
+    return f"the value {ahead} rows after the last" if ahead else "the value of the last row"
 
 
 def _node(node: NodePlan) -> Branch:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.plan.data import DataPlan
+from runexp.plan.data import DataPlan, WindowPlan
 from runexp.runtime.data.bundled import open_bundled
 from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
@@ -18,9 +18,14 @@ from runexp.runtime.data.matching import Match, check_split_columns, match_keys,
 from runexp.runtime.data.opening import open_planned
 from runexp.runtime.data.parquet import open_parquet
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
+from runexp.runtime.data.shipped_text import TOPICS, python_topics
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
 from runexp.runtime.data.table import Array, Column, Source
+from runexp.runtime.data.text_file import open_shipped
+from runexp.runtime.data.token_stream import open_stream
+from runexp.runtime.data.tokenizer import Tokenizer, encode_keys, learn_tokenizer
 from runexp.runtime.data.transforms import Transformed, apply_transforms, check_transforms
+from runexp.runtime.data.windows import by_position, in_order, open_windows
 from runexp.runtime.seeds import derive_seed
 
 _ID = "id"
@@ -54,6 +59,10 @@ def build_feature_set(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
 def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = False) -> Source:
     """The opened source of a feature set; with `is_head` only the first rows of a file."""
     source = plan.source
+    if source.is_stream:
+        return open_stream(source, folder)
+    if source.call is not None and source.call.name == TOPICS:
+        return open_shipped(source, TOPICS, (text for _, text in python_topics()))
     if source.call is not None:
         return open_bundled(source, source.call, seed=derive_seed(seed, "source", plan.name))
     if is_head:
@@ -76,13 +85,54 @@ def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
     ids: Array = np.arange(source.n_rows)
     with collecting(found):
         ids = _ids(gathered, source, splits)
+    tokenizer = _tokenize(plan, source, gathered, splits, found)
     transforms: dict[str, Transformed] = {}
     if splits and check_transforms(plan, splits, found):
         transforms = apply_transforms(plan, gathered, splits, found, seed=seed)
     wanted = {name for transform in plan.transforms for name in transform.keys}
     made = {name: array for name, array in gathered.items() if name in transforms or name not in wanted}
-    features = FeatureSet(plan.name, ids, splits, source.fingerprint, made, transforms)
+    features = FeatureSet(plan.name, ids, splits, source.fingerprint, made, transforms, tokenizer)
+    if plan.windows is not None and splits:
+        with collecting(found):
+            features = _windowed(plan.windows, features, source, _column_of(plan, source, gathered))
     return Survey(source, matches, features, tuple(found))
+
+
+def _tokenize(
+    plan: DataPlan,
+    source: Source,
+    gathered: dict[str, Gathered],
+    splits: Mapping[str, Array],
+    found: list[Diagnostic],
+) -> Tokenizer | None:
+    """Learn the tokenizer and put codes into the keys that hold tokens; keys that cannot have any are taken out."""
+    tokens = [name for name, item in gathered.items() if item.key.is_tokens]
+    if plan.tokenizer is None or not tokens:
+        return None
+    if splits:
+        with collecting(found):
+            tokenizer = learn_tokenizer(plan.tokenizer, gathered[tokens[0]].raw, splits)
+            gathered.update(encode_keys(plan.tokenizer, tokenizer, gathered, source))
+            return tokenizer
+    for name in tokens:
+        del gathered[name]
+    return None
+
+
+def _windowed(plan: WindowPlan, features: FeatureSet, source: Source, column_of: ColumnOf) -> FeatureSet:
+    """The set with windows as its samples."""
+    windowing, starts = open_windows(plan, source, column_of, features.splits)
+    transforms = {
+        name: replace(item, values=by_position(windowing, item.values)) for name, item in features.transforms.items()
+    }
+    return replace(
+        features,
+        ids=by_position(windowing, features.ids),
+        splits=starts,
+        gathered=in_order(windowing, features.gathered),
+        transforms=transforms,
+        windows=windowing,
+    )
 
 
 def _gather_all(

@@ -43,6 +43,9 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
     columns = [source.column(name, key.origin) for name in match.columns]
     if key.is_mask:
         return _mask(match, columns)
+    if key.is_tokens:
+        points = columns[0].values  # codes take their place as soon as a tokenizer has learnt them
+        return Gathered(key, points, points, (), 0)
     is_text = all(column.kind == "text" for column in columns)
     _check(key, columns, source, is_text=is_text)
     _refuse_uneven(key, columns)
