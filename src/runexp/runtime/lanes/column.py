@@ -50,6 +50,10 @@ class Column(Protocol):
         """The batches of some rows, `sizes` one after the other; `masked` says that -1 may be among the rows."""
         ...
 
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Column:
+        """The same rows, changed as they are drawn: a cast, or another shape of the rows."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
@@ -100,7 +104,9 @@ class Held:
         return iter((zero_masked(block, rows) if masked else block).split(list(sizes)))
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Held:
-        """The same rows, changed once more as they are drawn."""
+        """The same rows, changed once more as they are drawn; rows that are all held anyway are changed now."""
+        if self.positions is None and self.source.is_contiguous():
+            return Held(change(self.whole()))
         before = self.change
         return replace(self, change=change if before is None else lambda batch: change(before(batch)))
 
