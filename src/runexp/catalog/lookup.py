@@ -8,6 +8,7 @@ from functools import cache
 
 from runexp.catalog.entry import Entry
 from runexp.catalog.entry_json import entry_names, find_entry
+from runexp.catalog.language import LANGUAGE
 from runexp.catalog.libraries import LIBRARIES, Library, catalog_text
 from runexp.catalog.plugins import PLUGIN_KINDS, plugin_entry, plugin_names
 from runexp.catalog.schedules import SCHEDULES
@@ -79,6 +80,8 @@ def _find(name: str, kind: str) -> Entry | None:
         return SCHEDULES[name]
     if kind == "dataset" and name in SOURCES:
         return SOURCES[name]
+    if name in LANGUAGE.get(kind, ()):
+        return LANGUAGE[kind][name]
     short = SHORT_NAMES.get(kind, {}).get(name)
     if short is not None:
         return _expanded(name, kind, short)
@@ -128,7 +131,7 @@ def _entries_of_kind(kind: str) -> Iterator[Entry]:
 
 @cache
 def _names_of_kind(kind: str) -> tuple[str, ...]:
-    own = {"schedule": tuple(SCHEDULES), "dataset": tuple(SOURCES)}.get(kind, ())
+    own = {"schedule": tuple(SCHEDULES), "dataset": tuple(SOURCES)}.get(kind, tuple(LANGUAGE.get(kind, ())))
     shipped = [
         name for library in LIBRARIES if kind in library.kinds for name in entry_names(catalog_text(library, kind))
     ]

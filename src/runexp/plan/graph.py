@@ -97,5 +97,6 @@ class MetricPlan:
 Taken = Literal["labels", "scores", "probabilities", "values"]
 """What a metric takes as predictions."""
 
-Decision = Literal["argmax", "logit", "probability", "as_is"]
-"""How classes follow from a node's output: the largest of several, a threshold at 0 or at one half, or as it is."""
+Decision = Literal["argmax", "each_step", "logit", "probability", "as_is"]
+"""How classes follow from a node's output: the largest of several, the largest of the last axis at each step of a
+sequence, a threshold at 0 or at one half, or as it is."""

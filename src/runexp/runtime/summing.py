@@ -28,7 +28,11 @@ class Running(Protocol):
         ...
 
     def result(self) -> float:
-        """The number over all chunks since the last call."""
+        """The number over all chunks since the last `clear`."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all chunks."""
         ...
 
 
@@ -53,11 +57,14 @@ class RunningMean:
         """The mean so far; NaN where nothing counted."""
         means = torch.stack(self._means).cpu().double()
         counts = torch.tensor([float(count) for count in self._counts], dtype=torch.float64)
-        self._means, self._counts = [], []
         total = counts.sum()
         if len(means) == 1:
             return means[0].item()
         return (torch.where(counts > 0, means * counts, 0).sum() / total).item()
+
+    def clear(self) -> None:
+        """Forget all chunks."""
+        self._means, self._counts = [], []
 
 
 class RunningPerplexity:
@@ -73,6 +80,10 @@ class RunningPerplexity:
     def result(self) -> float:
         """The perplexity so far."""
         return exponential(self._mean.result())
+
+    def clear(self) -> None:
+        """Forget all chunks."""
+        self._mean.clear()
 
 
 def running_loss(loss: BoundLoss) -> Running | None:

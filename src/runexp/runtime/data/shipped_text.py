@@ -16,7 +16,7 @@ def python_topics() -> tuple[tuple[str, str], ...]:
     They differ a little between versions of Python.
     """
     about = ((f"builtins.{name}", "\n\n".join(_told(name))) for name in sorted(vars(builtins)) if name[:1] != "_")
-    return (*sorted(topics.items()), *((name, text + "\n") for name, text in about if text))
+    return tuple(sorted((*topics.items(), *((name, f"{text}\n\n") for name, text in about if text))))
 
 
 def _told(name: str) -> Iterator[str]:
