@@ -1,4 +1,4 @@
-"""Sizes that only the data know: `${classes:<data>.<key>}`, the number of codes of a key, among the arguments of nodes."""
+"""Sizes that only the data know: `${classes:<data>.<key>}`, the number of codes of a key, as an argument of a node."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from runexp.plan.values import COUNT
 _ORDINAL = "sklearn.preprocessing:OrdinalEncoder"
 
 
-def check_counts(
-    found: Findings, arguments: Mapping[str, object], path: Path, data: Mapping[str, DataPlan]
-) -> None:
+def check_counts(found: Findings, arguments: Mapping[str, object], path: Path, data: Mapping[str, DataPlan]) -> None:
     """Report counts of keys that there are not, or that hold no classes."""
     for name, value in arguments.items():
         match = COUNT.fullmatch(value) if isinstance(value, str) else None
@@ -56,4 +54,8 @@ def _is_ordinal(plan: DataPlan, key: KeyPlan) -> bool:
 
 def _listed(keys: Sequence[KeyPlan], data: str) -> str:
     written = ", ".join(f"`{data}.{key.name}`" for key in keys)
-    return f"there are {written}" if keys else "classes are those of a tokenizer, of a text target or `categorical: ordinal`"
+    return (
+        f"there are {written}"
+        if keys
+        else "classes are those of a tokenizer, of a text target or `categorical: ordinal`"
+    )

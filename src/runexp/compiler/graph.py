@@ -59,9 +59,7 @@ def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tup
     return tuple(dict.fromkeys(feed.name for feed in feeds))
 
 
-def _node(
-    found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], bound: Feed | None
-) -> NodePlan | None:
+def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], bound: Feed | None) -> NodePlan | None:
     path: Path = ("nodes", name)
     feeds = tuple(_feeds(found, node, path, data))
     made = _made(found, node, path, data, is_counted=counted_feeds((*feeds, *([bound] if bound else [])), data))

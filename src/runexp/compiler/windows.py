@@ -44,6 +44,7 @@ def link_windows(
         windows.order or along,
         windows.group_by or grouped,
         FrozenMap({key.name: _cut(windows, key) for key in keys}),
+        tuple(key.name for key in keys if windows.rows == "last" and key.domain == "features" and not key.is_tokens),
         found.origin(place),
     )
 

@@ -91,6 +91,7 @@ class WindowPlan:
     """Samples of `size` consecutive rows of one group, in the order of a column (empty: of the source).
 
     `cuts`: key → (first row counted from the window's, number of rows); 0 rows: the value of that one row alone.
+    `rows_last`: keys whose rows lie on the last axis, (columns, size), instead of the first.
     """
 
     size: int
@@ -98,12 +99,14 @@ class WindowPlan:
     order: str
     group_by: str
     cuts: FrozenMap
+    rows_last: tuple[str, ...]
     origin: Origin
 
     @property
     def reach(self) -> int:
         """Rows from the first of a window to the last that any key of it looks at, both counted."""
-        return max([self.size, *(first + max(length, 1) for first, length in self.cuts.values())])
+        ends: list[int] = [first + max(length, 1) for first, length in self.cuts.values()]
+        return max([self.size, *ends])
 
 
 @dataclass(frozen=True, slots=True)

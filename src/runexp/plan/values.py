@@ -9,7 +9,6 @@ from typing import Any
 
 from runexp.diagnostics import Span
 
-
 COUNT = re.compile(r"\$\{classes:([^.}]+)\.([^}]+)\}")
 """An argument that the data give: how many classes or tokens a key (feature set, name) has."""
 

@@ -58,6 +58,8 @@ def _source(source: SourcePlan) -> str:
 
 
 def _key(key: KeyPlan) -> Branch:
+    if key.is_tokens:
+        return Branch(key.name, f"{listed(key.columns)} · a code a row · dtype {key.dtype}")
     shape = "one value a column" if key.shape is None else f"shape {literal(key.shape)}"
     return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}")
 
@@ -99,13 +101,16 @@ def _windows(windows: WindowPlan) -> Branch:
     order = f"in order of {windows.order}" if windows.order else "in order of the rows"
     groups = f"within a group of {windows.group_by}" if windows.group_by else "in one group"
     text = f"{windows.size} rows, every {windows.stride} · {order} · {groups} and one split"
-    return Branch("windows", text, tuple(Branch(key, _rows_of(cut, windows)) for key, cut in windows.cuts.items()))
+    cuts = windows.cuts.items()
+    rows = (Branch(key, _rows_of(cut, windows, is_last=key in windows.rows_last)) for key, cut in cuts)
+    return Branch("windows", text, tuple(rows))
 
 
-def _rows_of(cut: tuple[int, int], windows: WindowPlan) -> str:
+def _rows_of(cut: tuple[int, int], windows: WindowPlan, *, is_last: bool) -> str:
     first, length = cut
     if length:
-        return "every row" if first == 0 else f"every row, {first} later"
+        axis = ", on the last axis" if is_last else ""
+        return f"every row{axis}" if first == 0 else f"every row, {first} later{axis}"
     ahead = first - windows.size + 1
     return f"the value {ahead} rows after the last" if ahead else "the value of the last row"
 

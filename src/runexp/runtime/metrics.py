@@ -18,7 +18,6 @@ from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 
-
 _OF_SEVERAL = ("argmax", "each_step")
 
 

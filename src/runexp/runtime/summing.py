@@ -42,7 +42,7 @@ class RunningMean:
     Nothing is read from the device before the end.
     """
 
-    def __init__(self, loss: Callable[[Sequence[Any]], Tensor], count: Callable[[Sequence[Any]], float | Tensor]):
+    def __init__(self, loss: Callable[..., Tensor], count: Callable[[Sequence[Any]], float | Tensor]) -> None:
         self._loss = loss
         self._count = count
         self._means: list[Tensor] = []

@@ -41,6 +41,13 @@ class Windows(Section):
             "of these by target (or tag)"
         ),
     ] = None
+    rows: Annotated[
+        Literal["first", "last"],
+        Field(
+            description="where the rows of a window lie in a feature: `first` (size, columns), as recurrent layers and "
+            "attention want it, or `last` (columns, size), as convolutions do"
+        ),
+    ] = "first"
     order: Annotated[
         Pattern | None,
         Field(description="the column of time; left out: that of `splits.order`, or the order of the source"),

@@ -25,7 +25,7 @@ from runexp.runtime.data.text_file import open_shipped
 from runexp.runtime.data.token_stream import open_stream
 from runexp.runtime.data.tokenizer import Tokenizer, encode_keys, learn_tokenizer
 from runexp.runtime.data.transforms import Transformed, apply_transforms, check_transforms
-from runexp.runtime.data.windows import by_position, in_order, open_windows
+from runexp.runtime.data.windows import Windowing, by_position, in_order, open_windows
 from runexp.runtime.seeds import derive_seed
 
 _ID = "id"
@@ -92,9 +92,10 @@ def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
     wanted = {name for transform in plan.transforms for name in transform.keys}
     made = {name: array for name, array in gathered.items() if name in transforms or name not in wanted}
     features = FeatureSet(plan.name, ids, splits, source.fingerprint, made, transforms, tokenizer)
-    if plan.windows is not None and splits:
+    if plan.windows is not None:
         with collecting(found):
-            features = _windowed(plan.windows, features, source, _column_of(plan, source, gathered))
+            features = replace(features, splits={}, windows=Windowing(plan.windows, np.arange(source.n_rows)))
+            features = _windowed(plan.windows, features, splits, source, _column_of(plan, source, gathered))
     return Survey(source, matches, features, tuple(found))
 
 
@@ -119,9 +120,11 @@ def _tokenize(
     return None
 
 
-def _windowed(plan: WindowPlan, features: FeatureSet, source: Source, column_of: ColumnOf) -> FeatureSet:
-    """The set with windows as its samples."""
-    windowing, starts = open_windows(plan, source, column_of, features.splits)
+def _windowed(
+    plan: WindowPlan, features: FeatureSet, splits: Mapping[str, Array], source: Source, column_of: ColumnOf
+) -> FeatureSet:
+    """The set with windows as its samples; `splits` are those of its rows."""
+    windowing, starts = open_windows(plan, source, column_of, splits)
     transforms = {
         name: replace(item, values=by_position(windowing, item.values)) for name, item in features.transforms.items()
     }

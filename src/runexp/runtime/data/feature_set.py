@@ -95,17 +95,15 @@ class FeatureSet:
         """A node's values of the key (M, *shape) in original units: (M, *shape of raw), float64.
 
         For a key of one number a row, (M,) and (M, 1) are both taken and (M,) is given back. A key of several rows of
-        a window is (M, length, *shape).
+        a window is given as `array` has it.
         """
         if key not in self.transforms:
             return values
-        n_steps = self.windows.n_rows_of(key) if self.windows else 0
         result = np.asarray(values, dtype=np.float64)
-        if n_steps:
-            result = result.reshape(len(values) * n_steps, *result.shape[2:])
+        result = self.windows.by_row(key, result) if self.windows else result
         for step in reversed(self.transforms[key].steps):
             result = step.back(result).reshape(len(result), *step.shape_in)
-        return result.reshape(len(values), n_steps, *result.shape[1:]) if n_steps else result
+        return self.windows.by_window(key, result) if self.windows else result
 
     def tensor(self, key: str, device: str | torch.device) -> torch.Tensor:
         """The whole key on a device; made once and kept. On the CPU it shares memory.
@@ -124,7 +122,8 @@ class FeatureSet:
             return len(self.classes(key))
         for transformer in reversed(self.transformers(key)):
             if hasattr(transformer, "categories_"):
-                return max(map(len, transformer.categories_)) + (transformer.handle_unknown == "use_encoded_value")
+                n_unknown = int(transformer.handle_unknown == "use_encoded_value")
+                return max(len(known) for known in transformer.categories_) + n_unknown
         return 0
 
     def bounds(self, key: str) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,29 +32,51 @@ class Windowing:
         return max(0, len(self.rows) - self.plan.reach + 1)
 
     def array(self, key: str, values: Array) -> Array:
-        """(N, *shape) → (n_starts, length, *shape), or (n_starts, *shape) for one row alone; a view, read-only."""
+        """(N, *shape) → (n_starts, length, *shape), or (n_starts, *shape) for one row alone; a view, read-only.
+
+        Where rows lie last: (n_starts, *shape, length).
+        """
         first, length = self.plan.cuts[key]
-        rest = values[first:]
-        if length and self.n_starts:
-            return np.moveaxis(sliding_window_view(rest, length, axis=0), -1, 1)[: self.n_starts]
-        return np.broadcast_to(rest[:0, None], (0, length, *values.shape[1:])) if length else rest[: self.n_starts]
+        if not length:
+            return values[first:][: self.n_starts]
+        if not self.n_starts:
+            return np.empty((0, *self._shape(key, values.shape[1:])), values.dtype)
+        seen = sliding_window_view(values[first:], length, axis=0)[: self.n_starts]
+        return seen if key in self.plan.rows_last else np.moveaxis(seen, -1, 1)
 
     def tensor(self, key: str, values: Tensor) -> Tensor:
         """The same view of a tensor."""
         first, length = self.plan.cuts[key]
-        rest = values[first:]
-        if length and self.n_starts:
-            return rest.unfold(0, length, 1).movedim(-1, 1)[: self.n_starts]
-        return rest[:0, None].expand(0, length, *values.shape[1:]) if length else rest[: self.n_starts]
+        if not length:
+            return values[first:][: self.n_starts]
+        if not self.n_starts:
+            return values.new_empty((0, *self._shape(key, values.shape[1:])))
+        seen = values[first:].unfold(0, length, 1)[: self.n_starts]
+        return seen if key in self.plan.rows_last else seen.movedim(-1, 1)
 
-    def n_rows_of(self, key: str) -> int:
-        """How many rows of its window a key holds; 0: one value for the window."""
-        length: int = self.plan.cuts[key][1]
-        return length
+    def by_row(self, key: str, values: Array) -> Array:
+        """Values of windows (M, length, *shape), as rows (M · length, *shape); values of single rows as they are."""
+        length = self.plan.cuts[key][1]
+        if not length:
+            return values
+        seen = np.moveaxis(values, -1, 1) if key in self.plan.rows_last else values
+        return seen.reshape(len(values) * length, *seen.shape[2:])
+
+    def by_window(self, key: str, values: Array) -> Array:
+        """What `by_row` took apart, put together again."""
+        length = self.plan.cuts[key][1]
+        if not length:
+            return values
+        seen = values.reshape(-1, length, *values.shape[1:])
+        return np.moveaxis(seen, 1, -1) if key in self.plan.rows_last else seen
 
     def last(self, starts: Array) -> Array:
         """The positions of the last rows of windows."""
         return starts + self.plan.size - 1
+
+    def _shape(self, key: str, shape: Sequence[int]) -> tuple[int, ...]:
+        length = self.plan.cuts[key][1]
+        return (*shape, length) if key in self.plan.rows_last else (length, *shape)
 
 
 def open_windows(
