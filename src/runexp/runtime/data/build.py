@@ -16,12 +16,11 @@ from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
 from runexp.runtime.data.opening import open_planned
+from runexp.runtime.data.own_sources import own_source
 from runexp.runtime.data.parquet import open_parquet
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
-from runexp.runtime.data.shipped_text import TOPICS, python_topics
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
 from runexp.runtime.data.table import Array, Column, Source
-from runexp.runtime.data.text_file import open_shipped
 from runexp.runtime.data.token_stream import open_stream
 from runexp.runtime.data.tokenizer import Tokenizer, encode_keys, learn_tokenizer
 from runexp.runtime.data.transforms import Transformed, apply_transforms, check_transforms
@@ -61,10 +60,10 @@ def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = Fals
     source = plan.source
     if source.is_stream:
         return open_stream(source, folder)
-    if source.call is not None and source.call.name == TOPICS:
-        return open_shipped(source, TOPICS, (text for _, text in python_topics()))
     if source.call is not None:
-        return open_bundled(source, source.call, seed=derive_seed(seed, "source", plan.name))
+        made_by = derive_seed(seed, "source", plan.name)
+        opener = own_source(source.call.name)
+        return opener(source, source.call, made_by) if opener else open_bundled(source, source.call, seed=made_by)
     if is_head:
         open_file = open_parquet if source.kind == "parquet" else open_delimited
         return open_file(source, folder, is_head=True)
