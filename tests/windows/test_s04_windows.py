@@ -201,6 +201,13 @@ def test_the_run_folder_names_windows_by_their_first_and_last_row(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_column_that_a_table_of_unknown_columns_lacks_is_named(tmp_path):
+    parquet_file(tmp_path, {"v": [1.0, 2.0, 3.0], "when": [1, 2, 3]})
+    found = misread(tmp_path, "source: table.parquet\nfeatures: {x: v}\nwindows: {size: 2, order: wehn}")
+    assert found.code == "unknown-column"
+    assert "`when`" in found.help
+
+
 @pytest.mark.parametrize(
     ("windows", "rows", "code", "message"),
     [

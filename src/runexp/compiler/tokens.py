@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from runexp.compiler.columns import STREAM_COLUMNS
 from runexp.compiler.findings import Findings, Path
@@ -10,6 +11,7 @@ from runexp.plan.data import KeyPlan, SourcePlan, TokenizerPlan
 from runexp.plan.values import FrozenMap
 from runexp.spec.data import Data, Key, Tokenizer
 
+_TEXT = STREAM_COLUMNS[0]
 TEXTS = frozenset({"runexp.data.python_topics"})
 """What the catalog has of texts."""
 
@@ -19,9 +21,9 @@ def streamed(found: Findings, source: SourcePlan | None, path: Path) -> SourcePl
     data = found.spec.data[str(path[1])]
     if data.tokenizer is None or source is None:
         return source
-    if _is_text(source):
+    if is_text(source):
         return _as_stream(source)
-    if source.kind == "files" and all(_is_text(part) for part in source.parts.values()):
+    if source.kind == "files" and all(is_text(part) for part in source.parts.values()):
         parts = {name: _as_stream(part) for name, part in source.parts.items()}
         return replace(_as_stream(source), parts=FrozenMap(parts))
     found.error(
@@ -63,7 +65,8 @@ def link_tokenizer(found: Findings, data: Data, path: Path) -> TokenizerPlan | N
     return TokenizerPlan(written.use, written.unknown, written.fit_on if data.splits else "all", found.origin(place))
 
 
-def _is_text(source: SourcePlan) -> bool:
+def is_text(source: SourcePlan) -> bool:
+    """Whether a source is a text, whose rows are lines unless a tokenizer reads it."""
     return source.kind == "text" or (source.call is not None and source.call.name in TEXTS)
 
 
@@ -72,9 +75,12 @@ def _as_stream(source: SourcePlan) -> SourcePlan:
 
 
 def _stream_key(found: Findings, data: Data, key: KeyPlan, path: Path) -> KeyPlan:
-    if key.columns != STREAM_COLUMNS[:1]:
-        return key
     place = (*path, key.domain, key.name)
+    if key.columns != (_TEXT,):
+        if any(fnmatchcase(_TEXT, pattern) for pattern in key.columns):
+            message = f"`{key.name}` gathers `text` in another way than by its name, and codes stand alone"
+            found.error("wrong-value", message, place, help=f"`{key.name}: text`")
+        return key
     written = getattr(data, key.domain).get(key.name)
     for option in ("categorical", "missing", "shape"):
         if isinstance(written, Key) and option in written.model_fields_set:

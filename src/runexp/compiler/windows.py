@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 
 from runexp.compiler.columns import known_columns
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.tokens import is_text
 from runexp.diagnostics import Severity, did_you_mean
 from runexp.plan.data import KeyPlan, SourcePlan, WindowPlan
 from runexp.plan.values import FrozenMap
@@ -24,6 +25,9 @@ def link_windows(
     if windows is None:
         return None
     place = (*path, "windows")
+    if source is not None and is_text(source) and not source.is_stream and data.tokenizer is None:
+        message = "`windows` are cut from numbers, and the rows of a text are lines"
+        found.error("missing-key", message, place, part="key", help="`tokenizer: char` reads it as tokens")
     _check_order(found, splits, path)
     _check_predict(found, windows, keys, place)
     _check_names(found, windows, keys, known_columns(source, folder) if source else (), place)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from runexp.diagnostics import Diagnostic, SpecError
+from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.data import DataPlan, WindowPlan
+from runexp.plan.values import Origin
 from runexp.runtime.data.bundled import open_bundled
 from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
@@ -80,7 +81,7 @@ def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
     broken = {key.name for key in plan.keys} - gathered.keys()
     if can_divide and not broken & set(references(plan.splits)):
         with collecting(found):
-            splits = divide(plan, source, _column_of(plan, source, gathered), seed=seed)
+            splits = divide(plan, source, _column_of(plan, source, gathered, plan.splits.origin), seed=seed)
     ids: Array = np.arange(source.n_rows)
     with collecting(found):
         ids = _ids(gathered, source, splits)
@@ -94,7 +95,8 @@ def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
     if plan.windows is not None:
         with collecting(found):
             features = replace(features, splits={}, windows=Windowing(plan.windows, np.arange(source.n_rows)))
-            features = _windowed(plan.windows, features, splits, source, _column_of(plan, source, gathered))
+            column_of = _column_of(plan, source, gathered, plan.windows.origin)
+            features = _windowed(plan.windows, features, splits, source, column_of)
     return Survey(source, matches, features, tuple(found))
 
 
@@ -180,12 +182,19 @@ def _twice(tag: Gathered, again: Array, source: Source, splits: Mapping[str, Arr
     return wrong(tag.key.origin, "duplicate-id", f"id {shown(again[0])} stands in {where} of {shown(source.label)}")
 
 
-def _column_of(plan: DataPlan, source: Source, gathered: Mapping[str, Gathered]) -> ColumnOf:
-    """What rows are divided by: a key as it was read, or a column of the source."""
+def _column_of(plan: DataPlan, source: Source, gathered: Mapping[str, Gathered], origin: Origin) -> ColumnOf:
+    """What rows are divided, ordered or grouped by at `origin`: a key as it was read, or a column of the source."""
+    keys = [key.name for key in plan.keys]
 
     def column_of(name: str) -> Column:
         if name in gathered:
             return column_of_key(name, gathered[name].raw)
-        return source.column(name, plan.splits.origin)
+        if name in source.names:
+            return source.column(name, origin)
+        if name in keys:
+            raise SpecError([])  # what is wrong with the key has been found
+        known = [*keys, *source.names]
+        message = f"{shown(name)} is no key or column of {shown(source.label)}"
+        raise wrong(origin, "unknown-column", message, hint=did_you_mean(name, known, kind="keys and columns"))
 
     return column_of
