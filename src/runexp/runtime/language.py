@@ -22,12 +22,20 @@ class CausalLM(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-        logits, codes = input.flatten(0, -2), target.flatten()
         if mask is None:
+            logits, codes = input.flatten(0, -2), target.flatten()
             return functional.cross_entropy(logits, codes, label_smoothing=self.label_smoothing)
+        losses, count = self.terms(input, target, mask)
+        return losses.sum() / count.clamp_min(1)
+
+    def terms(self, input: Tensor, target: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The loss of every token, 0 where it does not count, and how many count."""
+        logits, codes = input.flatten(0, -2), target.flatten()
         losses = functional.cross_entropy(logits, codes, label_smoothing=self.label_smoothing, reduction="none")
+        if mask is None:
+            return losses, torch.tensor(losses.numel())
         counts = mask.flatten().to(losses.dtype)
-        return (losses * counts).sum() / counts.sum().clamp_min(1)
+        return losses * counts, counts.sum()
 
 
 def perplexity(y_true: NDArray[Any], y_pred: NDArray[Any], mask: NDArray[Any] | None = None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -16,8 +17,8 @@ _OVER_ELEMENTS = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss, nn.Poiss
 _WEIGHTED = (nn.BCELoss, nn.BCEWithLogitsLoss)
 _OVER_CLASSES = (nn.CrossEntropyLoss, nn.NLLLoss)
 
-Count = Callable[..., float | Tensor]
-"""What a mean was taken over, from the inputs of the loss."""
+Terms = Callable[..., tuple[Tensor, float | Tensor]]
+"""From the inputs of a loss: its value for each element, and how many of them its mean is over."""
 
 
 class Running(Protocol):
@@ -37,34 +38,34 @@ class Running(Protocol):
 
 
 class RunningMean:
-    """The mean of a loss over all elements of all chunks, each chunk's mean times what it was taken over.
+    """The mean of a loss over all elements of all chunks.
 
-    Nothing is read from the device before the end.
+    Sums are of double precision and the mean is rounded to that of the loss, so that it does not depend on the size
+    of chunks. Nothing is read from the device before the end.
     """
 
-    def __init__(self, loss: Callable[..., Tensor], count: Callable[[Sequence[Any]], float | Tensor]) -> None:
-        self._loss = loss
-        self._count = count
-        self._means: list[Tensor] = []
+    def __init__(self, terms: Callable[[Sequence[Any]], tuple[Tensor, float | Tensor]]) -> None:
+        self._terms = terms
+        self._dtype = torch.float32
+        self._sums: list[Tensor] = []
         self._counts: list[float | Tensor] = []
 
     def add(self, values: Sequence[Any]) -> None:
         """The slots of one chunk."""
-        self._means.append(self._loss(values).detach())
-        self._counts.append(self._count(values))
+        each, count = self._terms(values)
+        self._dtype = each.dtype
+        self._sums.append(each.sum(dtype=torch.float32 if each.device.type == "mps" else torch.float64))
+        self._counts.append(count)
 
     def result(self) -> float:
         """The mean so far; NaN where nothing counted."""
-        means = torch.stack(self._means).cpu().double()
-        counts = torch.tensor([float(count) for count in self._counts], dtype=torch.float64)
-        total = counts.sum()
-        if len(means) == 1:
-            return means[0].item()
-        return (torch.where(counts > 0, means * counts, 0).sum() / total).item()
+        total = torch.stack(self._sums).cpu().double().sum()
+        count = sum(float(count) for count in self._counts)
+        return float((total / count).to(self._dtype).item())
 
     def clear(self) -> None:
         """Forget all chunks."""
-        self._means, self._counts = [], []
+        self._sums, self._counts = [], []
 
 
 class RunningPerplexity:
@@ -88,55 +89,44 @@ class RunningPerplexity:
 
 def running_loss(loss: BoundLoss) -> Running | None:
     """The loss as a sum over chunks; None where that is not known to give what all rows at once give."""
-    count = _count_of(loss.function)
-    return RunningMean(loss, lambda values: count(*_given(loss, values), **_named(loss, values))) if count else None
+    terms = _terms_of(loss.function)
+    if terms is None:
+        return None
+
+    def read(values: Sequence[Any]) -> tuple[Tensor, float | Tensor]:
+        return terms(*(values[slot] for slot in loss.positional), **{name: values[slot] for name, slot in loss.keyword})
+
+    return RunningMean(read)
 
 
 def running_metric(metric: BoundMetric) -> Running | None:
     """The metric as a sum over chunks; None where it needs all rows at once."""
     if metric.function is not perplexity:
         return None
-    predicted, target, *masks = metric.slots
-    function, slots = CausalLM(), (predicted, target, *masks)
-
-    def loss(values: Sequence[Any]) -> Tensor:
-        value: Tensor = function(*[values[slot] for slot in slots])
-        return value
-
-    return RunningPerplexity(RunningMean(loss, lambda values: _tokens(*[values[slot] for slot in slots])))
+    terms = CausalLM().terms
+    return RunningPerplexity(RunningMean(lambda values: terms(*(values[slot] for slot in metric.slots))))
 
 
-def _count_of(function: object) -> Count | None:
+def _terms_of(function: object) -> Terms | None:
     if isinstance(function, CausalLM):
-        return _tokens
-    if getattr(function, "reduction", "") != "mean":
+        return function.terms
+    if getattr(function, "reduction", "") != "mean" or not isinstance(function, nn.Module):
         return None
+    each: Any = copy.copy(function)
+    each.reduction = "none"
     if type(function) in _OVER_ELEMENTS or (isinstance(function, _WEIGHTED) and function.weight is None):
-        return _elements
+        return lambda *given, **named: _elements(each(*given, **named))
     if isinstance(function, _OVER_CLASSES) and function.weight is None:
-        ignored = function.ignore_index
-        return lambda input, target: _classes(input, target, ignored)
+        return lambda input, target: (each(input, target), _n_classified(input, target, function.ignore_index))
     return None
 
 
-def _tokens(input: Tensor, target: Tensor, mask: Tensor | None = None) -> float | Tensor:
-    return target.numel() if mask is None else mask.sum()
+def _elements(each: Tensor) -> tuple[Tensor, float | Tensor]:
+    return each, each.numel()
 
 
-def _elements(input: Tensor, target: Tensor) -> float | Tensor:
-    return max(input.numel(), target.numel())
-
-
-def _classes(input: Tensor, target: Tensor, ignored: int) -> float | Tensor:
+def _n_classified(input: Tensor, target: Tensor, ignored: int) -> float | Tensor:
     """Labels that are not ignored; of chances of classes, one for each distribution."""
     if target.is_floating_point():
         return target.numel() // max(1, input.shape[1 if input.ndim > 1 else 0])
     return (target != ignored).sum()
-
-
-def _given(loss: BoundLoss, values: Sequence[Any]) -> list[Any]:
-    return [values[slot] for slot in loss.positional]
-
-
-def _named(loss: BoundLoss, values: Sequence[Any]) -> dict[str, Any]:
-    return {name: values[slot] for name, slot in loss.keyword}
