@@ -169,6 +169,14 @@ windows: {size: 6, predict: next}
     assert found["perplexity"] == pytest.approx(math.exp(expected), rel=1e-6)
 
 
+def test_a_network_for_characters_needs_only_to_be_named(tmp_path):
+    """The number of tokens is that of the data which feeds it."""
+    rest = LANGUAGE[LANGUAGE.index("losses") :]
+    node = "nodes: {net: {inputs: d.tokens, use: char_transformer, with: {width: 8, num_heads: 2, num_layers: 1}}}\n"
+    made = finished(tmp_path, DATA, node + rest, t__txt=TEXT)
+    assert made.results.summary()["test"]["perplexity"] < len(set(TEXT))
+
+
 def test_a_small_model_learns_shakespeare(tmp_path):
     """A bigram model of characters: it must come near the entropy of pairs, 2.45 nats."""
     path = shared("tinyshakespeare", "input.txt")

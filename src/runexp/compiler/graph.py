@@ -21,7 +21,7 @@ from runexp.spec.shape import dotted
 
 Kind = Literal["module", "layers", "estimator"]
 _ESTIMATORS = ("estimator", "transform")
-_EMBEDDING = frozenset({"num_embeddings"})
+_COUNTED = frozenset({"num_embeddings", "vocab_size"})
 
 
 def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan, ...]:
@@ -108,7 +108,7 @@ def _made(
                 help="`use:` names a torch module or a scikit-learn estimator; `merge:` makes several inputs one",
             )  # fmt: skip
         return None
-    supplied = _EMBEDDING if is_counted else frozenset()
+    supplied = _COUNTED if is_counted else frozenset()
     linked = found.call(node.use, node.arguments, path, kinds=("module", *_ESTIMATORS), supplied=supplied)
     check_counts(found, node.arguments, (*path, "with"), data)
     if linked is None:
@@ -120,7 +120,7 @@ def _made(
 def _layer(
     found: Findings, layer: object, path: Path, data: Mapping[str, DataPlan], *, is_counted: bool
 ) -> Call | None:
-    supplied = _EMBEDDING if is_counted else frozenset()
+    supplied = _COUNTED if is_counted else frozenset()
     if isinstance(layer, Mapping):
         use, arguments = next(iter(layer.items()))
         inner = (*path, use)

@@ -36,7 +36,7 @@ _SUPPLIED = {
     "optimizer": frozenset({"params"}),
     "metric": frozenset({"y_true", "y_pred", "y_score", "y_prob", "y_proba", "preds", "target"}),
 }
-_COUNTED = frozenset({"num_embeddings"})
+_COUNTED = frozenset({"num_embeddings", "vocab_size"})
 """What need not be given where the data say how many."""
 
 

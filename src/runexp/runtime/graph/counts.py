@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from runexp.plan.graph import Feed
 from runexp.plan.values import COUNT, Call, FrozenMap
 from runexp.runtime.data import FeatureSet
+from runexp.runtime.resolve import resolve
 
-_EMBEDDING = "num_embeddings"
+_COUNTED = ("num_embeddings", "vocab_size")
+"""Parameters that count the codes a layer takes."""
 
 
 def with_counts(call: Call, sets: Mapping[str, FeatureSet]) -> Call:
@@ -21,14 +24,16 @@ def with_counts(call: Call, sets: Mapping[str, FeatureSet]) -> Call:
 
 
 def embedded(feeds: tuple[Feed, ...], call: Call, sets: Mapping[str, FeatureSet]) -> Call:
-    """An embedding of codes fed by the data, with as many rows as there are codes; other calls as they are."""
+    """A layer that is fed with codes by the data, with the number of codes where it needs that and is not told."""
     first = feeds[0] if feeds else None
-    if first is None or first.source != "data" or not call.target.endswith((":Embedding", ":EmbeddingBag")):
-        return call
-    n_codes = sets[first.name].n_classes(first.key)
-    if _EMBEDDING in call.arguments or not n_codes:
-        return call
-    return replace(call, arguments=FrozenMap({_EMBEDDING: n_codes, **call.arguments}))
+    n_codes = sets[first.name].n_classes(first.key) if first and first.source == "data" else 0
+    parameters = inspect.signature(resolve(call)).parameters.values() if n_codes else ()
+    counted = {
+        parameter.name: n_codes
+        for parameter in parameters
+        if parameter.name in _COUNTED and parameter.default is parameter.empty
+    }
+    return replace(call, arguments=FrozenMap({**counted, **call.arguments})) if counted else call
 
 
 def _live(value: Any, sets: Mapping[str, FeatureSet]) -> Any:  # noqa: ANN401 - any value of a plan
