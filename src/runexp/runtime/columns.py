@@ -40,10 +40,6 @@ class Columns:
         """Whether a column holds numbers that stand for words."""
         return route.source == "data" and bool(self._sets[route.name].classes(route.key))
 
-    def bounds(self, route: Route) -> tuple[int, int]:
-        """The least and the largest whole number of a column of the data, over all splits."""
-        return self._sets[route.name].bounds(route.key)
-
     @property
     def n_rows(self) -> int:
         """How many rows the split has."""
