@@ -68,8 +68,7 @@ def trained_both_ways(folder, phase, make, **hooks):
     run(plan, runtime)
     ours = weights(runtime)
     runtime.restore(start)
-    model = net(runtime)
-    optimizer = make(list(model.parameters()))
+    optimizer = make(list((model := net(runtime)).parameters()))
     hooks = {name: hook(model, optimizer) for name, hook in hooks.items()}
     by_hand(model, optimizer, *columns(runtime, "train", "x", "kind"), n_epochs=2, **hooks)
     return ours, weights(runtime)
