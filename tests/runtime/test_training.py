@@ -15,6 +15,7 @@ from runexp.events import BatchesRecorded
 from runexp.plan.phases import BatchPlan, SchedulePlan
 from runexp.plan.values import FrozenMap, Origin
 from runexp.runtime.batching import Batcher
+from runexp.runtime.lanes.column import Held
 from runexp.runtime.schedules import learning_rate_ratio
 from runexp.runtime.seeds import derive_seed
 from runtime.tables import N_TRAIN, columns, opened, run, same, weights
@@ -67,8 +68,7 @@ def trained_both_ways(folder, phase, make, **hooks):
     run(plan, runtime)
     ours = weights(runtime)
     runtime.restore(start)
-    model = net(runtime)
-    optimizer = make(list(model.parameters()))
+    optimizer = make(list((model := net(runtime)).parameters()))
     hooks = {name: hook(model, optimizer) for name, hook in hooks.items()}
     by_hand(model, optimizer, *columns(runtime, "train", "x", "kind"), n_epochs=2, **hooks)
     return ours, weights(runtime)
@@ -240,7 +240,7 @@ def test_a_short_last_group_of_accumulated_batches_is_a_mean_too(tmp_path):
 
 def drawn(**options):
     plan = BatchPlan(**{"size": 7, "shuffle": True, "drop_last": False} | options)
-    batcher = Batcher([torch.arange(50), torch.arange(50) * 2], plan, 9, "train")
+    batcher = Batcher([Held(torch.arange(50)), Held(torch.arange(50) * 2)], plan, 9, "train")
     return lambda epoch: [tuple(column.tolist() for column in batch) for batch in batcher.draw(epoch)]
 
 

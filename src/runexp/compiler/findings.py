@@ -15,7 +15,7 @@ from runexp.diagnostics import (
     did_you_mean,
     in_document_order,
 )
-from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.plan.values import COUNT, Call, FrozenMap, Origin
 from runexp.source import Document, MappingNode
 from runexp.spec import Parsed, Spec
 from runexp.spec.shape import dotted, sameness
@@ -175,7 +175,9 @@ class Findings:
                 self._unknown_use(use, written, use_part, kinds)
             return None
         inferred = frozenset(entry.words("infers"))
-        self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
+        numbers = {name: 1 if _is_count(value) else value for name, value in arguments.items()}
+        checked = numbers if "module" in kinds else arguments  # only layers take numbers that the data give
+        self._check_arguments(entry, checked, with_path or (*path, "with"), supplied | inferred)
         tensors = tuple(
             item.name
             for item in entry.parameters
@@ -273,6 +275,10 @@ class Findings:
                 return with_article(word)
         splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.names or ()}
         return "a split" if kind != "split" and name in splits else ""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, str) and COUNT.fullmatch(value) is not None
 
 
 def with_article(words: str) -> str:

@@ -115,5 +115,6 @@ Taken = Literal["labels", "scores", "probabilities", "values"]
 Units = Literal["", "original", "transformed"]
 """Empty: the target is as it was read."""
 
-Decision = Literal["argmax", "logit", "probability", "as_is"]
-"""How classes follow from a node's output: the largest of several, a threshold at 0 or at one half, or as it is."""
+Decision = Literal["argmax", "each_step", "logit", "probability", "as_is"]
+"""How classes follow from a node's output: the largest of several, the largest of the last axis at each step of a
+sequence, a threshold at 0 or at one half, or as it is."""

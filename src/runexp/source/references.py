@@ -14,7 +14,7 @@ from runexp.source.tree import shortened
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One `${…}`: its kind (`vars`, `each`, `env`, `secret`, or nothing known) and the names after it."""
+    """One `${…}`: its kind (`vars`, `each`, `env`, `secret`, `classes`, or nothing known) and the names after it."""
 
     written: str
     kind: str
@@ -110,6 +110,8 @@ def _reference(match: re.Match[str], node: ScalarNode) -> Reference:
     shape = _SHAPE.fullmatch(written)
     if shape is None:
         return Reference(written, "", (), node)
+    if shape["data"]:
+        return Reference(written, "classes", (shape["data"], shape["key"]), node)
     if shape["prefix"]:
         return Reference(written, shape["prefix"], (shape["name"],), node)
     return Reference(written, shape["root"], tuple(shape["path"].split(".")[1:]), node)
@@ -142,5 +144,6 @@ class Lines:
 _TOKEN = re.compile(r"\$\$\{|\$\{[^}]*\}?")
 _SHAPE = re.compile(
     r"\$\{(?:(?P<prefix>env|secret):(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|classes:(?P<data>[A-Za-z_][A-Za-z0-9_-]*)\.(?P<key>[A-Za-z_][A-Za-z0-9_-]*)"
     r"|(?P<root>vars|each)(?P<path>(?:\.[^.\s{}\[\]:$]+)+))\}"
 )

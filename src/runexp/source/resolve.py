@@ -53,7 +53,9 @@ class Resolution:
             raise UnreadableError(Diagnostic("limit-exceeded", message, node.span))
         return filled(node, self._filling)
 
-    def _value(self, reference: Reference) -> Node:
+    def _value(self, reference: Reference) -> Node | None:
+        if reference.kind == "classes":
+            return None  # the data say how many, once they are read
         if reference.kind == "vars":
             return self._variable(reference)
         if reference.kind in ("env", "secret"):
@@ -140,6 +142,6 @@ class Resolution:
 
 
 _ALLOWED = (
-    "`${vars.x}`, `${env:NAME}`, `${secret:NAME}` and, inside a repeat, `${each.x}` are known; "
+    "`${vars.x}`, `${env:NAME}`, `${secret:NAME}`, `${classes:data.key}` and, inside a repeat, `${each.x}` are known; "
     "there are no expressions; `$${` gives `${`"
 )
