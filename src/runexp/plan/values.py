@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runexp.diagnostics import Span
+from runexp.records import dataclass
 
 
 class FrozenMap(Mapping[str, Any]):

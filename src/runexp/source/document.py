@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from runexp.diagnostics import Related, Span
+from runexp.records import dataclass
 from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 Path = tuple[str | int, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runexp.diagnostics import Diagnostic, Related, Severity, did_you_mean
+from runexp.records import dataclass
 from runexp.source import scalars, values
 from runexp.source.budget import Budget
 from runexp.source.cursor import Cursor

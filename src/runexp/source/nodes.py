@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from runexp.diagnostics import Related, Span
+from runexp.records import dataclass
 
 Scalar: TypeAlias = str | int | float | bool | None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from runexp.diagnostics import Diagnostic, Span, did_you_mean, nearest
+from runexp.records import dataclass
 from runexp.source.limits import MAX_DEPTH
 from runexp.source.nodes import Entry, MappingNode, Node, SequenceNode, is_null, kind_of
 from runexp.source.syntax import parse

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from runexp.diagnostics import Diagnostic, Span, in_document_order
+from runexp.records import dataclass
 from runexp.source.compose import Composer
 from runexp.source.document import Document
 from runexp.source.limits import MAX_BYTES

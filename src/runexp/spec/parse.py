@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pydantic import ValidationError
 
 from runexp.diagnostics import Diagnostic, nearest
+from runexp.records import dataclass
 from runexp.source import Document
 from runexp.spec.experiment import Spec
 from runexp.spec.mistakes import Mistake, mistakes_of, owner
