@@ -1,7 +1,5 @@
 """The `phases` section: what happens in which order."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -199,7 +197,7 @@ class PhaseGroup(Section):
     """Phases under one name, run in order, once or once for each item of `repeat`."""
 
     kind: Annotated[Literal["group"], Field(description="phases under one name")]
-    phases: Annotated[dict[InnerLabel, Phase], Field(min_length=1, description="phases in the order they run")]
+    phases: Annotated[dict[InnerLabel, "Phase"], Field(min_length=1, description="phases in the order they run")]
     repeat: Annotated[
         tuple[dict[str, Any], ...] | None,
         Field(min_length=1, description="run once with each of these values, written `${each.name}` inside"),
