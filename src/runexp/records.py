@@ -1,15 +1,16 @@
 """Frozen dataclasses without generated code, for the rooms that `validate` goes through.
 
 `dataclasses.dataclass` writes and compiles some seven functions for each class, which takes 0.4 ms, and there are more
-than a hundred. Here the classes share the same functions. What they mean, `fields`, `replace`, `asdict`, pickling and type
-checkers are as in the standard library; only what those rooms use is here. There are no slots: instances are written once.
+than a hundred. Here the classes share the same functions. Their meaning, `fields`, `replace`, `asdict`, pickling and
+type checking are as in the standard library; only what those rooms use is here. Instances have no slots: to have them,
+each class would be made twice.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 
 class _Shape:
@@ -18,10 +19,10 @@ class _Shape:
     `written` holds what the class body says of each field: a default, a `field(…)`, or MISSING.
     """
 
-    __slots__ = ("compared", "defaults", "factories", "hashed", "names", "types", "written")
+    __slots__ = ("compared", "defaults", "factories", "hashed", "known", "names", "types", "written")
 
     def __init__(self, types: dict[str, Any], written: dict[str, Any]) -> None:
-        self.types, self.written, self.names = types, written, tuple(types)
+        self.types, self.written, self.names, self.known = types, written, tuple(types), frozenset(types)
         made = {name: value for name, value in written.items() if isinstance(value, dataclasses.Field)}
         defaults = {name: made[name].default if name in made else value for name, value in written.items()}
         self.defaults = {name: value for name, value in defaults.items() if value is not dataclasses.MISSING}
@@ -32,12 +33,18 @@ class _Shape:
         self.hashed = tuple(name for name in self.compared if name not in made or made[name].hash is not False)
 
 
-def _init(self: Any, *args: object, **kwargs: object) -> None:
-    shape: _Shape = self.__record__
+class _Record(Protocol):
+    __record__: _Shape
+    __dataclass_fields__: Any
+
+
+def _init(self: _Record, *args: object, **kwargs: object) -> None:
+    shape = self.__record__
     values = {**shape.defaults, **dict(zip(shape.names, args, strict=False)), **kwargs}
-    if len(values) < len(shape.names):
-        values.update({name: make() for name, make in shape.factories.items() if name not in values})
-    if len(values) != len(shape.names) or len(args) > len(shape.names) or (args and _twice(shape, len(args), kwargs)):
+    for name, make in shape.factories.items():
+        if name not in values:
+            values[name] = make()
+    if values.keys() != shape.known or len(args) > len(shape.names) or (args and _twice(shape, len(args), kwargs)):
         raise TypeError(f"{type(self).__qualname__} is made of {shape.names}, not of {args} and {kwargs}")
     self.__dict__.update(values)  # not attribute by attribute, which is forbidden
 
@@ -46,25 +53,30 @@ def _twice(shape: _Shape, n_args: int, kwargs: dict[str, object]) -> bool:
     return bool(kwargs) and not kwargs.keys().isdisjoint(shape.names[:n_args])
 
 
-def _eq(self: Any, other: Any) -> Any:
-    return _of(self, "compared") == _of(other, "compared") if type(other) is type(self) else NotImplemented
+def _eq(self: _Record, other: _Record) -> object:
+    if type(other) is not type(self):
+        return NotImplemented
+    return _of(self, self.__record__.compared) == _of(other, self.__record__.compared)
 
 
-def _lt(self: Any, other: Any) -> Any:
-    return _of(self, "compared") < _of(other, "compared") if type(other) is type(self) else NotImplemented
+def _lt(self: _Record, other: _Record) -> object:
+    if type(other) is not type(self):
+        return NotImplemented
+    return _of(self, self.__record__.compared) < _of(other, self.__record__.compared)
 
 
-def _hash(self: Any) -> int:
-    return hash(_of(self, "hashed"))
+def _hash(self: _Record) -> int:
+    return hash(_of(self, self.__record__.hashed))
 
 
-def _of(self: Any, names: str) -> tuple[object, ...]:
+def _of(self: _Record, names: tuple[str, ...]) -> tuple[object, ...]:
     values = self.__dict__
-    return tuple([values[name] for name in getattr(self.__record__, names)])
+    return tuple([values[name] for name in names])
 
 
-def _repr(self: Any) -> str:
-    return f"{type(self).__qualname__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+def _repr(self: _Record) -> str:
+    shown = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.__record__.names)
+    return f"{type(self).__qualname__}({shown})"
 
 
 def _refuse_set(self: object, name: str, value: object) -> None:
@@ -78,8 +90,8 @@ def _refuse_delete(self: object, name: str) -> None:
 class _Fields:
     """The standard description of the fields, made when the standard library first asks for it."""
 
-    def __get__(self, instance: object, owner: Any) -> dict[str, dataclasses.Field[Any]]:
-        shape: _Shape = owner.__record__
+    def __get__(self, instance: object, owner: type[_Record]) -> dict[str, dataclasses.Field[Any]]:
+        shape = owner.__record__
         described = [
             (name, kind) if shape.written[name] is dataclasses.MISSING else (name, kind, shape.written[name])
             for name, kind in shape.types.items()
@@ -111,8 +123,7 @@ def _record(
             if isinstance(cls.__dict__.get(name), dataclasses.Field):
                 delattr(cls, name)
         cls.__record__ = shape
-        cls.__match_args__ = shape.names
-        for name, value in shared.items():
+        for name, value in {**shared, "__match_args__": shape.names}.items():
             if name not in cls.__dict__ or name == "__hash__":
                 setattr(cls, name, value)
         return cls

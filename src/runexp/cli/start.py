@@ -1,4 +1,4 @@
-"""One command: its verb alone is loaded, and what becomes of an exception."""
+"""One command: no more is loaded than it needs, and what becomes of an exception."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
-from runexp.cli.verbs import VERBS, app_with
+from runexp.cli.validating import read_plainly, validate_specs
 from runexp.version import __version__
 
 
 def run_command() -> NoReturn:
     """Run the command line of this process. A fault of ours exits 3 with where its details lie, without a traceback."""
-    verb = sys.argv[1] if len(sys.argv) > 1 and "_RUNEXP_COMPLETE" not in os.environ else ""
-    is_quick = verb == "validate" and "--deep" not in sys.argv
-    app = app_with([verb] if verb in VERBS else VERBS)
-    if not is_quick:
-        gc.enable()
     try:
-        app()
+        _leave(_obey(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
     except SystemExit as leaving:
         if isinstance(leaving.__context__, BrokenPipeError):  # typer makes a failure of it
             _leave_a_broken_pipe()
-        _leave(leaving, at_once=is_quick)
+        raise
     except BrokenPipeError:
         _leave_a_broken_pipe()
     except Exception as error:
@@ -36,19 +32,28 @@ def run_command() -> NoReturn:
         print(f"this is a bug in runexp: {type(error).__name__}: {error}", file=sys.stderr)
         print(f"details: {_write_details()}", file=sys.stderr)
         sys.exit(3)
-    sys.exit(0)
 
 
-def _leave(leaving: SystemExit, *, at_once: bool) -> NoReturn:
-    """Say what is still to be said and go; `at_once` leaves it to the system to take memory back."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        _leave_a_broken_pipe()
-    if at_once and isinstance(leaving.code, int):
-        os._exit(leaving.code)
-    raise leaving
+def _obey(words: Sequence[str]) -> int:
+    """Do what the command line says: a plain `validate` here, and everything else as typer reads it."""
+    verb = "" if _COMPLETION in os.environ or not words else words[0]
+    wanted = read_plainly(words[1:]) if verb == "validate" else None
+    if wanted is not None:
+        os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # looking for some opens a file of every package installed
+        return validate_specs(wanted)
+    from runexp.cli.verbs import VERBS, app_with
+
+    app = app_with([verb] if verb in VERBS else VERBS)
+    gc.enable()
+    app()
+    return 0
+
+
+def _leave(code: int) -> NoReturn:
+    """Go at once: the system takes memory back faster than the interpreter."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _leave_a_broken_pipe() -> NoReturn:
@@ -73,3 +78,6 @@ def _write_details() -> str:
     except OSError as error:
         return f"could not be written ({error})"
     return name
+
+
+_COMPLETION = "_RUNEXP_COMPLETE"
