@@ -88,7 +88,8 @@ class Preview:
             case TrainPlan():
                 return _train_facts(phase, found)
             case EvalPlan():
-                return _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                facts = _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                return replace(facts, batch_size=phase.batch_size)
             case FitPlan():
                 return _facts_of(phase, "fit", found)
 

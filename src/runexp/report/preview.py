@@ -110,7 +110,8 @@ def _head(facts: PreviewFacts) -> Iterator[RenderableType]:
     yield styled(named(facts.label), f"  {facts.kind} on {plain(facts.split)}, {rows}{device}")
     if facts.n_batches:
         epoch = " an epoch" if facts.kind == "train" else ""
-        yield styled(f"{counted(facts.n_batches, 'batch')} of up to {counted(facts.batch_size, 'row')}{epoch}")
+        size = f" of up to {counted(facts.batch_size, 'row')}" if facts.batch_size else ""
+        yield styled(f"{counted(facts.n_batches, 'batch')}{size}{epoch}")
     if facts.kind == "train":
         epochs = f"{counted(facts.n_epochs, 'epoch')} of " if facts.n_epochs else ""
         steps = f"{counted(facts.n_steps_an_epoch, 'step')}: " if facts.n_steps_an_epoch else ""

@@ -11,6 +11,10 @@ from runexp.records import dataclass
 Scalar: TypeAlias = str | int | float | bool | None
 
 
+COMMAND_LINE = "--set"
+"""The file that spans name where the command line wrote a value."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
     """A single value; `text` is how it was written, without quotes, for use inside longer text.

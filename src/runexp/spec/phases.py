@@ -200,7 +200,10 @@ class PhaseGroup(Section):
     phases: Annotated[dict[InnerLabel, "Phase"], Field(min_length=1, description="phases in the order they run")]
     repeat: Annotated[
         tuple[dict[str, Any], ...] | None,
-        Field(min_length=1, description="run once with each of these values, written `${each.name}` inside"),
+        Field(
+            min_length=1,
+            description="the values of each turn, `[{lr: 0.1}, {lr: 0.01}]`, used as `${each.lr}`",
+        ),
     ] = None
 
 
