@@ -65,13 +65,13 @@ def test_what_the_class_takes_passes(name, arguments):
         pytest.param("pca", {"whiten": {"use": "x"}}, [("bad-value", "whiten")], id="an object for a flag"),
         pytest.param("cosine", {"min_ratio": 2}, [("bad-value", "min_ratio")], id="our own schedules"),
         pytest.param("sgd", {"learning_rate": 0.1}, [("unknown-parameter", "learning_rate")], id="unknown"),
-        pytest.param("step", {}, [("missing-parameter", "every_n_epochs")], id="missing"),
+        pytest.param("linear", {}, [("missing-parameter", "out_features")], id="missing"),
         pytest.param("f1_macro", {"average": "micro"}, [("fixed-parameter", "average")], id="already set"),
         pytest.param("linear", {"out_feature": 3}, [("unknown-parameter", "out_feature")], id="one mistake, not two"),
     ],
 )
 def test_what_the_class_refuses_is_found(name, arguments, expected):
-    kind = {"mse": "loss", "cosine": "schedule", "step": "schedule"}.get(name)
+    kind = {"mse": "loss", "cosine": "schedule"}.get(name)
     found = check_arguments(lookup(name, kind), arguments, supplied=frozenset({"params", "in_features"}))
     assert [(problem.code, problem.parameter) for problem in found] == expected
 

@@ -237,7 +237,7 @@ def test_the_learning_rate_is_recorded_as_it_was_written(tmp_path):
 
 def ratios(n, n_an_epoch, **written):
     words = {"curve": "constant", "warmup_steps": 0, "warmup_epochs": 0.0, "min_ratio": 0.0}
-    words |= {"step_epochs": 1, "gamma": 0.1, "peak_at": 0.3, "origin": Origin("", None)} | written
+    words |= {"every_n_epochs": 1, "factor": 0.1, "peak_at": 0.3, "origin": Origin("", None)} | written
     ratio = learning_rate_ratio(SchedulePlan(**words), n, n_an_epoch)
     return [ratio(step) for step in range(n)]
 
@@ -265,10 +265,12 @@ CURVES = [
         id="cosine",
     ),
     pytest.param(
-        {"curve": "step", "step_epochs": 2, "gamma": 0.5}, lambda o: lr_scheduler.StepLR(o, 10, gamma=0.5), id="step"
+        {"curve": "step", "every_n_epochs": 2, "factor": 0.5},
+        lambda o: lr_scheduler.StepLR(o, 10, gamma=0.5),
+        id="step",
     ),
     pytest.param(
-        {"curve": "exponential", "gamma": 0.9}, lambda o: lr_scheduler.StepLR(o, 5, gamma=0.9), id="exponential"
+        {"curve": "exponential", "factor": 0.9}, lambda o: lr_scheduler.StepLR(o, 5, gamma=0.9), id="exponential"
     ),
     pytest.param(
         # Torch reaches its end at its last step, ours one update after it; and torch's peak is a step early.

@@ -229,8 +229,8 @@ def _schedule(scope: Scope, phase: TrainPhase, path: Path) -> SchedulePlan | Non
         written.warmup_steps,
         written.warmup_epochs or 0.0,
         written.min_ratio,
-        written.step_epochs,
-        written.gamma,
+        written.every_n_epochs,
+        written.factor,
         written.peak_at,
         scope.found.origin(path),
     )
@@ -238,7 +238,7 @@ def _schedule(scope: Scope, phase: TrainPhase, path: Path) -> SchedulePlan | Non
 
 def _check_curve(scope: Scope, written: Schedule, path: Path) -> None:
     """Warn of options that the curve does not read."""
-    for name in ("min_ratio", "step_epochs", "gamma", "peak_at"):
+    for name in ("min_ratio", "every_n_epochs", "factor", "peak_at"):
         if name in written.model_fields_set and name not in _CURVE_OPTIONS[written.use]:
             options = ", ".join(f"`{option}`" for option in _CURVE_OPTIONS[written.use])
             scope.found.error(
@@ -280,6 +280,6 @@ _CURVE_OPTIONS = {
     "linear": ("min_ratio",),
     "cosine": ("min_ratio",),
     "one_cycle": ("min_ratio", "peak_at"),
-    "step": ("step_epochs", "gamma"),
-    "exponential": ("step_epochs", "gamma"),
+    "step": ("every_n_epochs", "factor"),
+    "exponential": ("every_n_epochs", "factor"),
 }

@@ -40,8 +40,8 @@ class SchedulePlan:
     warmup_steps: int
     warmup_epochs: float
     min_ratio: float
-    step_epochs: int
-    gamma: float
+    every_n_epochs: int
+    factor: float
     peak_at: float
     origin: Origin
     n_epochs: int = 0

@@ -113,8 +113,8 @@ def _after(progress: float, peak: float) -> float:
 
 
 def _step(plan: SchedulePlan, n_steps_an_epoch: int) -> Callable[[int, float], float]:
-    period = plan.step_epochs * n_steps_an_epoch
-    return lambda step, progress: float(plan.gamma ** (step // period))
+    period = plan.every_n_epochs * n_steps_an_epoch
+    return lambda step, progress: float(plan.factor ** (step // period))
 
 
 _CURVES: dict[str, Callable[[SchedulePlan, int], Callable[[int, float], float]]] = {

@@ -59,8 +59,8 @@ class Schedule(Section):
         float | None, Field(ge=0, allow_inf_nan=False, description="the same in epochs; one of the two")
     ] = None
     min_ratio: Annotated[Share, Field(description="linear, cosine, one_cycle: the ratio at the end")] = 0.0
-    step_epochs: Annotated[Count, Field(description="step, exponential: epochs between two decays")] = 1
-    gamma: Annotated[Positive, Field(description="step, exponential: factor of each decay")] = 0.1
+    every_n_epochs: Annotated[Count, Field(description="step, exponential: epochs between two falls")] = 1
+    factor: Annotated[Positive, Field(description="step, exponential: what the rate is multiplied by")] = 0.1
     peak_at: Annotated[Share, Field(description="one_cycle: where the peak stands")] = 0.3
     n_cycles: Annotated[Count, Field(description="cosine_restarts: how many"), Later("cosine restarts")] = 1
     power: Annotated[Positive, Field(description="polynomial: the exponent"), Later("a polynomial schedule")] = 1.0
