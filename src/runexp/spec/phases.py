@@ -83,7 +83,7 @@ class Checkpoints(Section):
         Field(description="the moment"),
         Later("this moment", words=("epoch_start", "phase_start", "phase_end", "batch_start", "batch_end")),
     ] = "epoch_end"
-    every_n: Annotated[Count, Field(description="every n-th of these moments")] = 1
+    every_n: Annotated[Count, Field(description="every n-th of these moments, and the last")] = 1
     max_to_keep: Annotated[Count | None, Field(description="older ones go; best and last stay")] = None
     monitor: Annotated[str | None, Field(description="the metric by which the best is known")] = None
     mode: Annotated[Mode | None, Field(description="left out: known from the metric")] = None
