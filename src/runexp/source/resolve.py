@@ -155,8 +155,10 @@ class Resolution:
 
 def _variables(root: MappingNode) -> Node | None:
     """The value of `vars`, or of the section that was meant to be it: that it is misspelled is told elsewhere."""
-    written = next((key for key in (entry.key for entry in root.entries) if nearest(key, ["vars"])), None)
-    return root.get("vars") or (root.get(written) if written else None)
+    there = root.get("vars")
+    if there is not None:
+        return there
+    return next((entry.value for entry in root.entries if nearest(entry.key, ["vars"])), None)
 
 
 _TOLD_ONCE = frozenset({"unknown-variable", "missing-env"})
