@@ -278,6 +278,29 @@ def test_a_last_batch_of_one_row_is_refused_where_batches_are_normalised(tmp_pat
     assert [(item.code, item.path) for item in caught.value.diagnostics] == [("single-row-batch", "phases.train")]
 
 
+IMAGES = """\
+nodes:
+  body:
+    inputs: t.x
+    layers:
+      - torch.nn.Unflatten: {dim: 1, unflattened_size: [1, SHAPE]}
+      - torch.nn.Conv2d: {out_channels: 4, kernel_size: 1}
+      - torch.nn.BatchNorm2d
+      - torch.nn.Flatten
+  head: {inputs: body, use: torch.nn.Linear, with: {out_features: 3}}
+losses: {ce: {node: head, use: cross_entropy, inputs: [outputs, targets.kind]}}
+phases:
+"""
+
+
+def test_a_last_batch_of_one_image_trains_since_a_channel_has_many_values(tmp_path):
+    plan, runtime = opened(tmp_path, IMAGES.replace("SHAPE", "2, -1") + train("epochs: 1", size=N_TRAIN - 1))
+    statistics = runtime.graph.modules["body"][2].running_mean.clone()
+    assert torch.equal(statistics, torch.zeros(4))  # looking at it moved nothing
+    run(plan, runtime)
+    assert not torch.equal(runtime.graph.modules["body"][2].running_mean, statistics)
+
+
 def test_a_frozen_node_keeps_weights_and_statistics_bit_for_bit(tmp_path):
     text = NORMED.replace("body: {", "body: {freeze: true, ") + train("epochs: 2", size=16)
     plan, runtime = opened(tmp_path, text)

@@ -12,6 +12,7 @@ from runexp.diagnostics import (
     Diagnostic,
     Related,
     Severity,
+    Span,
     did_you_mean,
     in_document_order,
 )
@@ -104,7 +105,7 @@ class Findings:
         found = Diagnostic(
             code=code,
             message=message,
-            span=self.document.span_of(path, part),
+            span=self._missing_by(path) if code == "missing-parameter" else self.document.span_of(path, part),
             label=label,
             help=help,
             related=(*related, *self.document.chain(path)),
@@ -114,6 +115,11 @@ class Findings:
         self._found.setdefault(sameness(found), found)  # a definition used twice is wrong once
         if found.is_error and code not in _ARGUMENT_CODES:
             self._unsure.add(path[0])
+
+    def _missing_by(self, path: Path) -> Span:
+        """Where an argument is missing: at the override of `use`, if there is one."""
+        owner = path[:-1] if path[-1] == "with" else path
+        return self.document.redirected(owner) or self.document.span_of(path, "key")
 
     def not_yet(self, what: str, path: Path) -> None:
         """Report something the language has and this version cannot run."""

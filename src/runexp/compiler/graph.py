@@ -12,6 +12,7 @@ from runexp.compiler.counts import check_counts, counted_feeds
 from runexp.compiler.findings import Findings, Path
 from runexp.compiler.merging import check_no_merge, link_merge
 from runexp.compiler.weights import link_weights
+from runexp.compiler.wrapped import deciding
 from runexp.diagnostics import nearest
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
@@ -69,7 +70,8 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], 
         return None
     kind, calls, entry = made
     init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
-    method = _method(found, node, entry, path) if kind == "estimator" else _no_method(found, node, path)
+    decides = deciding(calls[0], entry) if entry and calls else entry
+    method = _method(found, node, decides, path) if kind == "estimator" else _no_method(found, node, path)
     return NodePlan(
         name,
         kind,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.records import dataclass
 
 Domain = Literal["features", "targets", "tags"]
 SourceKind = Literal["csv", "parquet", "json_lines", "arrow", "numpy", "text", "sql", "call", "files"]

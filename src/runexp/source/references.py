@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runexp.diagnostics import Diagnostic, Related, Span
+from runexp.records import dataclass
 from runexp.source.limits import MAX_SCALAR
 from runexp.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind_of
 from runexp.source.tree import shortened

@@ -1,7 +1,5 @@
 """The `data` section: where rows come from, what their columns are for, how they are divided."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field

@@ -15,6 +15,7 @@ from runexp.plan.values import Call
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.counts import embedded, with_counts
+from runexp.runtime.graph.embeddings import too_small
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
@@ -138,6 +139,9 @@ class Graph:
             self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
 
     def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor:
+        outside = too_small(plan, self._sets)
+        if outside:
+            raise SpecError([outside])
         torch.manual_seed(derive_seed(self._seed, "node", plan.name))
         positional = [value for feed, value in zip(plan.feeds, inputs, strict=True) if not feed.argument]
         keyword = {feed.argument: value for feed, value in zip(plan.feeds, inputs, strict=True) if feed.argument}
