@@ -9,6 +9,7 @@ from functools import cache
 from runexp.catalog.entry import Entry
 from runexp.catalog.entry_json import entry_names, find_entry
 from runexp.catalog.libraries import LIBRARIES, Library, catalog_text
+from runexp.catalog.losses import LOSSES
 from runexp.catalog.plugins import PLUGIN_KINDS, plugin_entry, plugin_names
 from runexp.catalog.schedules import SCHEDULES
 from runexp.catalog.short_names import SHORT_NAMES, ShortName
@@ -30,6 +31,9 @@ KINDS = (
     "merge",
     "tracker",
 )
+
+_OWN = {"schedule": SCHEDULES, "dataset": SOURCES, "loss": LOSSES}
+"""What runexp provides itself, by kind."""
 
 
 def lookup(name: str, kind: str | Iterable[str] | None = None) -> Entry | None:
@@ -75,10 +79,9 @@ def _kinds(kind: str | Iterable[str] | None) -> tuple[str, ...]:
 
 @cache
 def _find(name: str, kind: str) -> Entry | None:
-    if kind == "schedule" and name in SCHEDULES:
-        return SCHEDULES[name]
-    if kind == "dataset" and name in SOURCES:
-        return SOURCES[name]
+    own = _OWN.get(kind, {})
+    if name in own:
+        return own[name]
     short = SHORT_NAMES.get(kind, {}).get(name)
     if short is not None:
         return _expanded(name, kind, short)
@@ -128,7 +131,7 @@ def _entries_of_kind(kind: str) -> Iterator[Entry]:
 
 @cache
 def _names_of_kind(kind: str) -> tuple[str, ...]:
-    own = {"schedule": tuple(SCHEDULES), "dataset": tuple(SOURCES)}.get(kind, ())
+    own = _OWN.get(kind, ())
     shipped = [
         name for library in LIBRARIES if kind in library.kinds for name in entry_names(catalog_text(library, kind))
     ]

@@ -75,8 +75,37 @@ class TransformPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinPlan:
+    """Another feature set whose columns are this one's too, under `<data>.<column>`.
+
+    Rows are matched where the column `on` has the value of the other set's column `other`.
+    """
+
+    data: str
+    source: SourcePlan
+    on: str
+    other: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixPlan:
+    """Values between pairs of rows of a feature set, matched by the tag `id`; empty: by their order.
+
+    `triangle` is the part that is read, `diagonal` what stands there where the file has nothing.
+    """
+
+    name: str
+    source: SourcePlan
+    id: str
+    triangle: Literal["full", "lower", "upper"]
+    diagonal: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class DataPlan:
-    """One feature set."""
+    """One feature set; `matrices` are those between its rows."""
 
     name: str
     source: SourcePlan
@@ -84,6 +113,8 @@ class DataPlan:
     splits: SplitPlan
     transforms: tuple[TransformPlan, ...]
     origin: Origin
+    joins: tuple[JoinPlan, ...] = ()
+    matrices: tuple[MatrixPlan, ...] = ()
 
     def key(self, name: str) -> KeyPlan:
         """The key of that name; `KeyError` where there is none."""

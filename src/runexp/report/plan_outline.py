@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan
+from runexp.plan.data import DataPlan, JoinPlan, KeyPlan, MatrixPlan, SourcePlan, SplitPlan
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -37,11 +37,24 @@ def _data(data: DataPlan) -> Branch:
         data.name,
         below=(
             Branch("source", _source(data.source)),
+            *(_joined(join) for join in data.joins),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
             Branch("transforms", "" if transforms else "none", transforms),
+            *(_matrix(matrix) for matrix in data.matrices),
         ),
     )
+
+
+def _joined(join: JoinPlan) -> Branch:
+    matched = join.on if join.on == join.other else f"{join.on} = {join.other}"
+    return Branch("join", f"{join.data} by {matched}")
+
+
+def _matrix(matrix: MatrixPlan) -> Branch:
+    matched = f"by the tag {matrix.id}" if matrix.id else "by their order"
+    text = f"{_source(matrix.source)} · rows matched {matched} · {matrix.triangle}, diagonal {literal(matrix.diagonal)}"
+    return Branch(f"pairs {matrix.name}", text)
 
 
 def _source(source: SourcePlan) -> str:

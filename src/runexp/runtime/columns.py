@@ -60,7 +60,7 @@ class Columns:
 
     def called(self, route: Route) -> str:
         """What a spec calls an input of a loss or metric: `targets.label`, or `head.outputs`."""
-        if route.source == "node":
+        if route.source != "data":
             return str(route)
         return f"{self._sets[route.name].domain_of(route.key)}.{route.key}"
 
@@ -80,12 +80,18 @@ class Columns:
             self._made[slot] = self._compute(slot) if slot[0] == "node" else self._take(slot)
         return self._made[slot]
 
+    def pairs(self, route: Route) -> Tensor:
+        """The matrix of a route between rows, on the device; its column says where in it each row stands."""
+        return self._sets[route.name].pairs[route.key].tensor(self._device)
+
     def put(self, slot: Slot, made: Tensor) -> None:
         """Keep a column that was made from others, under a slot of its own."""
         self._made[slot] = made
 
     def _take(self, slot: Slot) -> Tensor:
-        whole = self._sets[slot[1]].tensor(slot[2], self._device)
+        features = self._sets[slot[1]]
+        is_pairs = slot[0] == "pairs"
+        whole = features.places(slot[2], self._device) if is_pairs else features.tensor(slot[2], self._device)
         rows = self._rows[slot[1]].to(self._device)
         return whole if len(rows) == len(whole) and _is_identity(rows) else whole.index_select(0, rows)
 
@@ -97,7 +103,7 @@ class Columns:
 
 def route_slot(route: Route) -> Slot:
     """The slot a loss or metric reads."""
-    return ("data", route.name, route.key) if route.source == "data" else ("node", route.name, "")
+    return ("node", route.name, "") if route.source == "node" else (route.source, route.name, route.key)
 
 
 def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:

@@ -43,14 +43,20 @@ class Matrix(Section):
     id: Annotated[Reference | None, Field(description="the tag by which rows are matched; left out: their order")] = (
         None
     )
-    triangle: Annotated[Literal["full", "lower", "upper"], Field(description="the part that is given")] = "full"
+    triangle: Annotated[
+        Literal["full", "lower", "upper"],
+        Field(description="the part that is read; the other one mirrors it"),
+    ] = "full"
+    diagonal: Annotated[
+        float, Field(allow_inf_nan=False, description="what stands on the diagonal where the file has nothing")
+    ] = 0.0
 
 
 class Join(Section):
-    """Columns of another feature set, matched by an id."""
+    """Columns of another feature set, matched by an id: its keys are used as this set's own."""
 
     data: Annotated[Name, Field(description="the other feature set")]
-    on: Annotated[Reference, Field(description="the column both have")]
+    on: Annotated[Reference, Field(description="the tag or column that both have; unique in the other set")]
 
 
 class Key(Section):
@@ -167,6 +173,17 @@ class Data(Section):
         Windows | None, Field(description="samples cut from a series or a token stream"), Later("windows over a series")
     ] = None
     matrix: Annotated[
-        Matrix | None, Field(description="values between pairs of rows"), Later("a matrix between pairs of rows")
+        Matrix | None,
+        Field(description="the source holds values between pairs of rows; a loss input names the set: `unifrac`"),
     ] = None
-    join: Annotated[Join | None, Field(description="columns of another feature set"), Later("joining sets")] = None
+    join: Annotated[
+        Join | tuple[Join, ...] | None,
+        Field(description="other feature sets whose keys are used as this set's own, matched by an id"),
+    ] = None
+
+    @property
+    def joins(self) -> tuple[Join, ...]:
+        """The sets that are joined, in the order written."""
+        if self.join is None:
+            return ()
+        return (self.join,) if isinstance(self.join, Join) else self.join

@@ -11,6 +11,7 @@ import torch
 
 from runexp.plan.data import Domain
 from runexp.runtime.data.gathering import Gathered
+from runexp.runtime.data.pairs import PairMatrix
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.table import Array
 from runexp.runtime.data.transforms import Transformed
@@ -31,7 +32,7 @@ class SummaryRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureSet:
-    """Rows with a stable id, their keys, and the splits they are in.
+    """Rows with a stable id, their keys, the splits they are in, and matrices between them (`pairs`).
 
     Every array that is handed out is read-only: (N, *shape of the key), rows in the order of the source.
     """
@@ -42,6 +43,7 @@ class FeatureSet:
     fingerprint: str
     gathered: Mapping[str, Gathered]
     transforms: Mapping[str, Transformed]
+    pairs: Mapping[str, PairMatrix] = field(default_factory=dict)
     tensors: dict[tuple[str, torch.device], torch.Tensor] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -104,6 +106,10 @@ class FeatureSet:
         if place not in self.tensors:
             self.tensors[place] = self._make_tensor(key).to(place[1])
         return self.tensors[place]
+
+    def places(self, matrix: str, device: str | torch.device) -> torch.Tensor:
+        """Where every row stands in a matrix between rows, (N,) int64 on a device; 0: nowhere."""
+        return torch.from_numpy(self.pairs[matrix].places).to(device)
 
     def view(self, rows: str | Sequence[int] | Array, keys: Sequence[str] | None = None) -> FeatureSetView:
         """The rows of a split, or given rows (-1: masked), of all keys or some."""
