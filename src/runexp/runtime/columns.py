@@ -10,13 +10,14 @@ from torch import Tensor
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.graph import Route
 from runexp.plan.values import Origin
+from runexp.runtime.alignment import aligned
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Slot, slot_of
 from runexp.runtime.graph.graph import Graph
 
 
 class Columns:
-    """The rows of one split of one or more feature sets, aligned by position.
+    """The rows of one split of one or more feature sets, those of one example at the same place.
 
     `hoisted` are the nodes that are estimators fed by data alone: they run once over all rows, not once a batch.
     """
@@ -26,8 +27,7 @@ class Columns:
     ) -> None:
         self._graph = graph
         self._sets = sets
-        self._rows = {name: _rows(sets[name], split, origin) for name in used}
-        _check_aligned(sets, self._rows, split, origin)
+        self._rows = aligned(sets, {name: _rows(sets[name], split, origin) for name in used}, split, origin)
         self._device = torch.device("cpu")
         self._batch_size = 0
         self._made: dict[Slot, Tensor] = {}
@@ -117,23 +117,6 @@ def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
         )
         raise SpecError([found])
     return torch.from_numpy(features.splits[split])
-
-
-def _check_aligned(sets: Mapping[str, FeatureSet], rows: Mapping[str, Tensor], split: str, origin: Origin) -> None:
-    """Sets used side by side must have the same rows, by their ids, in the same order."""
-    counts = {name: len(found) for name, found in rows.items()}
-    written = ", ".join(f"`{name}` {count}" for name, count in counts.items())
-    ids = [sets[name].ids[found.numpy()] for name, found in rows.items()]
-    if len(set(counts.values())) > 1:
-        message = f"feature sets used side by side need equally many rows in `{split}`: {written}"
-    elif any(list(other) != list(ids[0]) for other in ids[1:]):
-        message = f"feature sets used side by side need the same rows in `{split}`: the ids of {written} differ"
-    else:
-        return
-    hint = (
-        "divide them by the same column or shares, and give both the tag `id` where their rows stand in another order"
-    )
-    raise SpecError([Diagnostic("unaligned-data", message, origin.span, help=hint, path=origin.path)])
 
 
 def _is_identity(rows: Tensor) -> bool:

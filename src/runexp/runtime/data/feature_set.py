@@ -56,6 +56,12 @@ class FeatureSet:
         """The names of the keys, in the order written."""
         return tuple(self.gathered)
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether rows are known by the tag `id`, and not by their numbers alone."""
+        tag = self.gathered.get("id")
+        return tag is not None and tag.key.domain == "tags" and tag.raw.ndim == 1
+
     def raw(self, key: str) -> Array:
         """What was read."""
         return _read_only(self._gathered(key).raw)
