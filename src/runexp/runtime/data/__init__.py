@@ -1,13 +1,15 @@
 """Feature sets: from a planned source to checked arrays, splits, transforms and views."""
 
 from runexp.runtime.data.build import build_feature_set
-from runexp.runtime.data.feature_set import FeatureSet, FeatureSetView, SummaryRow
+from runexp.runtime.data.feature_set import FeatureSet, FeatureSetView
 from runexp.runtime.data.keeping import load_transformer, transformer_files
 from runexp.runtime.data.membership import membership
+from runexp.runtime.data.summary import Summary, SummaryRow
 
 __all__ = [
     "FeatureSet",
     "FeatureSetView",
+    "Summary",
     "SummaryRow",
     "build_feature_set",
     "load_transformer",
