@@ -34,6 +34,7 @@ class KeyPlan:
 
     `words`: text is kept, for a transform to code. `gaps`: missing values are kept, for a transform to fill (`fill`) or
     to become 0 in the end (`zero`). `is_mask`: 1 where the columns have a value, 0 where not.
+    `dates` are the numbers that a date becomes, in the order written; none where columns hold no dates.
     """
 
     name: str
@@ -45,6 +46,7 @@ class KeyPlan:
     words: bool = False
     gaps: Literal["", "fill", "zero"] = ""
     is_mask: bool = False
+    dates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ def _source(source: SourcePlan) -> str:
 
 def _key(key: KeyPlan) -> Branch:
     shape = "one value a column" if key.shape is None else f"shape {literal(key.shape)}"
-    return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}")
+    dates = f" · dates as {listed(key.dates)}" if key.dates else ""
+    return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}{dates}")
 
 
 def _splits(splits: SplitPlan) -> str:

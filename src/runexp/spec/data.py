@@ -10,6 +10,10 @@ from runexp.spec.base import Count, Name, Pattern, Reference, Scalar, Section, S
 from runexp.spec.later import Later
 
 DType = Literal["float32", "float64", "int64", "int32", "bool"]
+DatePart = Literal[
+    "days", "year", "month", "day", "weekday", "yearday", "hour",
+    "month_cycle", "day_cycle", "weekday_cycle", "yearday_cycle", "hour_cycle",
+]  # fmt: skip
 
 
 class Condition(Section):
@@ -85,6 +89,14 @@ class Key(Section):
             "column at all (one_hot)"
         ),
     ] = "error"
+    dates: Annotated[
+        DatePart | tuple[DatePart, ...] | None,
+        Field(
+            description="dates as numbers: `days` since 1970 (with decimals), `year`, `month` and `day` from 1, "
+            "`weekday` from 0 (Monday), `yearday`, `hour` (with decimals); `<part>_cycle` its sine and cosine, so that "
+            "December is next to January"
+        ),
+    ] = None
     missing: Annotated[
         Literal["error", "mask"],
         Field(

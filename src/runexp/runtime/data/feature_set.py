@@ -203,8 +203,8 @@ class FeatureSetView:
     def filter(self, where: Where) -> FeatureSetView:
         """The rows that fulfil conditions, with the same keys; copies nothing.
 
-        `where` is key → comparison → value as under `splits.where` (`{"age": {"ge": 18}}`), key → value for equality, or
-        a mask (len,) of truth values. Keys are compared as they were read; a masked row fulfils no condition.
+        `where` is key → comparison → value as under `splits.where` (`{"age": {"ge": 18}}`), key → value for equality,
+        or a mask (len,) of truth values. Keys are compared as they were read; a masked row fulfils no condition.
         Raises `KeyError` for an unknown key, `SpecError` for values that cannot be compared.
         """
         if not isinstance(where, Mapping):
