@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runexp.catalog.entry import Entry, Parameter, Range
+from runexp.catalog.entry import Entry, Json, Parameter, Range
 
 _DISTANCE = (
     Parameter(
@@ -17,7 +17,7 @@ _DISTANCE = (
 
 
 def _loss(name: str, label: str, inputs: tuple[str, ...], summary: str, *more: Parameter) -> Entry:
-    traits = {"own": True, "inputs": inputs, "reduction": False}
+    traits: dict[str, Json] = {"own": True, "inputs": inputs, "reduction": False}
     parameters = (*_DISTANCE, *more)
     return Entry(name, f"runexp.runtime.objectives:{label}", "loss", summary, parameters, short=(name,), traits=traits)
 

@@ -20,8 +20,8 @@ _HEADER = ("key", "domain", "shape", "dtype", "values", "missing", "transforms")
 class SummaryRow(NamedTuple):
     """One key in short, as it was read; `min`, `max` and `mean` are None where it holds no numbers.
 
-    `categories` are its values with their counts, most frequent first, where a row has one whole number or text and
-    there are at most 20 of them; `n_distinct` counts them in any case, None where they are no categories.
+    `categories` are its values with their counts, most frequent first, where a row has one whole number or text,
+    some come again and there are at most 20 of them; `n_distinct` counts them in any case, None where they are no categories.
     """
 
     key: str
@@ -81,8 +81,9 @@ def summarize(gathered: Gathered, transforms: Sequence[str]) -> SummaryRow:
     """A key in short."""
     key, raw = gathered.key, gathered.raw
     numbers: tuple[float | None, float | None, float | None] = (None, None, None)
-    if raw.dtype.kind in "biuf" and raw.size and gathered.n_missing < len(raw):
-        numbers = (float(np.nanmin(raw)), float(np.nanmax(raw)), float(np.nanmean(raw, dtype=np.float64)))
+    known = gathered.exact if key.gaps == "zero" else raw  # where what is missing is not 0 yet
+    if known.dtype.kind in "biuf" and not np.isnan(known).all():
+        numbers = (float(np.nanmin(known)), float(np.nanmax(known)), float(np.nanmean(known, dtype=np.float64)))
     n_distinct, categories = _categories(gathered)
     return SummaryRow(
         key.name,
@@ -104,7 +105,7 @@ def _categories(gathered: Gathered) -> tuple[int | None, tuple[tuple[str, int], 
         return None, ()
     present = raw[raw != ""] if raw.dtype.kind == "U" else raw
     values, counts = np.unique(present, return_counts=True)
-    if len(values) > _MOST_CATEGORIES:
+    if len(values) > _MOST_CATEGORIES or len(values) == len(present) > 1:
         return len(values), ()
     names = [gathered.classes[value] for value in values] if gathered.classes else _names(values)
     order = np.argsort(-counts, kind="stable")
