@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from runexp.api.checking import Checked
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.plan.data import DataPlan, SourcePlan
+from runexp.plan.data import DataPlan, MatrixPlan, SourcePlan
 from runexp.report.data import KeyFacts, PairFacts, SetFacts
 from runexp.runtime.data import FeatureSet, SummaryRow, build_feature_set
+from runexp.runtime.data.pairs import PairMatrix
 from runexp.runtime.data.table import Array
 
 _MOST_VALUES = 4
@@ -53,14 +54,14 @@ def _described(plan: DataPlan, features: FeatureSet, n_head: int) -> SetFacts:
         n_rows=features.n_rows,
         splits=tuple((name, len(rows)) for name, rows in features.splits.items()),
         keys=tuple(_key(row) for row in features.summary()),
-        pairs=tuple(
-            PairFacts(found.name, _source(matrix.source), len(found.padded) - 1, found.n_surplus)
-            for matrix in plan.matrices
-            if (found := features.pairs[matrix.name])
-        ),
+        pairs=tuple(_pairs(matrix, features.pairs[matrix.name]) for matrix in plan.matrices),
         columns=("row", *features.keys),
         head=tuple(_head(features, min(n_head, features.n_rows))),
     )
+
+
+def _pairs(plan: MatrixPlan, matrix: PairMatrix) -> PairFacts:
+    return PairFacts(plan.name, _source(plan.source), len(matrix.padded) - 1, matrix.n_surplus)
 
 
 def _head(features: FeatureSet, n_rows: int) -> Iterator[tuple[str, ...]]:

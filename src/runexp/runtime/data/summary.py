@@ -21,7 +21,7 @@ class SummaryRow(NamedTuple):
     """One key in short, as it was read; `min`, `max` and `mean` are None where it holds no numbers.
 
     `categories` are its values with their counts, most frequent first, where a row has one whole number or text,
-    some come again and there are at most 20 of them; `n_distinct` counts them in any case, None where they are no categories.
+    some come again and there are at most 20 of them; `n_distinct` counts them in any case.
     """
 
     key: str
