@@ -68,8 +68,9 @@ class _Pairs:
         n_rows = len(self._rows)
         if block.shape != (n_rows, n_rows):
             raise ValueError(f"values between {n_rows} rows are {n_rows} x {n_rows}, not {tuple(block.shape)}")
-        block = block.to(self._rows.dtype)
-        return block[self._first, self._second], block[self._second, self._first]
+        flat = block.to(self._rows.dtype).reshape(-1)
+        there, back = self._first * n_rows + self._second, self._second * n_rows + self._first
+        return flat.index_select(0, there), flat.index_select(0, back)
 
     def are_equal(self, labels: Tensor) -> Tensor:
         """Whether the rows of each pair have the same label."""
