@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,6 +130,22 @@ def test_ids_of_which_none_match_are_refused_with_examples_of_both(tmp_path):
     other = refused(tmp_path, people_csv=PEOPLE.replace("ann", "a").replace("bob", "b").replace("eve", "e"))
     assert other.code == "unaligned-data"
     assert "`person` is `ann`, `bob`, `ann`" in other.message
+
+
+def test_a_column_to_match_by_that_only_one_set_has_is_refused_once(tmp_path):
+    (found,) = specified(tmp_path, join="{data: people, on: weight}").diagnostics
+    assert (found.code, "`people` has no column `weight`" in found.message) == ("unknown-column", True)
+    lines = [{"name": "ann", "age": 1, "height": 2}]
+    pq.write_table(pa.Table.from_pylist(lines), tmp_path / "people.parquet")
+    text = (tmp_path / "spec.yaml").read_text().replace("people.csv", "people.parquet")
+    (tmp_path / "spec.yaml").write_text(text)
+    with pytest.raises(SpecError, match=r"`people\.parquet` has no column `weight` to match rows by"):
+        build_feature_set(check(tmp_path / "spec.yaml").linked.data[1], seed=1, folder=tmp_path)
+
+
+def test_a_mistake_in_a_transform_that_comes_along_is_told_once(tmp_path):
+    (found,) = specified(tmp_path, also="transforms: [{on: x, use: standard_scalar}]").diagnostics
+    assert (found.code, found.path) == ("unknown-use", "data.people.transforms[0].use")
 
 
 def test_a_joined_column_divides_rows(tmp_path):

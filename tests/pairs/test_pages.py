@@ -51,6 +51,8 @@ def test_a_run_keeps_the_fingerprint_of_the_matrix(spec):
 
 
 def test_a_matrix_that_no_loss_names_is_unused(spec):
-    text = spec.read_text().replace("use: pairwise_distance, inputs: [outputs, near]", "use: mse, inputs: [outputs, points.x]")
+    text = spec.read_text().replace(
+        "use: pairwise_distance, inputs: [outputs, near]", "use: mse, inputs: [outputs, points.x]"
+    )
     spec.write_text(text)
     assert "no phase uses `data.near`" in called("validate", spec)[2]

@@ -49,9 +49,10 @@ def check_columns(
         return
     others = tuple(f"{join.data}." for join in found.spec.data[str(path[1])].joins)
     known = (*known, *joined.columns)
+    unread = tuple(prefix for prefix in others if not any(column.startswith(prefix) for column in joined.columns))
     for key in keys:
         for index, pattern in enumerate(key.columns):
-            if pattern.startswith(others) and not any(column.startswith(others) for column in known):
+            if unread and pattern.startswith(unread):
                 continue  # nothing is known of the set that it is a column of
             if pattern not in known and not any(fnmatchcase(column, pattern) for column in known):
                 kind = "column for the pattern" if _WILDCARDS & set(pattern) else "column"
@@ -59,22 +60,24 @@ def check_columns(
                     found, f"{kind} `{pattern}`", pattern, _place(found, (*path, key.domain, key.name), index), known
                 )
     names = [key.name for key in (*keys, *joined.keys)]
-    _check_split_columns(found, (*path, "splits"), names, known)
+    _check_split_columns(found, (*path, "splits"), names, known, unread)
 
 
-def _check_split_columns(found: Findings, path: Path, keys: Collection[str], known: Sequence[str]) -> None:
-    """The keys or columns that splits look at."""
+def _check_split_columns(
+    found: Findings, path: Path, keys: Collection[str], known: Sequence[str], unread: tuple[str, ...]
+) -> None:
+    """The keys or columns that splits look at; those of joined sets that are `unread` cannot be judged."""
     splits = found.spec.data[str(path[1])].splits
     if splits is None or found.is_damaged(path[:2]):
         return
     for option in ("column", "order", "stratify_by", "group_by"):
         name = getattr(splits, option)
-        if isinstance(name, str) and name not in keys and name not in known:
+        if isinstance(name, str) and name not in keys and name not in known and not name.startswith(unread):
             names = tuple(dict.fromkeys([*keys, *known]))
             _report(found, f"key or column `{name}`", name, (*path, option), names)
     for split, conditions in (splits.where or {}).items():
         for name in conditions:
-            if name not in keys and name not in known:
+            if name not in keys and name not in known and not name.startswith(unread):
                 place = (*path, "where", split, name)
                 _report(found, f"key or column `{name}`", name, place, (*keys, *known), part="key")
 

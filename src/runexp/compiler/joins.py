@@ -30,9 +30,8 @@ def link_joins(found: Findings, data: Data, path: Path, folder: FilePath) -> Joi
             continue
         on = _column(data, join.on)
         theirs = _column(other, join.on)
-        _check_column(found, str(path[1]), on, known_columns(own, folder), place)
-        if theirs != on:
-            _check_column(found, join.data, theirs, known_columns(source, folder), place)
+        if _has_column(found, str(path[1]), on, known_columns(own, folder), place):
+            _has_column(found, join.data, theirs, known_columns(source, folder), place)
         plans.append(JoinPlan(join.data, source, on, theirs, found.origin(place)))
         columns += [f"{join.data}.{column}" for column in known_columns(source, folder)]
         keys += [
@@ -63,16 +62,18 @@ def joined_transforms(found: Findings, joined: Joined, path: Path) -> tuple[Tran
     """The transforms that come along with joined keys, fitted on the rows of this set."""
     transforms: list[TransformPlan] = []
     for plan in joined.plans:
-        other, place = found.spec.data[plan.data], ("data", plan.data)
+        other = found.spec.data[plan.data]
+        place: Path = ("data", plan.data)
         for coder in code_categories(found, other, place):
             transforms.append(replace(coder, fit_on=fitted_on(found, "train", (*path, "join"), is_written=False)))
-        for transform in other.transforms:
-            transforms += _carried(found, transform, path)
+        for index, transform in enumerate(other.transforms):
+            transforms += _carried(found, transform, (*place, "transforms", index), path)
     return tuple(transforms)
 
 
-def _carried(found: Findings, transform: Transform, path: Path) -> Iterator[TransformPlan]:
-    linked = found.call(transform.use, transform.arguments, path, kinds=("transform", "estimator"))
+def _carried(found: Findings, transform: Transform, place: Path, path: Path) -> Iterator[TransformPlan]:
+    """The transform written at `place`, for the set at `path`."""
+    linked = found.call(transform.use, transform.arguments, place, kinds=("transform", "estimator"))
     keys = (transform.on,) if isinstance(transform.on, str) else transform.on
     is_written = "fit_on" in transform.model_fields_set
     fit_on = fitted_on(found, transform.fit_on, (*path, "join"), is_written=is_written)
@@ -110,15 +111,18 @@ def _other(found: Findings, join: Join, place: Path) -> Data | None:
     return other
 
 
-def _check_column(found: Findings, data: str, column: str, known: Sequence[str], place: Path) -> None:
-    if known and column not in known and not found.is_damaged(("data", data)):
-        found.error(
-            "unknown-column",
-            f"the source of `{data}` has no column `{column}` to match rows by",
-            (*place, "on"),
-            label="no such column",
-            help=did_you_mean(column, known, kind="columns"),
-        )
+def _has_column(found: Findings, data: str, column: str, known: Sequence[str], place: Path) -> bool:
+    """Whether a set may have the column that rows are matched by; reports one that it has not."""
+    if not known or column in known or found.is_damaged(("data", data)):
+        return True
+    found.error(
+        "unknown-column",
+        f"the source of `{data}` has no column `{column}` to match rows by",
+        (*place, "on"),
+        label="no such column",
+        help=did_you_mean(column, known, kind="columns"),
+    )
+    return False
 
 
 def _column(data: Data, name: str) -> str:

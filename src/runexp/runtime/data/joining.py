@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from runexp.diagnostics import Diagnostic
+from runexp.diagnostics import Diagnostic, did_you_mean
 from runexp.plan.data import DataPlan, JoinPlan, KeyPlan
 from runexp.plan.values import Origin
 from runexp.runtime.data.labels import as_labels
@@ -97,14 +97,34 @@ def _is_strict(key: KeyPlan, join: JoinPlan) -> bool:
 
 
 def _matched(own: Source, plan: JoinPlan, other: Source) -> Array:
-    mine, theirs = own.column(plan.on, plan.origin), other.column(plan.other, plan.origin)
-    for column in (mine, theirs):
-        if column.values.ndim != 1:
-            message = f"{shown(column.name)} has several values a row, by which no rows are matched"
-            raise wrong(plan.origin, "ragged-shape", message)
+    """The row of the other source that belongs to each row, -1 where there is none."""
+    mine, theirs = _ids(own, plan.on, plan.origin), _ids(other, plan.other, plan.origin)
+    known = _places(plan, other, theirs, as_labels(theirs.values, like=mine.values))
+    found = np.array([known.get(name, -1) for name in as_labels(mine.values, like=theirs.values)], dtype=np.int64)
+    if mine.missing is not None:
+        found[mine.missing] = -1
+    if len(found) and (found < 0).all():
+        raise wrong(plan.origin, "unaligned-data", _nothing_matched(own, plan, other, mine, theirs))
+    return found
+
+
+def _ids(source: Source, name: str, origin: Origin) -> Column:
+    """The column that rows are matched by; `SpecError` where it is absent or holds several values a row."""
+    if name not in source.names:
+        message = f"{shown(source.label)} has no column {shown(name)} to match rows by"
+        raise wrong(origin, "unknown-column", message, hint=did_you_mean(name, source.names, kind="columns"))
+    column = source.column(name, origin)
+    if column.values.ndim != 1:
+        message = f"{shown(name)} has several values a row, by which no rows are matched"
+        raise wrong(origin, "ragged-shape", message)
+    return column
+
+
+def _places(plan: JoinPlan, other: Source, ids: Column, names: Sequence[str]) -> dict[str, int]:
+    """The row of each id of the joined set; `SpecError` where one stands twice."""
     known: dict[str, int] = {}
-    for row, name in enumerate(as_labels(theirs.values, like=mine.values)):
-        if theirs.missing is not None and theirs.missing[row]:
+    for row, name in enumerate(names):
+        if ids.missing is not None and ids.missing[row]:
             continue
         first = known.setdefault(name, row)
         if first != row:
@@ -113,12 +133,7 @@ def _matched(own: Source, plan: JoinPlan, other: Source) -> Array:
                 f"rows of {shown(plan.data)} are matched by {shown(plan.other)}, and {shown(name)} stands in {where}"
             )
             raise wrong(plan.origin, "duplicate-id", message, hint="the column of the joined set must be unique")
-    found = np.array([known.get(name, -1) for name in as_labels(mine.values, like=theirs.values)], dtype=np.int64)
-    if mine.missing is not None:
-        found[mine.missing] = -1
-    if len(found) and (found < 0).all():
-        raise wrong(plan.origin, "unaligned-data", _nothing_matched(own, plan, other, mine, theirs))
-    return found
+    return known
 
 
 def _nothing_matched(own: Source, plan: JoinPlan, other: Source, mine: Column, theirs: Column) -> str:
