@@ -104,7 +104,7 @@ class _Reading:
             names = tuple(str(index) for index in range(self.n_lines))
             padded, _ = self._rows(chain([first], records), names, has_index=False)
             return MatrixFile(self.label, padded, (), digest)
-        n_rows, header = self.n_lines - 1, first[1]
+        n_rows, header = self.n_lines - 1, [name.strip() for name in first[1]]
         if len(header) not in (n_rows, n_rows + 1):
             raise _no_square(self.plan, self.label, f"{n_rows} rows under a header of {len(header)}")
         has_index = len(header) == n_rows + 1
@@ -124,7 +124,7 @@ class _Reading:
             values = self._numbers(fields[has_index:], columns, line)
             with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused as such
                 padded[row, 1:] = values
-            index += fields[:has_index]
+            index += [name.strip() for name in fields[:has_index]]
         if row != len(columns):
             raise _no_square(self.plan, self.label, f"{row} rows of {len(columns)} values")
         return padded, tuple(index)
@@ -137,13 +137,18 @@ class _Reading:
             raise wrong(self.plan.source.origin, "ragged-shape", message)
         values = np.full(len(columns), np.nan, np.float64)
         try:
-            values[: len(fields)] = [np.nan if field in _ABSENT else float(field) for field in fields]
-        except ValueError:
-            at = next(place for place, field in enumerate(fields) if not (field in _ABSENT or _is_float(field)))
-            where = f"line {line}, column {shown(columns[at])}"
-            message = f"{shown(self.label)} holds {shown(fields[at])} in {where}, which is not a number"
-            raise wrong(self.plan.source.origin, "non-numeric-column", message) from None
+            values[: len(fields)] = list(map(float, fields))
+        except ValueError:  # an empty cell, most likely: the slower way
+            values[: len(fields)] = [self._number(field, columns[at], line) for at, field in enumerate(fields)]
         return values
+
+    def _number(self, field: str, column: str, line: int) -> float:
+        try:
+            return np.nan if field.strip() in _ABSENT else float(field)
+        except ValueError:
+            where = f"line {line}, column {shown(column)}"
+            message = f"{shown(self.label)} holds {shown(field)} in {where}, which is not a number"
+            raise wrong(self.plan.source.origin, "non-numeric-column", message) from None
 
     def _order(self, values: Array, rows: Sequence[str], columns: Sequence[str]) -> None:
         """Put columns into the order of the rows; `SpecError` where they are not the same ids, each once."""
@@ -171,7 +176,7 @@ def _records(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list
     line = 1
     for fields in reader:
         if len(fields) > 1 or (fields and fields[0].strip()):
-            yield line, [field.strip() for field in fields]
+            yield line, fields
         line = reader.line_num + 1
 
 
