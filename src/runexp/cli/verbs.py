@@ -23,6 +23,7 @@ VERBS = {
     "validate": "runexp.cli.validate:validate",
     "preview": "runexp.cli.preview:preview",
     "plan": "runexp.cli.plan:plan",
+    "data": "runexp.cli.data:data",
     "init": "runexp.cli.init:init",
     "fmt": "runexp.cli.fmt:fmt",
     "catalog": "runexp.cli.catalog:catalog",

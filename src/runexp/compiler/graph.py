@@ -206,6 +206,11 @@ def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, Da
     if set_name not in found.names("data"):
         found.unknown("feature set", set_name, path, found.names("data"))
         return None
+    written = found.spec.data.get(set_name)
+    if written is not None and written.matrix is not None:
+        message = f"`{set_name}` is a matrix between rows, which feeds no node"
+        found.error("unknown-reference", message, path, help=f"a loss is given it as `{set_name}`")
+        return None
     if set_name not in data or found.is_damaged(("data", set_name)):
         return Feed("data", set_name, key)
     known = [known_key.name for known_key in data[set_name].keys]

@@ -19,7 +19,6 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_name(scope)
-    _check_sets(scope)
     link_samplers(scope)
     for name, callback in spec.experiment_callbacks.items():
         scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
@@ -58,14 +57,6 @@ def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
             trained = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
             yield from (f"{phase.label}.{name}" for name in trained)
             yield from (f"{phase.label}.{name}" for plan in evaluations for name in plan.produces)
-
-
-def _check_sets(scope: Scope) -> None:
-    for name, data in scope.found.spec.data.items():
-        if data.join is not None:
-            _check_set(scope, data.join.data, ("data", name, "join", "data"))
-        if data.matrix is not None:
-            _check_set(scope, data.matrix.rows, ("data", name, "matrix", "rows"))
 
 
 def _check_folds(scope: Scope, cv: CrossValidation) -> None:

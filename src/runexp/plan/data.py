@@ -38,7 +38,8 @@ class KeyPlan:
 
     `words`: text is kept, for a transform to code. `gaps`: missing values are kept, for a transform to fill (`fill`) or
     to become 0 in the end (`zero`). `is_mask`: 1 where the columns have a value, 0 where not. `is_made`: a transform
-    makes it of other keys (`into`), and it has no columns of its own.
+    makes it of other keys (`into`), and it has no columns of its own. `dates` are the numbers that a date becomes, in
+    the order written; none where columns hold no dates.
     """
 
     name: str
@@ -52,6 +53,7 @@ class KeyPlan:
     is_mask: bool = False
     is_made: bool = False
     is_tokens: bool = False
+    dates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,37 @@ class WindowPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinPlan:
+    """Another feature set whose columns are this one's too, under `<data>.<column>`.
+
+    Rows are matched where the column `on` has the value of the other set's column `other`.
+    """
+
+    data: str
+    source: SourcePlan
+    on: str
+    other: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixPlan:
+    """Values between pairs of rows of a feature set, matched by the tag `id`; empty: by their order.
+
+    `triangle` is the part that is read, `diagonal` what stands there where the file has nothing.
+    """
+
+    name: str
+    source: SourcePlan
+    id: str
+    triangle: Literal["full", "lower", "upper"]
+    diagonal: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class DataPlan:
-    """One feature set. With `windows` its samples are windows over the rows."""
+    """One feature set; `matrices` are those between its rows. With `windows` its samples are windows over the rows."""
 
     name: str
     source: SourcePlan
@@ -146,6 +177,8 @@ class DataPlan:
     origin: Origin
     tokenizer: TokenizerPlan | None = None
     windows: WindowPlan | None = None
+    joins: tuple[JoinPlan, ...] = ()
+    matrices: tuple[MatrixPlan, ...] = ()
 
     def key(self, name: str) -> KeyPlan:
         """The key of that name; `KeyError` where there is none."""

@@ -58,17 +58,20 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One input of a loss or metric: a node's output, or a key of a feature set.
+    """One input of a loss or metric: a node's output, a key of a feature set, or values between pairs of its rows.
 
-    `argument` is the keyword it goes to; empty: by position.
+    `argument` is the keyword it goes to; empty: by position. Of pairs `name` is the feature set whose rows they are
+    about, `key` the matrix.
     """
 
-    source: Literal["node", "data"]
+    source: Literal["node", "data", "pairs"]
     name: str
     key: str = ""
     argument: str = ""
 
     def __str__(self) -> str:
+        if self.source == "pairs":
+            return self.key
         return f"{self.name}.{self.key}" if self.source == "data" else f"{self.name}.outputs"
 
 

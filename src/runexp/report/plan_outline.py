@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan, TokenizerPlan, TransformPlan, WindowPlan
+from runexp.plan.data import (
+    DataPlan,
+    JoinPlan,
+    KeyPlan,
+    MatrixPlan,
+    SourcePlan,
+    SplitPlan,
+    TokenizerPlan,
+    TransformPlan,
+    WindowPlan,
+)
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -34,11 +44,13 @@ def _data(data: DataPlan) -> Branch:
         data.name,
         below=(
             Branch("source", _source(data.source)),
+            *(_joined(join) for join in data.joins),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
             *([Branch("tokenizer", _tokenizer(data.tokenizer))] if data.tokenizer else []),
             *([_windows(data.windows)] if data.windows else []),
             Branch("transforms", "" if transforms else "none", transforms),
+            *(_matrix(matrix) for matrix in data.matrices),
         ),
     )
 
@@ -51,6 +63,17 @@ def _transform(transform: TransformPlan) -> str:
         f"into {transform.into}" if transform.into else "",
     )
     return ", ".join((called(transform.call), *(detail for detail in details if detail)))
+
+
+def _joined(join: JoinPlan) -> Branch:
+    matched = join.on if join.on == join.other else f"{join.on} = {join.other}"
+    return Branch("join", f"{join.data} by {matched}")
+
+
+def _matrix(matrix: MatrixPlan) -> Branch:
+    matched = f"by the tag {matrix.id}" if matrix.id else "by their order"
+    text = f"{_source(matrix.source)} · rows matched {matched} · {matrix.triangle}, diagonal {literal(matrix.diagonal)}"
+    return Branch(f"pairs {matrix.name}", text)
 
 
 def _source(source: SourcePlan) -> str:
@@ -70,7 +93,8 @@ def _key(key: KeyPlan) -> Branch:
     shape = "one value a column" if key.shape is None else f"shape {literal(key.shape)}"
     if key.is_made:
         return Branch(key.name, "made by a transform")
-    return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}")
+    dates = f" · dates as {listed(key.dates)}" if key.dates else ""
+    return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}{dates}")
 
 
 def _splits(splits: SplitPlan) -> str:

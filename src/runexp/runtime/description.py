@@ -14,10 +14,10 @@ from runexp.runtime.torch_runtime import TorchRuntime
 
 @dataclass(frozen=True, slots=True)
 class ArrayFacts:
-    """An array's name, shape behind the rows, and dtype."""
+    """An array's name, shape behind the rows (None: as many as the batch has rows), and dtype."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     dtype: str
 
 
@@ -112,10 +112,12 @@ def _inputs(
     routed = [("data", route.name, route.key) for loss in judged for route in loss.routes if route.source == "data"]
     if isinstance(phase, FitPlan):
         routed = [("data", *target) for target in phase.targets.values()]
-    return tuple(
+    pairs = dict.fromkeys(route.key for loss in judged for route in loss.routes if route.source == "pairs")
+    arrays = tuple(
         ArrayFacts(f"{data}.{key}", tuple(runtime.sets[data].shape_of(key)), str(runtime.sets[data].dtype_of(key)))
         for _, data, key in dict.fromkeys([*fed, *routed])
     )
+    return (*arrays, *(ArrayFacts(name, (None,), "float32") for name in pairs))
 
 
 def _node(runtime: TorchRuntime, name: str, trains: bool) -> ComputedFacts:

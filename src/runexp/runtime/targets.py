@@ -28,7 +28,7 @@ def slots_of(plan: LossPlan, output: Output, columns: Columns) -> tuple[Slot, ..
 
 def _slot(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Slot:
     slot = route_slot(route)
-    if route.source == "node":
+    if route.source != "data":
         return slot
     target = columns.drawn(slot)
     if plan.elementwise:

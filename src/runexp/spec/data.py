@@ -5,9 +5,12 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from runexp.spec.base import Count, Name, Pattern, Reference, Scalar, Section, Share, Use
-from runexp.spec.later import Later
 
 DType = Literal["float32", "float64", "int64", "int32", "bool"]
+DatePart = Literal[
+    "days", "year", "month", "day", "weekday", "yearday", "hour",
+    "month_cycle", "day_cycle", "weekday_cycle", "yearday_cycle", "hour_cycle",
+]  # fmt: skip
 
 
 class Condition(Section):
@@ -74,14 +77,20 @@ class Matrix(Section):
     id: Annotated[Reference | None, Field(description="the tag by which rows are matched; left out: their order")] = (
         None
     )
-    triangle: Annotated[Literal["full", "lower", "upper"], Field(description="the part that is given")] = "full"
+    triangle: Annotated[
+        Literal["full", "lower", "upper"],
+        Field(description="the part that is read; the other one mirrors it"),
+    ] = "full"
+    diagonal: Annotated[
+        float, Field(allow_inf_nan=False, description="what stands on the diagonal where the file has nothing")
+    ] = 0.0
 
 
 class Join(Section):
-    """Columns of another feature set, matched by an id."""
+    """Columns of another feature set, matched by an id: its keys are used as this set's own."""
 
     data: Annotated[Name, Field(description="the other feature set")]
-    on: Annotated[Reference, Field(description="the column both have")]
+    on: Annotated[Reference, Field(description="the tag or column that both have; unique in the other set")]
 
 
 class Key(Section):
@@ -110,6 +119,14 @@ class Key(Section):
             "column at all (one_hot)"
         ),
     ] = "error"
+    dates: Annotated[
+        DatePart | tuple[DatePart, ...] | None,
+        Field(
+            description="dates as numbers: `days` since 1970 (with decimals), `year`, `month` and `day` from 1, "
+            "`weekday` from 0 (Monday), `yearday`, `hour` (with decimals); `<part>_cycle` its sine and cosine, so that "
+            "December is next to January"
+        ),
+    ] = None
     missing: Annotated[
         Literal["error", "mask"],
         Field(
@@ -226,6 +243,17 @@ class Data(Section):
     ] = None
     windows: Annotated[Windows | None, Field(description="samples cut from a series or a token stream")] = None
     matrix: Annotated[
-        Matrix | None, Field(description="values between pairs of rows"), Later("a matrix between pairs of rows")
+        Matrix | None,
+        Field(description="the source holds values between pairs of rows; a loss input names the set: `unifrac`"),
     ] = None
-    join: Annotated[Join | None, Field(description="columns of another feature set"), Later("joining sets")] = None
+    join: Annotated[
+        Join | tuple[Join, ...] | None,
+        Field(description="other feature sets whose keys are used as this set's own, matched by an id"),
+    ] = None
+
+    @property
+    def joins(self) -> tuple[Join, ...]:
+        """The sets that are joined, in the order written."""
+        if self.join is None:
+            return ()
+        return (self.join,) if isinstance(self.join, Join) else self.join

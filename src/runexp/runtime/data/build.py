@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
-from runexp.plan.data import DataPlan, WindowPlan
+from runexp.plan.data import DataPlan, SourcePlan, WindowPlan
 from runexp.plan.values import Origin
 from runexp.runtime.data.bundled import open_bundled
 from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.gathering import Gathered, gather
+from runexp.runtime.data.joining import check_matched, join_tables, without_joined
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
+from runexp.runtime.data.matrix_file import open_matrix
 from runexp.runtime.data.opening import open_planned
 from runexp.runtime.data.own_sources import own_source
+from runexp.runtime.data.pairs import PairMatrix, match_pairs
 from runexp.runtime.data.parquet import open_parquet
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
@@ -52,17 +55,37 @@ def build_feature_set(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
     Raises `SpecError` with everything that is wrong in the data.
     """
     surveyed = survey(plan, open_source(plan, seed=seed, folder=folder), seed=seed)
-    stop_at(list(surveyed.found))
-    return surveyed.features
+    found = list(surveyed.found)
+    features = with_matrices(plan, surveyed.features, folder=folder, found=found)
+    stop_at(found)
+    return features
+
+
+def with_matrices(plan: DataPlan, features: FeatureSet, *, folder: Path, found: list[Diagnostic]) -> FeatureSet:
+    """The feature set with the matrices between its rows; one whose rows could not be made is left out."""
+    pairs: dict[str, PairMatrix] = {}
+    for matrix in plan.matrices:
+        if not features.splits or (matrix.id and matrix.id not in features.gathered):
+            continue
+        with collecting(found):
+            ids = features.gathered[matrix.id].raw if matrix.id else None
+            file = open_matrix(matrix, folder)
+            pairs[matrix.name] = match_pairs(matrix, file, features.splits.values(), ids, features.n_rows)
+    return replace(features, pairs=pairs) if pairs else features
 
 
 def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = False) -> Source:
     """The opened source of a feature set; with `is_head` only the first rows of a file."""
-    source = plan.source
+    own = _open(plan.source, plan.name, seed=seed, folder=folder, is_head=is_head)
+    others = [_open(join.source, join.data, seed=seed, folder=folder) for join in plan.joins]
+    return join_tables(own, plan.joins, others) if others else own
+
+
+def _open(source: SourcePlan, name: str, *, seed: int, folder: Path, is_head: bool = False) -> Source:
     if source.is_stream:
         return open_stream(source, folder)
     if source.call is not None:
-        made_by = derive_seed(seed, "source", plan.name)
+        made_by = derive_seed(seed, "source", name)
         opener = own_source(source.call.name)
         return opener(source, source.call, made_by) if opener else open_bundled(source, source.call, seed=made_by)
     if is_head:
@@ -76,6 +99,10 @@ def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
     found: list[Diagnostic] = []
     matches = match_keys(plan, source, found)
     can_divide = check_split_columns(plan, source, found)
+    unmatched = list(check_matched(plan, source))
+    found += unmatched
+    if unmatched:  # of which every joined column would tell again
+        matches = without_joined(matches, plan)
     gathered = _gather_all(plan, source, matches, found)
     splits: dict[str, Array] = {}
     broken = {key.name for key in plan.keys if not key.is_made} - gathered.keys()

@@ -16,6 +16,7 @@ from runexp.runtime.data.checks import (
     check_present,
     is_spoilt_number,
 )
+from runexp.runtime.data.dates import as_numbers, n_values
 from runexp.runtime.data.matching import Match
 from runexp.runtime.data.problems import shown, stop_at, wrong
 from runexp.runtime.data.table import Array, Column, DType, Source
@@ -41,11 +42,15 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
     """Read and check the columns of a key; `SpecError` with every column that is wrong."""
     key = match.key
     columns = [source.column(name, key.origin) for name in match.columns]
+    if key.dates and n_values(key) > 1:
+        match = replace(match, is_single=False)
     if key.is_mask:
-        return _mask(match, columns)
+        return _mask(match, [column for column in columns for _ in range(n_values(key))])
     if key.is_tokens:
         points = columns[0].values  # codes take their place as soon as a tokenizer has learnt them
         return Gathered(key, points, points, (), 0)
+    if key.dates:
+        columns = as_numbers(columns, key, source)
     is_text = all(column.kind == "text" for column in columns)
     _check(key, columns, source, is_text=is_text)
     _refuse_uneven(key, columns)
