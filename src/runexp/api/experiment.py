@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runexp.api.checking import Checked, check
 from runexp.api.previewing import Length, Preview, labels
 from runexp.api.running import Place, Run
 from runexp.api.running import run as run_checked
+from runexp.api.trust import allowing
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import Plan
 from runexp.results import GroupResults, PhaseResults, UnknownNameError
@@ -22,9 +23,12 @@ def load(path: Path | str, *, overrides: Mapping[str, object] | None = None) -> 
     return check(path, overrides=written).require()
 
 
-def compile(checked: Checked) -> Experiment:
-    """The experiment a checked spec describes."""
-    return Experiment(checked)
+def compile(checked: Checked, *, allow_imports: Sequence[str] = ()) -> Experiment:
+    """The experiment a checked spec describes.
+
+    `allow_imports` agrees to code that a spec from outside of the current project would run, by its prefixes.
+    """
+    return Experiment(allowing(checked, allow_imports))
 
 
 class Experiment:

@@ -25,8 +25,11 @@ from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
 
-def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
-    """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment."""
+def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, code: Mapping[str, str]) -> None:
+    """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment.
+
+    `code` maps the modules of the user's that were imported to the hashes of their files.
+    """
     checked = checked.require()
     if checked.plan is None or checked.document is None:
         return
@@ -45,6 +48,7 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> 
         seed=checked.plan.seed,
         plan_digest=digest(checked.plan),
         sources=runtime.fingerprints,
+        code=code,
         argv=sys.argv,
         spec_folder=checked.folder,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
+from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
@@ -60,7 +61,10 @@ class Place:
 
 
 def build(checked: Checked) -> TorchRuntime:
-    """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing."""
+    """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing.
+
+    Code of the user's is imported, so `own_modules(checked)` has to be entered.
+    """
     plan = checked.require().linked
     try:
         runtime = TorchRuntime(plan, folder=checked.folder)
@@ -72,16 +76,17 @@ def build(checked: Checked) -> TorchRuntime:
 
 def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
-    runtime = build(checked)
-    plan = checked.require().linked
-    with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
-        try:
-            write_inputs(folder, checked, runtime)
-        except OSError as error:
-            with suppress(OSError):  # the disk that refused the inputs may refuse this too
-                folder.status.update("failed", error=f"{type(error).__name__}: {error}")
-            raise
-        return _run_in(folder, plan, runtime, watch, control or Control())
+    with own_modules(checked) as modules:
+        runtime = build(checked)
+        plan = checked.require().linked
+        with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
+            try:
+                write_inputs(folder, checked, runtime, code=modules.digests())
+            except OSError as error:
+                with suppress(OSError):  # the disk that refused the inputs may refuse this too
+                    folder.status.update("failed", error=f"{type(error).__name__}: {error}")
+                raise
+            return _run_in(folder, plan, runtime, watch, control or Control())
 
 
 def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, control: Control) -> Run:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runexp.cli.completion import complete_spec
-from runexp.cli.options import NoColor, Overrides, as_overrides
+from runexp.cli.options import AllowImport, NoColor, Overrides, as_overrides
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.checking import Checked
@@ -41,6 +42,7 @@ def validate(
     deep: Annotated[
         bool, typer.Option("--deep", help="Also build the graph and read rows: shapes, dtypes, columns, sizes.")
     ] = False,
+    allow_import: AllowImport = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of files that are right.")] = False,
     no_color: NoColor = False,
 ) -> None:
@@ -56,7 +58,7 @@ def validate(
     checked = [check(spec, overrides=as_overrides(overrides), stdin=stdin) for spec in specs]
     sizes: list[SizeFacts | None] = [None] * len(checked)
     if deep:
-        checked, sizes = _deepened(checked)
+        checked, sizes = _deepened(checked, allow_import or ())
     found = [item for one in checked for item in one.diagnostics]
     files = {name: text for one in checked for name, text in one.files.items()}
     stream = sys.stderr if form is DiagnosticForm.TEXT else sys.stdout
@@ -68,12 +70,13 @@ def validate(
         raise typer.Exit(2)
 
 
-def _deepened(checked: list[Checked]) -> tuple[list[Checked], list[SizeFacts | None]]:
+def _deepened(checked: list[Checked], allow: Sequence[str]) -> tuple[list[Checked], list[SizeFacts | None]]:
     if not any(one.is_valid for one in checked):  # nothing to import torch for
         return checked, [None] * len(checked)
     from runexp.api.deep import check_deep
+    from runexp.api.trust import allowing
 
-    deepened = [check_deep(one) for one in checked]
+    deepened = [check_deep(allowing(one, allow)) for one in checked]
     return [one.checked for one in deepened], [one.sizes for one in deepened]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Literal
 
 from runexp import catalog
-from runexp.catalog import Entry
+from runexp.catalog import Entry, OwnCode, SignatureProblem
+from runexp.compiler.own_code import is_allowed, misuse, place_in, supplied_to
 from runexp.diagnostics import (
     Diagnostic,
     Related,
@@ -15,7 +17,7 @@ from runexp.diagnostics import (
     did_you_mean,
     in_document_order,
 )
-from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.plan.values import Call, Code, FrozenMap, Origin
 from runexp.source import Document, MappingNode
 from runexp.spec import Parsed, Spec
 from runexp.spec.shape import dotted, sameness
@@ -34,6 +36,7 @@ class Findings:
         self._names: dict[str, tuple[str, ...]] = {}
         self._unsure: set[str | int] = set()
         self._distrusted: set[Path] = set()
+        self._own: dict[str, OwnCode | SignatureProblem | None] = {}
 
     @property
     def spec(self) -> Spec:
@@ -162,13 +165,25 @@ class Findings:
         use_part: Part = "value",
         with_path: Path | None = None,
     ) -> tuple[Call, Entry] | None:
-        """Link `use`/`with` to the catalog and check the arguments; None if it names nothing of these kinds."""
+        """Link `use`/`with` to the catalog or to code of the user's, and check the arguments.
+
+        None if it names nothing of these kinds.
+        """
         entry = catalog.lookup(use, kinds)
-        if entry is None:
+        own = None
+        if entry is None or entry.traits.get("plugin"):
             written = use_path or (*path, "use")
-            if not self.check_own(use, arguments, written, with_path or (*path, "with")):
+            if entry is None and not is_allowed(use, self.spec.imports):
                 self._unknown_use(use, written, use_part, kinds)
-            return None
+                return None
+            own = self.own_code(entry.target if entry else use)
+            entry = self._own_entry(use, own, kinds, written, plugin=entry)
+            if entry is None:
+                return None
+            supplied |= supplied_to(own, entry.kind)
+        code = (
+            Code("plugin" if entry.traits.get("plugin") else "imports", self.origin(path)) if _is_own(entry) else None
+        )
         inferred = frozenset(entry.words("infers"))
         self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
         tensors = tuple(
@@ -178,27 +193,42 @@ class Findings:
         )
         place = with_path or (*path, "with")
         linked = {name: self._nested(value, (*place, name)) for name, value in arguments.items()}
-        return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors), entry
+        return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors, code), entry
 
-    def check_own(self, use: str, arguments: Mapping[str, object], use_path: Path, with_path: Path) -> bool:
-        """Whether `use` is code of the user's, listed under `imports`; then it is checked by its source.
+    def own_code(self, target: str) -> OwnCode | SignatureProblem | None:
+        """What a class or function that is not the catalog's own is, by its source: it is read, never imported."""
+        if target not in self._own:
+            self._own[target] = catalog.read_own(target, (self._folder, FilePath.cwd()))
+        return self._own[target]
 
-        It is read, never imported.
-        """
-        prefixes = [prefix.rstrip(".*") for prefix in self.spec.imports]
-        if not any(use == prefix or use.startswith(f"{prefix}.") for prefix in prefixes):
-            return False
-        answer = catalog.read_signature(use, (self._folder, FilePath.cwd()))
-        if isinstance(answer, catalog.SignatureProblem):
-            self.error(answer.code, answer.message, use_path, label="cannot be found", help=answer.help)
-        elif answer is not None:
-            self._check_arguments(answer, arguments, with_path, frozenset())
-        return True
+    def custom(self, use: str, arguments: Mapping[str, object], path: Path) -> Call | None:
+        """Link a class that can only be the user's, such as a callback by its dotted path."""
+        linked = self.call(use, arguments, path, kinds=("callback",))
+        return linked[0] if linked else None
 
-    def custom(self, use: str, arguments: Mapping[str, object], path: Path) -> None:
-        """Check a class that can only be the user's, such as a callback by its dotted path."""
-        if not self.check_own(use, arguments, (*path, "use"), (*path, "with")):
-            self._unknown_use(use, (*path, "use"), "value", ("callback",))
+    def _own_entry(
+        self,
+        use: str,
+        own: OwnCode | SignatureProblem | None,
+        kinds: tuple[str, ...],
+        path: Path,
+        *,
+        plugin: Entry | None,
+    ) -> Entry | None:
+        """The entry of code of the user's or of a plug-in; None where it cannot be what is asked for."""
+        if isinstance(own, SignatureProblem) and plugin is None:
+            self.error(own.code, own.message, path, label="cannot be found", help=own.help, related=place_in(own))
+            return None
+        if not isinstance(own, OwnCode):
+            module, _, attribute = use.rpartition(".")
+            return plugin or Entry(use, f"{module}:{attribute}", kinds[0], accepts_any=True, traits={"user": True})
+        kind = "estimator" if own.is_estimator and "estimator" in kinds and kinds[0] != "transform" else kinds[0]
+        wrong = misuse(own, kind)
+        if wrong:
+            self.error("wrong-use", f"`{use}` {wrong}", path, label=f"not {with_article(kind)}")
+            return None
+        found = catalog.adapted(own, kind)
+        return found if plugin is None else replace(found, name=use, traits={**found.traits, "plugin": True})
 
     def _nested(self, value: object, path: Path) -> object:
         """An argument with every `{use:, with:}` inside it linked."""
@@ -254,6 +284,10 @@ class Findings:
                 return with_article(word)
         splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.names or ()}
         return "a split" if kind != "split" and name in splits else ""
+
+
+def _is_own(entry: Entry) -> bool:
+    return bool(entry.traits.get("user") or entry.traits.get("plugin"))
 
 
 def with_article(words: str) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from runexp.catalog import Entry
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.own_calls import check_forward
 from runexp.diagnostics import nearest
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
@@ -30,6 +31,7 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
     for name, feed in _bound(found, data):
         if name in linked:
             linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+    check_forward(found, linked)
     bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
         if name not in bound:

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
+from runexp.plan.values import Call
 from runexp.runtime.columns import route_slot
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
-from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
+from runexp.runtime.own_code import guarded, misfit
+from runexp.runtime.resolve import REFUSALS, keyword_arguments, make, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class BoundMetric:
     def __call__(self, values: Sequence[Any]) -> float:
         """The metric over all rows."""
         predicted = predictions(values[self.slots[0]], self.plan.wants, self.plan.decision)
+        if self.plan.call.code is not None:
+            return self._own(values)
         others = [np.asarray(values[slot].detach().cpu()) for slot in self.slots[1:]]
         predicted, *others = _aligned([predicted, *others])
         named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
@@ -41,6 +45,17 @@ class BoundMetric:
             message = f"the metric `{self.plan.name}` cannot be computed: {first_line(error)}"
             raise SpecError([_found(self.plan, "undefined-metric", message)]) from error
 
+    def _own(self, values: Sequence[Any]) -> float:
+        """A metric of the user's: every input as it is, as an array, in the order or by the names written."""
+        arrays = [np.asarray(values[slot].detach().cpu()) for slot in self.slots]
+        given = [array for array, name in zip(arrays, self.names, strict=True) if not name]
+        named = {name: array for array, name in zip(arrays, self.names, strict=True) if name}
+        value = self.function(*given, **named)
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise misfit(self.plan.call, f"gives a `{type(value).__name__}`, and a metric is one number") from error
+
 
 def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any]) -> BoundMetric:
     """Bind a metric; its first route gives the predictions, the second the targets, others go by keyword.
@@ -48,10 +63,21 @@ def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any]) -> Bo
     `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
     """
     _check_labels(plan, values[forward.slot(route_slot(plan.routes[0]))])
-    function = resolve(plan.call)
-    arguments = keyword_arguments(plan.call, function)
+    function, arguments = _own(plan.call) if plan.call.code else _of_catalog(plan.call)
     slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
     return BoundMetric(plan, function, arguments, slots, tuple(route.argument for route in plan.routes))
+
+
+def _of_catalog(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:
+    function = resolve(call)
+    return function, keyword_arguments(call, function)
+
+
+def _own(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:
+    made = make(call)
+    if not callable(made):
+        raise misfit(call, f"makes a `{type(made).__name__}`, and a metric is called with outputs and targets")
+    return guarded(call, made), {}
 
 
 def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:

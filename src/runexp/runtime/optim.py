@@ -15,6 +15,7 @@ from runexp.plan.phases import OptimizerPlan, SchedulePlan
 from runexp.plan.values import thaw
 from runexp.runtime.fused import spare_dynamo
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.own_code import running
 from runexp.runtime.resolve import keyword_arguments, resolve
 
 Ratio = Callable[[int], float]
@@ -35,7 +36,8 @@ def build_optimizer(plan: OptimizerPlan, graph: Graph, trains: Sequence[str]) ->
         raise SpecError([_found(plan, f"`{plan.call.name}` evaluates a batch several times a step", hint)])
     arguments = keyword_arguments(plan.call, make)
     try:
-        optimizer: torch.optim.Optimizer = make(groups, **_fused(make, groups, arguments), **arguments)
+        with running(plan.call):
+            optimizer: torch.optim.Optimizer = make(groups, **_fused(make, groups, arguments), **arguments)
     except (ValueError, TypeError) as error:
         raise SpecError([_found(plan, f"the optimizer refuses its options: {error}")]) from error
     return optimizer

@@ -13,6 +13,7 @@ from runexp.plan.data import DataPlan
 from runexp.runtime.data.bundled import open_bundled
 from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
+from runexp.runtime.data.function import open_function
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
 from runexp.runtime.data.opening import open_planned
@@ -55,7 +56,8 @@ def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = Fals
     """The opened source of a feature set; with `is_head` only the first rows of a file."""
     source = plan.source
     if source.call is not None:
-        return open_bundled(source, source.call, seed=derive_seed(seed, "source", plan.name))
+        open_call = open_function if source.call.code else open_bundled
+        return open_call(source, source.call, seed=derive_seed(seed, "source", plan.name))
     if is_head:
         open_file = open_parquet if source.kind == "parquet" else open_delimited
         return open_file(source, folder, is_head=True)

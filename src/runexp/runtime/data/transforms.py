@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.preprocessing import FunctionTransformer
 
 from runexp.diagnostics import Diagnostic, did_you_mean
 from runexp.plan.data import DataPlan, TransformPlan
-from runexp.plan.values import Origin
+from runexp.plan.values import Call, Origin
 from runexp.runtime.data.coding import check_known, prepare_coder
 from runexp.runtime.data.gathering import Gathered
 from runexp.runtime.data.problems import collecting, first_line, problem, shown, wrong
 from runexp.runtime.data.table import Array
+from runexp.runtime.own_code import misfit, running
 from runexp.runtime.resolve import make
 from runexp.runtime.seeds import derive_seed
 
@@ -108,9 +110,10 @@ def _chained(gathered: Gathered, chain: list[TransformPlan], splits: Mapping[str
 
 def _fit(name: str, transform: TransformPlan, values: Array, rows: Array, *, seed: int) -> tuple[Fitted, Array]:
     """A transformer of its own for each key: what one learns of a key says nothing about another."""
-    with _scikit_learn_at(transform.origin):
+    with _scikit_learn_at(transform.origin), running(transform.call):
         flat = _flat(values)
-        transformer = prepare_coder(_seeded(make(transform.call), seed), flat[rows]).fit(flat[rows])
+        transformer = prepare_coder(_seeded(_made(transform.call), seed), flat[rows])
+        transformer.fit(flat[rows])
         check_known(name, transform, transformer, flat)
         result = _dense(transformer.transform(flat))
     if result.ndim != 2 or len(result) != len(values):
@@ -121,7 +124,19 @@ def _fit(name: str, transform: TransformPlan, values: Array, rows: Array, *, see
     return Fitted(transformer, transform.origin, shape_in, shape_out), result.reshape(len(values), *shape_out)
 
 
+def _made(call: Call) -> Any:  # noqa: ANN401 - any transformer
+    """A transformer; a function of the user's is applied to rows as it is."""
+    made = make(call)
+    if call.code is None or hasattr(made, "transform"):
+        return made
+    if not callable(made):
+        raise misfit(call, f"makes a `{type(made).__name__}`, which has no `transform`")
+    return FunctionTransformer(made)
+
+
 def _seeded(transformer: Any, seed: int) -> Any:  # noqa: ANN401 - any transformer
+    if not hasattr(transformer, "get_params"):  # a plain class of the user's
+        return transformer
     parameters = transformer.get_params(deep=False)
     if "random_state" in parameters and parameters["random_state"] is None:
         transformer.set_params(random_state=seed % 2**32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
+from runexp.runtime.graph.own_module import own_module
+from runexp.runtime.own_code import guarded, running
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
@@ -101,10 +104,12 @@ class Graph:
 
     def call_of(self, name: str) -> Callable[..., Tensor]:
         """What computes a node: the module itself, or the estimator's method on tensors."""
+        plan = self.plans[name]
+        own = next((call for call in plan.calls if call.code), plan.calls[0])
         if name in self.modules:
-            return self.modules[name]
-        estimator, method = self.estimators[name], self.plans[name].method
-        return lambda *inputs: apply(estimator, method, inputs)
+            return guarded(own, self.modules[name])
+        estimator, method = self.estimators[name], plan.method
+        return guarded(own, lambda *inputs: apply(estimator, method, inputs))
 
     def freeze(self, names: Iterable[str]) -> None:
         """Stop gradients, updates and statistics of these nodes until something says otherwise (S-12)."""
@@ -128,7 +133,7 @@ class Graph:
         if not plan.is_estimator:
             self._examples[plan.name] = self._build_module(plan, inputs)
         elif plan.name in self.estimators:
-            self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
+            self._examples[plan.name] = self.call_of(plan.name)(*inputs)
 
     def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor:
         torch.manual_seed(derive_seed(self._seed, "node", plan.name))
@@ -155,7 +160,7 @@ class Graph:
             first = next(iter([*positional, *keyword.values()]))
             layer = self._layer(call, first)
             try:
-                with torch.no_grad():
+                with torch.no_grad(), running(call):
                     output: Tensor = layer(*positional, **keyword)
             except REFUSALS as error:
                 raise ValueError(_reason(call, first, error)) from error
@@ -166,6 +171,8 @@ class Graph:
     def _layer(self, call: Call, first: Tensor) -> nn.Module:
         make: Any = resolve(call)
         arguments = with_inferred(make, keyword_arguments(call, make), first)
+        if call.code is not None:
+            make, arguments = partial(own_module, call, make, arguments), {}
         if self._is_weightless:
             return _weightless(make, arguments)
         layer: nn.Module = make(**arguments)
