@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from dataclasses import replace
 
 import pytest
 import sklearn.datasets
 
+from explain.pages import example, sections
 from runexp.api.checking import check
+from runexp.api.trust import distrusted
 from runexp.diagnostics import SpecError
 from runexp.plan.values import Call, FrozenMap
+from runexp.report.explanations import explanations
 from runexp.runtime.data import build_feature_set
 
 TABLE = "patient,age,weight,split\n1,31,70,train\n1,45,82,test\n2,28,58,train\n2,52,79,train\n"
@@ -92,6 +96,18 @@ def no_table(folder):
         return no_source("make_words")(folder)
 
 
+def from_elsewhere(folder):
+    """A spec outside of the folder one stands in."""
+    page = next(page for page in explanations() if page.code == "untrusted-import")
+    (folder / "spec.yaml").write_text(example(sections(page.text)["Wrong"]).files["fragment"])
+    (folder / "mine.py").write_text("class Head: ...\n")
+    (folder / "project").mkdir()
+    (folder / "project/pyproject.toml").touch()
+    with chdir(folder / "project"):
+        checked = check("../spec.yaml")
+        return distrusted(checked), checked.files
+
+
 def found(result):
     return result.diagnostics, result.files
 
@@ -102,6 +118,7 @@ TRIGGERS = {
     "not-utf8": latin,
     "too-many-mistakes": many,
     "no-inverse": cannot_go_back,
+    "untrusted-import": from_elsewhere,
     "group-straddle": straddling,
     "unknown-source": no_source("fetch_openml"),
     "unreadable-source": no_table,

@@ -79,9 +79,12 @@ def _is_at_home(file: str) -> bool:
     """Whether a spec lies in the project one stands in: below the nearest folder that says it is one."""
     if file == "-" or file.startswith("<"):
         return False
-    here = Path.cwd()
-    project = next((folder for folder in (here, *here.parents) if _is_project(folder)), here)
-    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(project))
+    here = Path(os.path.realpath(Path.cwd()))
+    spec = Path(os.path.realpath(file))
+    project = next((folder for folder in (here, *here.parents) if _is_project(folder)), None)
+    if project is None and here in (Path(here.anchor), Path(os.path.realpath(Path.home()))):
+        return spec.parent == here  # everything lies below these, and they are nobody's project
+    return spec.is_relative_to(project or here)
 
 
 def _is_project(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from runexp import catalog
 from runexp.catalog import Entry, OwnCode, SignatureProblem
-from runexp.compiler.own_code import is_allowed, misuse, place_in, supplied_to
+from runexp.compiler.own_code import is_allowed, misuse, place_in, supplied_to, why_refused
 from runexp.diagnostics import (
     Diagnostic,
     Related,
@@ -36,6 +36,7 @@ class Findings:
         self._names: dict[str, tuple[str, ...]] = {}
         self._unsure: set[str | int] = set()
         self._distrusted: set[Path] = set()
+        self._unreadable: set[str] = set()
         self._own: dict[str, OwnCode | SignatureProblem | None] = {}
 
     @property
@@ -217,7 +218,9 @@ class Findings:
     ) -> Entry | None:
         """The entry of code of the user's or of a plug-in; None where it cannot be what is asked for."""
         if isinstance(own, SignatureProblem) and plugin is None:
-            self.error(own.code, own.message, path, label="cannot be found", help=own.help, related=place_in(own))
+            if own.code != "unreadable-module" or own.file not in self._unreadable:  # a broken file is one mistake
+                self.error(own.code, own.message, path, label="cannot be found", help=own.help, related=place_in(own))
+            self._unreadable.add(own.file)
             return None
         if not isinstance(own, OwnCode):
             module, _, attribute = use.rpartition(".")
@@ -268,7 +271,10 @@ class Findings:
             return
         near = did_you_mean(use, catalog.suggest(use, kinds), kind="near")
         root, _, rest = use.partition(".")
-        is_foreign = bool(rest) and root not in _CATALOG_ROOTS
+        why = why_refused(root)
+        is_foreign = bool(rest) and not why
+        if why and rest and root not in _CATALOG_ROOTS:
+            near = f"no spec may name what is in Python's own `{root}`; a function of yours may, under `imports`"
         self.error(
             "unknown-use",
             f"the catalog has no {wanted} named `{use}`",

@@ -101,13 +101,14 @@ def called_with(own: OwnCode | SignatureProblem | None, written: Iterable[str]) 
 
 def misfits(shape: CallShape, what: str, n_positional: int, keywords: Sequence[str]) -> Iterator[Misfit]:
     """What does not go together between how something is called and what it takes."""
-    for name in keywords:
-        if name not in shape.keywords and not shape.takes_any:
-            yield Misfit("unknown-parameter", f"{what} takes no `{name}`", name)
+    unknown = [] if shape.takes_any else [name for name in keywords if name not in shape.keywords]
+    yield from (Misfit("unknown-parameter", f"{what} takes no `{name}`", name) for name in unknown)
     if n_positional > len(shape.positional) and not shape.takes_more:
         taken = f"{len(shape.positional)} input{'' if len(shape.positional) == 1 else 's'}"
         yield Misfit("wrong-value", f"{what} takes {taken}, and {n_positional} are given")
         return
+    if unknown:
+        return  # one of these is likely what is missing
     filled = {*shape.positional[:n_positional], *keywords}
     twice = sorted({*shape.positional[:n_positional]} & {*keywords})
     if twice:

@@ -29,6 +29,12 @@ _OUT_OF_MEMORY = (MemoryError, torch.OutOfMemoryError)
 class OwnCodeError(SpecError):
     """Code that the spec names and runexp does not bring could not be imported, or raised something."""
 
+    def __str__(self) -> str:
+        """In one line, for a log: what happened, and the innermost line of the user's."""
+        place = self.diagnostics[0].related[-1] if self.diagnostics[0].related else None
+        where = f"; {place.span.file}:{place.span.line} {place.message}" if place else ""
+        return f"{super().__str__()}{where}"
+
 
 def find_own(call: Call) -> Any:  # noqa: ANN401 - whatever the user wrote
     """The class or function that a call of own code names; `OwnCodeError` where it cannot be had.
@@ -109,7 +115,7 @@ def _imported(call: Call, module: str) -> ModuleType:
         raise
     except ModuleNotFoundError as error:
         missing = error.name or module
-        hint = f"looked in {', '.join(f'`{place}`' for place in sys.path[:2])} and where packages are installed"
+        hint = f"modules are looked for in `{_from_here(sys.path[0])}` first, then where packages are installed"
         message = f"`{module}` cannot be imported: there is no module `{missing}`"
         raise _problem(call, "failed-import", message, hint, _places(call, error)) from error
     except (Exception, SystemExit) as error:
@@ -136,7 +142,7 @@ def _is_complete(function: Callable[..., Any], arguments: Mapping[str, Any]) -> 
 
 
 def _owner(call: Call) -> str:
-    return f"`{call.name}`"
+    return f"`{call.name}` of `{call.code.origin.path}`" if call.code else f"`{call.name}`"
 
 
 def _kind(found: object) -> str:
@@ -182,5 +188,8 @@ def _related(frame: traceback.FrameSummary) -> Related:
 
 def _span(file: str, line: int, start: int, end: int) -> Span:
     """A place in a file, which is told from here where it lies below."""
-    here = os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file
-    return Span(here, line, start, line, end)
+    return Span(_from_here(file), line, start, line, end)
+
+
+def _from_here(place: str) -> str:
+    return os.path.relpath(place) if Path(place).is_relative_to(Path.cwd()) else place
