@@ -116,8 +116,9 @@ def test_an_exception_in_code_of_ones_own_is_shown_with_its_line(home, old, new,
 
 
 def test_an_exception_in_the_middle_of_a_run_fails_it_and_is_on_record(home):
-    late = "def loss(outputs, targets, power: float = 2.0):\n    calls.append(1)\n    if len(calls) > 6: raise KeyError('late')\n"
-    code = CODE.replace("def loss(outputs, targets, power: float = 2.0):\n", f"calls = []\n\n\n{late}")
+    head = "def loss(outputs, targets, power: float = 2.0):\n"
+    late = "    calls.append(1)\n    if len(calls) > 6: raise KeyError('late')\n"
+    code = CODE.replace(head, f"calls = []\n\n\n{head}{late}")
     finished = ran(home, code=code)
     assert finished.status == "failed"
     told = json.loads((home / "run/status.json").read_text())["error"]

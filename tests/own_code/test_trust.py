@@ -30,6 +30,7 @@ def command(*arguments, cwd, **options):
     return subprocess.run(
         [sys.executable, "-m", "runexp", *map(str, arguments)],
         cwd=cwd,
+        check=False,
         env=environment,
         capture_output=True,
         text=True,

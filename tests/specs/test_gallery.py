@@ -1,4 +1,4 @@
-"""Every spec of the gallery and of the examples runs, and running it twice gives the same numbers and weights, bit for bit."""
+"""Every spec of the gallery and the examples runs, and running it twice gives the same numbers and weights exactly."""
 
 from __future__ import annotations
 

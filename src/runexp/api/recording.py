@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -66,9 +67,8 @@ def resolved_yaml(checked: Checked) -> str:
 
 
 def redacted(data: Any, document: Document | None) -> Any:  # noqa: ANN401 - plain JSON data
-    """The data with every secret of the spec replaced by the reference that gave it."""
-    secrets = document.secrets() if document else {}
-    return _redacted(data, secrets) if secrets else data
+    """The data with every secret of the spec replaced by the reference that gave it, and no password in a URL."""
+    return _redacted(data, document.secrets() if document else {})
 
 
 def _redacted(data: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - plain JSON data
@@ -76,7 +76,11 @@ def _redacted(data: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - p
         return {key: _redacted(item, secrets) for key, item in data.items()}
     if isinstance(data, list):
         return [_redacted(item, secrets) for item in data]
-    return secrets.get(str(data), data)
+    known = secrets.get(str(data), data)
+    return _PASSWORD.sub(r"\1…@", known) if isinstance(known, str) and "${" not in known else known
+
+
+_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^\s]*@")
 
 
 class Checkpoints:
