@@ -103,17 +103,17 @@ def test_a_query_writes_nothing(tmp_path, url, server):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "query", "says"),
+    ("change", "query", "says"),
     [
-        pytest.param("", "", "select nothing from t", 'column "nothing" does not exist', id="a column"),
-        pytest.param("me:", "nobody:", "select 1 as a", "password authentication failed", id="a user"),
-        pytest.param("127.0.0.1", "127.0.0.1:x", "select 1 as a", "the database refuses", id="a port"),
-        pytest.param("/postgres", "/none", "select 1 as a", 'database "none" does not exist', id="a database"),
-        pytest.param("+psycopg", "+nodriver", "select 1 as a", "database refuses", id="a driver"),
+        pytest.param(("", ""), "select nothing from t", 'column "nothing" does not exist', id="a column"),
+        pytest.param(("me:", "nobody:"), "select 1 as a", "password authentication failed", id="a user"),
+        pytest.param(("127.0.0.1", "127.0.0.1:x"), "select 1 as a", "the database refuses", id="a port"),
+        pytest.param(("/postgres", "/none"), "select 1 as a", 'database "none" does not exist', id="a database"),
+        pytest.param(("+psycopg", "+nodriver"), "select 1 as a", "database refuses", id="a driver"),
     ],
 )
-def test_what_the_server_or_its_driver_says_never_holds_the_password(tmp_path, url, old, new, query, says):
-    (one,) = refused(tmp_path, url.replace(old, new) if old else url, query)
+def test_what_the_server_or_its_driver_says_never_holds_the_password(tmp_path, url, change, query, says):
+    (one,) = refused(tmp_path, url.replace(*change) if change[0] else url, query)
     assert says in one.message
     assert PASSWORD not in one.message
     assert quote(PASSWORD, safe="") not in one.message
