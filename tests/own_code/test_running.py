@@ -214,3 +214,21 @@ def test_the_lock_file_names_the_code_and_a_source_by_it(home):
     assert len({*prints.values()}) == 3
     assert locks["one"]["code"] == {"mine": hashlib.sha256(CODE.encode()).hexdigest()}
     assert locks["edited"]["code"] != locks["one"]["code"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "((outputs - targets) ** 2).mean()",
+        "torch.nn.functional.mse_loss(outputs, targets)",
+        "(targets * outputs).sum()",
+    ],
+)
+def test_a_column_against_a_row_of_numbers_is_refused(home, body):
+    """(N, 1) against (N,) makes (N, N), and a wrong number without a word."""
+    old = "(outputs.squeeze(1) - targets).abs().pow(power).mean()"
+    (one,) = refused(home, code=CODE.replace(old, body))
+    assert one.code == "shape-mismatch"
+    assert "compares every row with every other" in one.message
+    fine = body.replace("targets", "targets[:, None]")
+    assert ran(home, code=CODE.replace(old, fine)).status == "completed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan
 from runexp.plan.values import Call
+from runexp.runtime.broadcasting import BroadcastWatch
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
@@ -105,8 +107,10 @@ def _on_one_device(values: Sequence[Any]) -> list[Any]:
 
 
 def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Columns) -> None:
+    watch = BroadcastWatch()
     try:
-        value = loss(values)
+        with watch if plan.call.code else nullcontext():
+            value = loss(values)
     except REFUSALS as error:
         slots = [*loss.positional, *(slot for _, slot in loss.keyword)]
         routes = sorted(plan.routes, key=lambda route: bool(route.argument))
@@ -116,6 +120,9 @@ def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Column
         message = f"the loss `{plan.name}` cannot be computed: {first_line(error)}"
         hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""
         raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}", help=hint)]) from error
+    if watch.operation:
+        message = f"the loss `{plan.name}` compares every row with every other: `{watch.operation}` of (N, 1) and (N,)"
+        raise SpecError([found(plan, "shape-mismatch", message, help="`outputs.squeeze(1)`, or `targets[:, None]`")])
     if not isinstance(value, Tensor):
         raise misfit(plan.call, f"gives a `{type(value).__name__}`, and a loss is a tensor of one number")
     if value.ndim:

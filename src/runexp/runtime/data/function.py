@@ -76,10 +76,14 @@ def _table(call: Call, made: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
 
 def _frame(made: Any) -> Any:  # noqa: ANN401 - pandas and its like may be missing
     """A data frame, its index left out; a column that mixes types becomes text, so that the odd row can be named."""
+    is_pandas = hasattr(made, "iloc")
+    try:
+        return pa.Table.from_pandas(made, preserve_index=False) if is_pandas else pa.table(made)
+    except (pa.ArrowException, TypeError, ValueError):
+        if not is_pandas:
+            raise
     names = [str(name) for name in made.columns]
-    if hasattr(made, "iloc"):  # pandas
-        return pa.table([_array(made.iloc[:, index].tolist()) for index in range(len(names))], names=names)
-    return pa.table(made)
+    return pa.table([_array(made.iloc[:, index].tolist()) for index in range(len(names))], names=names)
 
 
 def _columns(call: Call, made: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - pyarrow has no types
