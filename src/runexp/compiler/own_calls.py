@@ -31,8 +31,8 @@ def check_imports(found: Findings) -> None:
 def check_forward(found: Findings, nodes: Mapping[str, NodePlan]) -> None:
     """Report inputs that the `forward` of a class of the user's does not take, or lacks."""
     for plan in nodes.values():
-        call = plan.calls[0]
-        if call.code is None or plan.is_estimator or not plan.feeds:
+        call = plan.calls[0] if plan.calls else None
+        if call is None or call.code is None or plan.is_estimator or not plan.feeds:
             continue
         keywords = [feed.argument for feed in plan.feeds if feed.argument]
         _check_call(found, call, len(plan.feeds) - len(keywords), keywords, ("nodes", plan.name, "inputs"))

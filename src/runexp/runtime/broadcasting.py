@@ -39,7 +39,7 @@ class BroadcastWatch(TorchFunctionMode):
 
 
 def _crosses(shapes: set[tuple[int, ...]]) -> bool:
-    return any((n_rows, 1) in shapes for (n_rows, *others) in (shape for shape in shapes if len(shape) == 1))
+    return any((shape[0], 1) in shapes for shape in shapes if len(shape) == 1)
 
 
 def _is_square(result: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +18,9 @@ from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
-from runexp.runtime.graph.own_module import own_module
+from runexp.runtime.graph.memory import check_chunks, sparing
+from runexp.runtime.graph.own_module import check_output, own_module
+from runexp.runtime.graph.weights import load_weights
 from runexp.runtime.own_code import guarded, running
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
@@ -30,7 +33,8 @@ class Graph:
     """The nodes of one experiment. What depends on an estimator is built once that is fitted (S-10).
 
     With `is_weightless` modules stand on torch's meta device: they cost nothing and know shapes only.
-    `version` grows whenever an estimator is fitted or a module built: what was derived before is then stale.
+    Files of weights are looked for from `folder`. `version` grows whenever an
+    estimator is fitted or a module built: what was derived before is then stale.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Graph:
         seed: int,
         *,
         is_weightless: bool = False,
+        folder: Path = Path(),
     ) -> None:
         self.plans = {plan.name: plan for plan in plans}
         self.modules: dict[str, nn.Module] = {}
@@ -51,6 +56,7 @@ class Graph:
         self._device = device
         self._seed = seed
         self._is_weightless = is_weightless
+        self._folder = folder
         self._examples: dict[str, Tensor] = {}
 
     def build(self) -> None:
@@ -105,11 +111,12 @@ class Graph:
     def call_of(self, name: str) -> Callable[..., Tensor]:
         """What computes a node: the module itself, or the estimator's method on tensors."""
         plan = self.plans[name]
-        own = next((call for call in plan.calls if call.code), plan.calls[0])
+        own = next((call for call in plan.calls if call.code), None)
         if name in self.modules:
-            return guarded(own, self.modules[name])
-        estimator, method = self.estimators[name], plan.method
-        return guarded(own, lambda *inputs: apply(estimator, method, inputs))
+            module = sparing(plan, self.modules[name])
+            return guarded(own, module) if own else module
+        applied = partial(_apply_to, self.estimators[name], plan.method)
+        return guarded(own, applied) if own else applied
 
     def freeze(self, names: Iterable[str]) -> None:
         """Stop gradients, updates and statistics of these nodes until something says otherwise (S-12)."""
@@ -145,7 +152,9 @@ class Graph:
             raise SpecError([_misfit(plan, inputs, error)]) from error
         if not isinstance(output, Tensor):
             raise SpecError([_several_outputs(plan)])
+        check_chunks(plan, module)
         initialize(module, plan.init)
+        load_weights(plan, module, self._folder)
         module.eval().requires_grad_(False)
         self.modules[plan.name] = module
         self.version += 1
@@ -162,6 +171,7 @@ class Graph:
             try:
                 with torch.no_grad(), running(call):
                     output: Tensor = layer(*positional, **keyword)
+                check_output(call, output)
             except REFUSALS as error:
                 raise ValueError(_reason(call, first, error)) from error
             positional, keyword = [output], {}
@@ -177,6 +187,10 @@ class Graph:
             return _weightless(make, arguments)
         layer: nn.Module = make(**arguments)
         return layer.to(self._device).eval()
+
+
+def _apply_to(estimator: Any, method: str, *inputs: Tensor) -> Tensor:  # noqa: ANN401 - scikit-learn is untyped
+    return apply(estimator, method, inputs)
 
 
 def _sources(plan: NodePlan) -> set[str]:

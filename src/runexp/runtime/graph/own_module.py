@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from runexp.plan.values import Call
 from runexp.runtime.own_code import make_own, misfit
@@ -19,6 +19,12 @@ def own_module(call: Call, target: Any, arguments: Mapping[str, Any]) -> nn.Modu
     if isinstance(target, type) or not callable(made):
         raise misfit(call, f"makes a `{type(made).__name__}`, and a node is a `torch.nn.Module`")
     return _Applied(made)
+
+
+def check_output(call: Call, output: object) -> None:
+    """`OwnCodeError` where own code gives what is neither a tensor nor several of them."""
+    if call.code is not None and not isinstance(output, (Tensor, tuple, list, Mapping)):
+        raise misfit(call, f"gives a `{type(output).__name__}`, and a node gives a tensor")
 
 
 class _Applied(nn.Module):
