@@ -11,6 +11,8 @@ import pytest
 from own_code.specs import CODE, SPEC, ran, refused, write
 from runexp.api.checking import check
 from runexp.api.previewing import Length, Preview
+from runexp.api.running import build
+from runexp.api.trust import own_modules
 
 
 def number(finished, name="fit"):
@@ -85,6 +87,24 @@ class Centre:
     spec = spec.replace("net: {inputs: d.x", "centre: {inputs: d.x, use: mine.Centre}\n  net: {inputs: centre")
     spec = spec.replace("  train: {", "  fit: {kind: fit, split: train, nodes: [centre]}\n  train: {")
     assert ran(home, spec, code).status == "completed"
+
+
+@pytest.mark.parametrize("body", ["parameter.fill_(0.25)", "return torch.full_like(parameter, 0.25)"])
+def test_a_function_of_ones_own_starts_parameters(home, body):
+    code = CODE + f"\n\ndef quarter(parameter):\n    {body}\n"
+    for written in ("mine.quarter", "{'*.weight': mine.quarter, '*': zeros}"):
+        checked = check(write(home, SPEC.replace("with: {width: 4}}", f"with: {{width: 4}}, init: {written}}}"), code))
+        with own_modules(checked):
+            net = build(checked).graph.modules["net"]
+        assert {value for linear in (net.inner, net.outer) for value in linear.weight.flatten().tolist()} == {0.25}
+
+
+def test_an_initialiser_that_raises_is_shown_with_its_line(home):
+    spec = SPEC.replace("with: {width: 4}}", "with: {width: 4}, init: mine.wrong}")
+    (one,) = refused(home, spec, CODE + "\n\ndef wrong(parameter):\n    parameter.filll_(1)\n")
+    assert (one.code, one.path) == ("failed-code", "nodes.net.init")
+    (one,) = check(write(home, spec.replace("mine.wrong", "mine.wrnog"), CODE + "\n\ndef wrong(p): ...\n")).diagnostics
+    assert one.code == "unknown-attribute"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan]) 
     if made is None:
         return None
     kind, calls, entry = made
-    init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
+    init = _init(found, node, path)
     method = _method(found, node, entry, path) if kind == "estimator" else _no_method(found, node, path)
     return NodePlan(
         name,
@@ -106,6 +106,20 @@ def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ..
         return None
     call, entry = linked
     return ("estimator" if entry.kind in _ESTIMATORS else "module", (call,), entry)
+
+
+def _init(found: Findings, node: Node, path: Path) -> dict[str, object]:
+    """Pattern → an initialiser's name, or the call of a function of the user's."""
+    path = (*path, "init")
+    if isinstance(node.init, str):
+        written = {"*": (node.init, path)}
+    else:
+        written = {pattern: (rule, (*path, pattern)) for pattern, rule in (node.init or {}).items()}
+    rules: dict[str, object] = {}
+    for pattern, (rule, place) in written.items():
+        linked = found.call(rule, {}, place, kinds=("initialiser",), use_path=place) if "." in rule else None
+        rules[pattern] = linked[0] if linked else rule
+    return rules
 
 
 def _layer(found: Findings, layer: object, path: Path) -> Call | None:
