@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runexp.api.checking import Checked
+from runexp.api.redaction import redacted_text
 from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import Diagnostic, in_document_order
 from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
@@ -38,7 +39,8 @@ def check_deep(checked: Checked) -> DeepChecked:
 
 
 def _located(item: Diagnostic, document: Document | None) -> Diagnostic:
-    """What no item of the plan owns is shown where its section was written."""
+    """What no item of the plan owns is shown where its section was written; code may have told a secret."""
+    item = replace(item, message=redacted_text(item.message, document))
     if item.span is not None or document is None or not item.path:
         return item
     return replace(item, span=document.span_of(tuple(item.path.split("."))))

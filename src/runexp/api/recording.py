@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
+from runexp.api.redaction import redacted
 from runexp.engine.protocol import State
 from runexp.events import Event
 from runexp.observe.sink import Stamped
@@ -20,7 +20,6 @@ from runexp.results import Recorder
 from runexp.runtime.data import membership, transformer_files
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
-from runexp.source import Document
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
@@ -64,23 +63,6 @@ def resolved_yaml(checked: Checked) -> str:
     understood = checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     yaml.dump(redacted(understood, checked.document), text)
     return text.getvalue()
-
-
-def redacted(data: Any, document: Document | None) -> Any:  # noqa: ANN401 - plain JSON data
-    """The data with every secret of the spec replaced by the reference that gave it, and no password in a URL."""
-    return _redacted(data, document.secrets() if document else {})
-
-
-def _redacted(data: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - plain JSON data
-    if isinstance(data, dict):
-        return {key: _redacted(item, secrets) for key, item in data.items()}
-    if isinstance(data, list):
-        return [_redacted(item, secrets) for item in data]
-    known = secrets.get(str(data), data)
-    return _PASSWORD.sub(r"\1…@", known) if isinstance(known, str) and "${" not in known else known
-
-
-_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^\s]*@")
 
 
 class Checkpoints:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
+from runexp.api.redaction import redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -110,7 +111,8 @@ def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, 
 
 
 def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:
-    """What is known by its address alone, at the place that address was written."""
+    """What is known by its address alone, at the place that address was written; code may have told a secret."""
+    found = replace(found, message=redacted_text(found.message, checked.document))
     if found.span is not None or not found.path or checked.document is None:
         return found
     return replace(found, span=checked.document.span_of(tuple(found.path.split("."))))

@@ -90,12 +90,14 @@ def _require_phase(checked: Checked, phase: str) -> None:
 def _described(checked: Checked, phase: str, length: Length, *, color: bool, no_color: bool) -> Preview:
     """Build the phase and write its page."""
     from runexp.api.previewing import Preview
+    from runexp.api.redaction import redacted_text
     from runexp.report.preview import render_preview
 
     try:
         previewed = Preview(checked, phase)
         for facts in previewed.facts(length):
-            sys.stdout.write(render_preview(facts, console_width=width(), color=color) + "\n")
+            text = render_preview(facts, console_width=width(), color=color)
+            sys.stdout.write(redacted_text(text, checked.document) + "\n")
     except SpecError as error:
         raise leave_with(error, checked.files, no_color=no_color) from None
     sys.stdout.flush()
