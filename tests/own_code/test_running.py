@@ -249,3 +249,43 @@ def test_a_column_against_a_row_of_numbers_is_refused(home, body):
     assert "compares every row with every other" in one.message
     fine = body.replace("targets", "targets[:, None]")
     assert ran(home, code=CODE.replace(old, fine)).status == "completed"
+
+
+def test_layers_nested_arguments_and_optimizers_can_be_ones_own(home):
+    code = CODE + '''
+
+class Scale(nn.Module):
+    def __init__(self, by: float = 1.0):
+        super().__init__()
+        self.by = by
+
+    def forward(self, x):
+        return self.by * x
+
+
+class Around(nn.Module):
+    def __init__(self, inner, in_features: int):
+        super().__init__()
+        self.inner, self.outer = inner, nn.Linear(in_features, 1)
+
+    def forward(self, x):
+        return self.outer(self.inner(x))
+
+
+class Plain(torch.optim.Optimizer):
+    def __init__(self, params, lr: float):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter -= group["lr"] * parameter.grad
+'''
+    layers = "layers: [mine.Scale: {by: 2.0}, mine.Scale, mine.Around: {inner: {use: mine.Scale, with: {by: 3.0}}}]"
+    spec = SPEC.replace("use: mine.Net, with: {width: 4}", layers)
+    ran(home, spec, code, name="torch")
+    assert ran(home, spec.replace("use: sgd", "use: mine.Plain"), code).status == "completed"
+    assert summary(home / "run") == pytest.approx(summary(home / "torch"), rel=1e-6)
+    (one,) = check(write(home, spec.replace("{by: 3.0}", "{to: 3.0}"), code)).diagnostics
+    assert (one.code, one.path) == ("unknown-parameter", "nodes.net.layers[2].mine.Around.inner.with.to")
