@@ -252,7 +252,9 @@ def test_a_column_against_a_row_of_numbers_is_refused(home, body):
 
 
 def test_layers_nested_arguments_and_optimizers_can_be_ones_own(home):
-    code = CODE + '''
+    code = (
+        CODE
+        + """
 
 class Scale(nn.Module):
     def __init__(self, by: float = 1.0):
@@ -281,7 +283,8 @@ class Plain(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter -= group["lr"] * parameter.grad
-'''
+"""
+    )
     layers = "layers: [mine.Scale: {by: 2.0}, mine.Scale, mine.Around: {inner: {use: mine.Scale, with: {by: 3.0}}}]"
     spec = SPEC.replace("use: mine.Net, with: {width: 4}", layers)
     ran(home, spec, code, name="torch")

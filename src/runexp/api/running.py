@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,15 +79,21 @@ def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules:
         runtime = build(checked)
-        plan = checked.require().linked
-        with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
-            try:
-                write_inputs(folder, checked, runtime, code=modules.digests())
-            except OSError as error:
-                with suppress(OSError):  # the disk that refused the inputs may refuse this too
-                    folder.status.update("failed", error=f"{type(error).__name__}: {error}")
-                raise
-            return _run_in(folder, plan, runtime, watch, control or Control())
+        return _run_built(checked, runtime, place, watch, code=modules.digests(), control=control or Control())
+
+
+def _run_built(
+    checked: Checked, runtime: TorchRuntime, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control
+) -> Run:
+    plan = checked.require().linked
+    with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
+        try:
+            write_inputs(folder, checked, runtime, code=code)
+        except OSError as error:
+            with suppress(OSError):  # the disk that refused the inputs may refuse this too
+                folder.status.update("failed", error=f"{type(error).__name__}: {error}")
+            raise
+        return _run_in(folder, plan, runtime, watch, control)
 
 
 def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, control: Control) -> Run:
