@@ -198,7 +198,10 @@ class Findings:
             if item.name in arguments and "tensor" in item.types and "float" not in item.types
         )
         place = with_path or (*path, "with")
-        linked = {name: self._nested(value, (*place, name)) for name, value in arguments.items()}
+        linked = {
+            name: self._function(entry, name, value, place) or self._nested(value, (*place, name))
+            for name, value in arguments.items()
+        }
         return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors, code), entry
 
     def own_code(self, target: str) -> OwnCode | SignatureProblem | None:
@@ -237,6 +240,17 @@ class Findings:
             return None
         found = catalog.adapted(own, kind)
         return found if plugin is None else replace(found, name=use, traits={**found.traits, "plugin": True})
+
+    def _function(self, entry: Entry, name: str, value: object, path: Path) -> Call | None:
+        """A function of the catalog that is named outright where one is wanted: `func: numpy.log1p`."""
+        parameter = entry.parameter(name)
+        if not isinstance(value, str) or parameter is None or "callable" not in parameter.types:
+            return None
+        function = catalog.lookup(value, "function")
+        root, dot, _ = value.partition(".")
+        if function is None and dot and root in _CATALOG_ROOTS and catalog.lookup(value) is None:
+            self._unknown_use(value, (*path, name), "value", ("function",))
+        return Call(value, function.target) if function else None
 
     def _nested(self, value: object, path: Path) -> object:
         """An argument with every `{use:, with:}` inside it linked."""
@@ -312,8 +326,8 @@ def either(words: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-_CATALOG_ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
-_NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss")
+_CATALOG_ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp", "numpy"})
+_NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss", "function")
 _SECTION_WORDS = {
     "data": "feature set",
     "nodes": "node",
