@@ -24,10 +24,6 @@ NOT_YET = "not-yet-supported"
 AHEAD = (
     "unknown-number",
     "unknown-phase",
-    "invalid-target",
-    "unknown-module",
-    "unknown-attribute",
-    "unreadable-module",
 )
 """Mistakes in sections that are checked and cannot run yet, so that any example that holds one says so too."""
 

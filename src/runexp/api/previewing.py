@@ -9,6 +9,7 @@ from typing import Literal
 from runexp.api.checking import Checked
 from runexp.api.recording import ResultsSink
 from runexp.api.running import Run, Watch, build
+from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.experiment import shortened
@@ -61,7 +62,9 @@ class Preview:
         plan = checked.require().linked
         self._plan: Plan = plan
         self._phase = plan.phase(label)
-        self._runtime: TorchRuntime = build(checked)
+        self._modules = own_modules(checked)
+        with self._modules:
+            self._runtime: TorchRuntime = build(checked)
 
     @property
     def waits_for(self) -> tuple[str, ...]:
@@ -73,7 +76,8 @@ class Preview:
     def facts(self, length: Length) -> tuple[PreviewFacts, ...]:
         """A page for the phase, or one for each phase of a group; a phase whose nodes wait for a fit says so."""
         phase = shortened(self._phase, n_epochs=length.n_epochs, n_steps=length.n_steps)
-        return tuple(self._facts(part) for part in _leaves(phase))
+        with self._modules:
+            return tuple(self._facts(part) for part in _leaves(phase))
 
     def run(self, length: Length, *, watch: Watch, control: Control | None = None) -> Run:
         """Run it, shortened as asked, and restore every bit; nothing is written."""
@@ -82,7 +86,8 @@ class Preview:
         events = experiment.preview_phase(
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
-        finished = pump(events, [ResultsSink(recorder), *watch(live)])
+        with self._modules:
+            finished = pump(events, [ResultsSink(recorder), *watch(live)])
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:

@@ -10,6 +10,7 @@ from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
+from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
 from runexp.compiler.scope import Scope
 from runexp.compiler.surroundings import check_surroundings
@@ -31,6 +32,7 @@ class Compiled:
 def link(parsed: Parsed, *, folder: Path) -> Compiled:
     """Link a parsed spec; `folder` is the spec's own, which relative paths start from."""
     found = Findings(parsed, folder)
+    check_imports(found)
     data = link_data(found, folder)
     nodes = link_graph(found, data)
     scope = Scope(found, data, {node.name: node for node in nodes}, {})

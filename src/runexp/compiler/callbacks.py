@@ -85,6 +85,14 @@ def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, p
                 monitor, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"
             ),
         )
+    if mode is None and numbers.modes.get(monitor, "min") is None:
+        scope.found.error(
+            "missing-key",
+            f"whether more or less of `{monitor}` is better is not known",
+            path,
+            label="in which direction?",
+            help="say `mode: max` or `mode: min` beside it",
+        )
     return mode or numbers.modes.get(monitor) or "min"
 
 

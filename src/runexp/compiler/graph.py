@@ -11,6 +11,7 @@ from runexp.catalog import Entry
 from runexp.compiler.counts import check_counts, counted_feeds
 from runexp.compiler.findings import Findings, Path
 from runexp.compiler.merging import check_no_merge, link_merge
+from runexp.compiler.own_calls import check_forward
 from runexp.compiler.weights import link_weights
 from runexp.compiler.wrapped import deciding
 from runexp.diagnostics import nearest
@@ -37,6 +38,7 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
     for name, feed in fed:
         if name in linked:
             linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+    check_forward(found, linked)
     bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
         if name not in bound:
@@ -69,7 +71,7 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], 
     if made is None:
         return None
     kind, calls, entry = made
-    init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
+    init = _init(found, node, path)
     decides = deciding(calls[0], entry) if entry and calls else entry
     method = _method(found, node, decides, path) if kind == "estimator" else _no_method(found, node, path)
     return NodePlan(
@@ -117,6 +119,20 @@ def _made(
         return None
     call, entry = linked
     return ("estimator" if entry.kind in _ESTIMATORS else "module", (call,), entry)
+
+
+def _init(found: Findings, node: Node, path: Path) -> dict[str, object]:
+    """Pattern → an initialiser's name, or the call of a function of the user's."""
+    path = (*path, "init")
+    if isinstance(node.init, str):
+        written = {"*": (node.init, path)}
+    else:
+        written = {pattern: (rule, (*path, pattern)) for pattern, rule in (node.init or {}).items()}
+    rules: dict[str, object] = {}
+    for pattern, (rule, place) in written.items():
+        linked = found.call(rule, {}, place, kinds=("initialiser",), use_path=place) if "." in rule else None
+        rules[pattern] = linked[0] if linked else rule
+    return rules
 
 
 def _layer(

@@ -118,7 +118,8 @@ def _is_large(plan: DataPlan, folder: Path) -> bool:
 
 def _n_made(plan: DataPlan) -> int:
     """The rows that a generator is asked for; 0 where it was left to it."""
-    asked = plan.source.call.arguments.get("n_samples") if plan.source.call else None
+    call = plan.source.call
+    asked = call.arguments.get("n_samples") if call and call.code is None else None
     return asked if isinstance(asked, int) else 0
 
 
