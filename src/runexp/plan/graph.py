@@ -12,16 +12,18 @@ from runexp.plan.values import Call, FrozenMap, Origin
 class Feed:
     """One input of a node: another node's output, or a key of the data.
 
-    `argument` is the keyword of the node's forward; empty: by position.
+    `argument` is the keyword of the node's forward; empty: by position. `role`: of the calls of the other node, the one
+    for this role; empty: this node is called for each as well.
     """
 
     source: Literal["node", "data"]
     name: str
     key: str = ""
     argument: str = ""
+    role: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}.{self.key}" if self.source == "data" else self.name
+        return ".".join(part for part in (self.name, self.key, self.role) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,20 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One input of a loss or metric: a node's output, or a key of a feature set.
+    """One input of a loss or metric: a node's output, a key of a feature set, or what a sampler gives (`weights`).
 
-    `argument` is the keyword it goes to; empty: by position.
+    `argument` is the keyword it goes to; empty: by position. `role`: of which row of those drawn together.
     """
 
-    source: Literal["node", "data"]
+    source: Literal["node", "data", "sampler"]
     name: str
     key: str = ""
     argument: str = ""
+    role: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}.{self.key}" if self.source == "data" else f"{self.name}.outputs"
+        name = "sampler" if self.source == "sampler" else self.name
+        return ".".join(part for part in (name, "outputs" if self.source == "node" else self.key, self.role) if part)
 
 
 @dataclass(frozen=True, slots=True)
