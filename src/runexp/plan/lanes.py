@@ -90,7 +90,7 @@ class Unfed(NamedTuple):
     """An input for which a call of a node has nothing: no such call of the node before it."""
 
     node: str
-    index: int
+    feed: int
     call: str
 
 

@@ -26,7 +26,9 @@ class EvalProgram:
         self._plan = plan
         self._graph = graph
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
-        self._forward.add_columns([self._forward.read_by(item.node, route) for item in plan.metrics for route in item.routes])
+        self._forward.add_columns(
+            [self._forward.read_by(item.node, route) for item in plan.metrics for route in item.routes]
+        )
         wrong: list[Diagnostic] = []
         with _Evaluating(graph, plan.nodes):
             with collecting(wrong):

@@ -45,7 +45,9 @@ def bind_losses(
     plans: Sequence[LossPlan], forward: Forward, columns: PhaseTable, device: torch.device
 ) -> tuple[BoundLoss, ...]:
     """Bind every loss and let batches carry what it reads; all that cannot fit is a `SpecError`."""
-    forward.add_columns([forward.read_by(plan.node, route) for plan in plans for route in plan.routes if route.source == "node"])
+    forward.add_columns(
+        [forward.read_by(plan.node, route) for plan in plans for route in plan.routes if route.source == "node"]
+    )
     values = first_rows(forward, columns)
     wrong: list[Diagnostic] = []
     read: list[tuple[LossPlan, tuple[Slot, ...]]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -26,7 +26,9 @@ class Forward:
     and from which rows; without it, once, from the rows of the one lane there is.
     """
 
-    def __init__(self, graph: Graph, nodes: Sequence[str], given: Sequence[str] = (), wiring: Wiring | None = None) -> None:
+    def __init__(
+        self, graph: Graph, nodes: Sequence[str], given: Sequence[str] = (), wiring: Wiring | None = None
+    ) -> None:
         self._wiring = wiring
         self._given = frozenset(given)
         self._graph = graph

@@ -61,5 +61,3 @@ class Opening:
         # Lanes of one phase must not draw in step: the first has the order that it would have alone.
         phase = plan.label if lane.name == plan.lanes[0].name else f"{plan.label}/{lane.name}"
         return make_sampler(sampler, columns, len(rows), self.seed, phase)
-
-

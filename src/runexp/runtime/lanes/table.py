@@ -43,6 +43,10 @@ class PhaseTable(Protocol):
         """The estimators among `nodes` that run once over all rows."""
         ...
 
+    def in_batches_of(self, size: int) -> PhaseTable:
+        """The same columns, said to come in batches of some rows."""
+        ...
+
     def holds_words(self, route: Route) -> bool:
         """Whether a column holds numbers that stand for words."""
         ...
@@ -68,7 +72,11 @@ class LaneTable:
     """Columns of several lanes, or of one whose rows have roles. `fixed`: the rows of an evaluation."""
 
     def __init__(
-        self, wiring: Wiring, parts: Mapping[str, Columns], samplers: Mapping[str, RowSampler], fixed: Fixed | None = None
+        self,
+        wiring: Wiring,
+        parts: Mapping[str, Columns],
+        samplers: Mapping[str, RowSampler],
+        fixed: Fixed | None = None,
     ) -> None:
         self.wiring = wiring
         self.samplers = samplers
@@ -157,4 +165,3 @@ def fixed_rows(wiring: Wiring, samplers: Mapping[str, RowSampler]) -> Fixed:
         rows |= {Tap(strand, role): one[kept] for role, one in zip(sampler.roles, by_role, strict=True)}
         weights[strand] = torch.cat(given)[kept]
     return Fixed(rows, weights)
-
