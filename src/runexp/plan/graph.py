@@ -13,7 +13,7 @@ class Feed:
     """One input of a node: another node's output, or a key of the data.
 
     `argument` is the keyword of the node's forward; empty: by position. `role`: of the calls of the other node, the one
-    for this role; empty: this node is called for each as well.
+    for this role; empty: this node is called for each as well. `binding` is the one that made it, if one did.
     """
 
     source: Literal["node", "data"]
@@ -21,6 +21,7 @@ class Feed:
     key: str = ""
     argument: str = ""
     role: str = ""
+    binding: str = ""
 
     def __str__(self) -> str:
         return ".".join(part for part in (self.name, self.key, self.role) if part)
@@ -28,7 +29,11 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator."""
+    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator.
+
+    `others` are further bindings of an input that one of `feeds` has already: training calls the node for each of them,
+    an evaluation or a fit takes the first.
+    """
 
     name: str
     kind: Literal["module", "layers", "estimator"]
@@ -38,6 +43,7 @@ class NodePlan:
     freeze: bool
     init: FrozenMap
     origin: Origin
+    others: tuple[Feed, ...] = ()
 
     @property
     def is_estimator(self) -> bool:

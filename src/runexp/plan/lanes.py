@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ class LaneFeed:
 
     node: str
     index: int
+    data: str
+    key: str
     stream: str = ""
     call: str = ""
 
@@ -49,6 +51,11 @@ class LanePlan:
     def roles(self) -> tuple[str, ...]:
         """The roles in which its rows come; `("",)` where a row comes alone."""
         return self.sampler.roles if self.sampler else ("",)
+
+    @property
+    def size(self) -> int:
+        """The rows, pairs or triplets of a batch."""
+        return self.sampler.size if self.sampler else self.batches.size
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -76,9 +83,11 @@ class Tap(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What one input of a call is given: rows of a tap, or what a node gives in one of its calls."""
+    """What one input of a call is given: a key in the rows of a tap, or what a node gives in one of its calls."""
 
     tap: Tap | None
+    name: str
+    key: str
     call: str
 
 
@@ -122,11 +131,11 @@ class Wiring:
     def taps(self, node: str, call: str) -> tuple[Tap, ...]:
         """Where the rows of a call come from, through all nodes before it."""
         found: dict[Tap, None] = {}
-        for feed, source in zip(self._nodes[node].feeds, self._calls[node][call], strict=True):
+        for source in self._calls[node][call]:
             if source.tap is not None:
                 found[source.tap] = None
-            elif feed.name in self._calls and source.call in self._calls[feed.name]:
-                found.update(dict.fromkeys(self.taps(feed.name, source.call)))
+            elif source.call in self._calls.get(source.name, ()):
+                found.update(dict.fromkeys(self.taps(source.name, source.call)))
         return tuple(found)
 
     def taps_of(self, node: str, route: Route) -> tuple[Tap, ...]:
@@ -164,7 +173,7 @@ class Wiring:
         for name in names:
             sources = [options.get(name) or options.get("") for options in given]
             self.unfed += [Unfed(plan.name, index, name) for index, one in enumerate(sources) if one is None]
-            calls[name] = tuple(one or Source(None, "") for one in sources)
+            calls[name] = tuple(one or Source(None, "", "", "") for one in sources)
         return calls
 
     def _given(self, plan: NodePlan, index: int) -> dict[str, Source]:
@@ -173,15 +182,12 @@ class Wiring:
         if feed.source == "node":
             calls = self._calls.get(feed.name, {"": ()})
             if feed.role:
-                return {"": Source(None, feed.role)} if feed.role in calls else {}
-            return {name: Source(None, name) for name in calls}
+                return {"": Source(None, feed.name, "", feed.role)} if feed.role in calls else {}
+            return {name: Source(None, feed.name, "", name) for name in calls}
         return {
-            ".".join(part for part in (fed.call, role) if part): Source(Tap(Strand(lane.name, fed.stream), role), "")
+            ".".join(part for part in (fed.call, role) if part): Source(
+                Tap(Strand(lane.name, fed.stream), role), fed.data, fed.key, ""
+            )
             for lane, fed in self._feeds.get((plan.name, index), ())
             for role in lane.roles
         }
-
-
-def role_names(lanes: Mapping[str, LanePlan]) -> tuple[str, ...]:
-    """The roles of all lanes."""
-    return tuple(dict.fromkeys(role for lane in lanes.values() for role in lane.roles if role))

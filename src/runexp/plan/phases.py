@@ -144,6 +144,11 @@ class TrainPlan:
     lanes: tuple[LanePlan, ...] = ()
     batch_schedule: BatchSchedule = "zip_strict"
 
+    @property
+    def batch_size(self) -> int:
+        """The rows, pairs or triplets of the largest batch."""
+        return max((lane.size for lane in self.lanes), default=self.batches.size)
+
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:

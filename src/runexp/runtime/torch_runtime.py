@@ -36,7 +36,7 @@ class TorchRuntime:
         self.sets = _build_sets(plan, folder)
         self.graph = Graph(plan.nodes, self.sets, self._device, plan.seed)
         self.graph.build()
-        self._opening = Opening(self.graph, self.sets, self._device, plan.seed)
+        self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -63,7 +63,7 @@ class TorchRuntime:
     def open_train(self, plan: TrainPlan) -> TrainProgram:
         """Make a train phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
-        return TrainProgram(plan, self.graph, self._opening.table(plan), self._device, self._seed)
+        return TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready; the same one is made once as long as no node is fitted or built anew."""
@@ -72,13 +72,13 @@ class TorchRuntime:
             stale = [known for known in self._evaluations if known[2] != self.graph.version]
             for known in stale:
                 del self._evaluations[known]
-            self._evaluations[key] = EvalProgram(plan, self.graph, self._opening.table(plan), self._device)
+            self._evaluations[key] = EvalProgram(plan, self.graph, self.tables.table(plan), self._device)
         return self._evaluations[key]
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
-        return FitProgram(plan, self.graph, self._opening.columns(plan), self._seed)
+        return FitProgram(plan, self.graph, self.tables.columns(plan), self._seed)
 
     def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
         """A copy of the state of `nodes`; None: of everything a phase may change."""

@@ -31,7 +31,7 @@ class TrainProgram:
     def __init__(self, plan: TrainPlan, graph: Graph, columns: PhaseTable, device: torch.device, seed: int) -> None:
         self._graph = graph
         self._accumulate = plan.accumulate
-        size = min(plan.batches.size, columns.n_rows)
+        size = min(plan.batch_size, columns.n_rows)
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
         wrong: list[Diagnostic] = []
         with collecting(wrong):
@@ -217,7 +217,7 @@ class _Record:
 
 def _check_batches(plan: TrainPlan, graph: Graph, sizes: Sequence[int]) -> None:
     if not sizes:
-        message = f"`{plan.split}` has too few rows for one full batch of {plan.batches.size}"
+        message = f"`{plan.split}` has too few rows for one full batch of {plan.batch_size}"
         raise SpecError([_found(plan, "no-batch", message, "a smaller `size`, or no `drop_last`")])
     normalised = [name for name in plan.trains if _normalises_batches(graph.modules[name])]
     if normalised and sizes[-1] == 1:

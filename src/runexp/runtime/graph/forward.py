@@ -86,8 +86,8 @@ class Forward:
             return [slot_of(feed) for feed in plan.feeds]
         sources = self._wiring.calls(plan.name)[role]
         return [
-            data_slot(feed.name, feed.key, source.tap) if source.tap else node_slot(feed.name, source.call)
-            for feed, source in zip(plan.feeds, sources, strict=True)
+            data_slot(source.name, source.key, source.tap) if source.tap else node_slot(source.name, source.call)
+            for source in sources
         ]
 
 

@@ -46,7 +46,7 @@ class Opening:
                 if lane.sampler is not None:
                     samplers[lane.name] = self._sampler(lane, plan)
         stop_at(wrong)
-        fixed = fixed_rows(wiring, samplers) if isinstance(plan, EvalPlan) else None
+        fixed = fixed_rows(wiring, parts, samplers) if isinstance(plan, EvalPlan) else None
         return LaneTable(wiring, parts, samplers, fixed)
 
     def _sampler(self, lane: LanePlan, plan: TrainPlan | EvalPlan) -> RowSampler:
@@ -56,8 +56,8 @@ class Opening:
         features = self.sets[sampler.data]
         rows = features.splits[lane.split]
         columns = {key: features.raw(key)[rows] for key in sampler.columns}
-        if isinstance(plan, EvalPlan):
-            sampler = replace(sampler, shuffle=False)
+        if isinstance(plan, EvalPlan):  # the same pairs, whoever asks and whenever
+            return make_sampler(replace(sampler, shuffle=False), columns, len(rows), self.seed, "evaluation")
         # Lanes of one phase must not draw in step: the first has the order that it would have alone.
         phase = plan.label if lane.name == plan.lanes[0].name else f"{plan.label}/{lane.name}"
         return make_sampler(sampler, columns, len(rows), self.seed, phase)

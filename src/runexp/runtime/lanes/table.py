@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from runexp.plan.graph import Route
-from runexp.plan.lanes import Strand, Tap, Wiring
+from runexp.plan.lanes import LanePlan, Strand, Tap, Wiring
 from runexp.runtime.columns import Columns
 from runexp.runtime.graph.forward import Slot, node_slot
 from runexp.runtime.lanes.column import Column, Held
@@ -98,6 +98,11 @@ class LaneTable:
             return min(len(rows) for rows in self._fixed.rows.values())
         return sum(part.n_rows for part in self._parts.values())
 
+    def n_rows_of(self, lane: LanePlan) -> int:
+        """The rows of one lane that an epoch draws."""
+        n_rows = self._parts[lane.name].n_rows
+        return n_rows // lane.size * lane.size if lane.batches.drop_last else n_rows
+
     def tap(self, slot: Slot) -> Tap:
         """Where the rows of a column come from."""
         if slot[0] != "node":
@@ -152,12 +157,16 @@ class LaneTable:
         return self._fixed.weights[strand].to(self.device)
 
 
-def fixed_rows(wiring: Wiring, samplers: Mapping[str, RowSampler]) -> Fixed:
+def fixed_rows(wiring: Wiring, parts: Mapping[str, Columns], samplers: Mapping[str, RowSampler]) -> Fixed:
     """One drawing of every strand, as a whole. What is masked in some role is left out."""
     rows: dict[Tap, Tensor] = {}
     weights: dict[Strand, Tensor] = {}
     for strand in wiring.strands:
-        sampler = samplers[strand.lane]
+        sampler = samplers.get(strand.lane)
+        if sampler is None:
+            n_rows = parts[strand.lane].n_rows
+            rows[Tap(strand, "")], weights[strand] = torch.arange(n_rows), torch.ones(n_rows)
+            continue
         drawn = list(sampler.draw(0, stream=strand.stream))
         by_role = [torch.cat([each.rows[role] for each in drawn]) for role in range(len(sampler.roles))]
         given = [torch.ones(len(each.rows[0])) if each.weights is None else each.weights for each in drawn]
