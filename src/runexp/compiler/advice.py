@@ -31,7 +31,17 @@ def _check_unused(scope: Scope, phases: Sequence[PhasePlan]) -> None:
     plans = list(_plans(phases))
     nodes = {name for plan in plans for name in (plan.runs if isinstance(plan, FitPlan) else plan.nodes)}
     data = {name for plan in plans for name in plan.data}
-    used = {"data": data, "nodes": nodes, "losses": named, "metrics": named, "callbacks": named}
+    drawn = {
+        lane.sampler.name for plan in plans if not isinstance(plan, FitPlan) for lane in plan.lanes if lane.sampler
+    }
+    used = {
+        "data": data,
+        "samplers": drawn,
+        "nodes": nodes,
+        "losses": named,
+        "metrics": named,
+        "callbacks": named,
+    }
     for section, names in used.items():
         for name in scope.found.names(section):
             if name not in names:
