@@ -72,9 +72,9 @@ class Rehearsal:
 
     def _culprit(self, phase: Leaf) -> str:
         """The first node that fails on the rows of the phase; empty where none does by itself."""
-        columns = self.columns(phase.split, phase.data, phase.origin)
         if not isinstance(phase, FitPlan) and phase.lanes:
             return ""
+        columns = self.columns(phase.split, phase.data, phase.origin)
         for name in phase.runs if isinstance(phase, FitPlan) else phase.nodes:
             if any(feed.argument for feed in self.graph.plans[name].feeds):
                 return ""

@@ -120,9 +120,10 @@ class LaneTable:
         self._made[slot] = made
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
-        """The estimators that run once over all rows: those that every call feeds from one lane."""
+        """The estimators that run once over all rows: those whose every call takes the same keys from one lane."""
         calls = ((name, call) for name in nodes for call in self.wiring.calls(name))
         mixed = {name for name, call in calls if len(self.wiring.taps(name, call)) != 1}
+        mixed |= {name for name in nodes if self.wiring.has_others(name)}
         return self._first.hoisted([name for name in nodes if name not in mixed])
 
     def in_batches_of(self, size: int) -> LaneTable:
