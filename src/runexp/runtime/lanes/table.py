@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -16,6 +16,7 @@ from runexp.runtime.graph.forward import Slot, node_slot
 from runexp.runtime.lanes.column import Column, Held
 from runexp.runtime.lanes.taken import Taken
 from runexp.runtime.sampling import RowSampler
+from runexp.runtime.units import OriginalUnits
 
 
 class PhaseTable(Protocol):
@@ -49,6 +50,10 @@ class PhaseTable(Protocol):
 
     def holds_words(self, route: Route) -> bool:
         """Whether a column holds numbers that stand for words."""
+        ...
+
+    def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
+        """The target among `routes` as it was read, where transforms changed it."""
         ...
 
     def shape(self, value: Tensor) -> str:
@@ -134,6 +139,15 @@ class LaneTable:
     def holds_words(self, route: Route) -> bool:
         """Whether a column holds numbers that stand for words."""
         return self._first.holds_words(route)
+
+    def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
+        """The target among `routes` as it was read, in the rows of its role."""
+        units = self._first.original_units(routes)
+        if units is None or self._fixed is None:
+            return units
+        role = next((route.role.rpartition(".")[2] for route in routes if route.key == units.key), "")
+        rows = next(rows for tap, rows in self._fixed.rows.items() if tap.role == role)
+        return replace(units, targets=units.targets[rows.numpy()])
 
     def shape(self, value: Tensor) -> str:
         """The shape of a batch, for a message."""
