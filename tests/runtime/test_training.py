@@ -66,8 +66,7 @@ def trained_both_ways(folder, phase, make, **hooks):
     run(plan, runtime)
     ours = weights(runtime)
     runtime.restore(start)
-    model = net(runtime)
-    optimizer = make(list(model.parameters()))
+    optimizer = make(list((model := net(runtime)).parameters()))
     hooks = {name: hook(model, optimizer) for name, hook in hooks.items()}
     by_hand(model, optimizer, *columns(runtime, "train", "x", "kind"), n_epochs=2, **hooks)
     return ours, weights(runtime)
@@ -251,6 +250,29 @@ def test_a_last_batch_of_one_row_is_refused_where_batches_are_normalised(tmp_pat
     with pytest.raises(SpecError) as caught:
         opened(tmp_path, NORMED + train("epochs: 1", size=20))
     assert [(item.code, item.path) for item in caught.value.diagnostics] == [("single-row-batch", "phases.train")]
+
+
+IMAGES = """\
+nodes:
+  body:
+    inputs: t.x
+    layers:
+      - torch.nn.Unflatten: {dim: 1, unflattened_size: [1, SHAPE]}
+      - torch.nn.Conv2d: {out_channels: 4, kernel_size: 1}
+      - torch.nn.BatchNorm2d
+      - torch.nn.Flatten
+  head: {inputs: body, use: torch.nn.Linear, with: {out_features: 3}}
+losses: {ce: {node: head, use: cross_entropy, inputs: [outputs, targets.kind]}}
+phases:
+"""
+
+
+def test_a_last_batch_of_one_image_trains_since_a_channel_has_many_values(tmp_path):
+    plan, runtime = opened(tmp_path, IMAGES.replace("SHAPE", "2, -1") + train("epochs: 1", size=N_TRAIN - 1))
+    statistics = runtime.graph.modules["body"][2].running_mean.clone()
+    assert torch.equal(statistics, torch.zeros(4))  # looking at it moved nothing
+    run(plan, runtime)
+    assert not torch.equal(runtime.graph.modules["body"][2].running_mean, statistics)
 
 
 def test_a_frozen_node_keeps_weights_and_statistics_bit_for_bit(tmp_path):

@@ -34,6 +34,8 @@ from runexp.results import Recorder, loss_nodes_of
 from runexp.runtime.description import ComputedFacts, Description, LaneFacts, describe
 from runexp.runtime.torch_runtime import TorchRuntime
 
+_MOST_CLASSES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Length:
@@ -90,7 +92,8 @@ class Preview:
             case TrainPlan():
                 return _train_facts(phase, found)
             case EvalPlan():
-                return _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                facts = _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                return replace(facts, batch_size=phase.batch_size)
             case FitPlan():
                 return _facts_of(phase, "fit", found)
 
@@ -132,6 +135,7 @@ def _facts_of(
         n_batches=found.n_batches,
         lanes=tuple(_lane(lane) for lane in found.lanes),
         inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
+        classes=tuple(_classes(item.name, item.words) for item in found.classes),
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
         metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
@@ -143,6 +147,12 @@ def _lane(lane: LaneFacts) -> str:
     drawn = f"{lane.kind} of {lane.split}, {counted(lane.n_batches, 'batch')} of up to {lane.size}"
     roles = f", as {', '.join(lane.roles)}" if any(lane.roles) else ""
     return f"{lane.name}: {drawn}{roles} → {', '.join(lane.feeds)}"
+
+
+def _classes(name: str, words: Sequence[str]) -> str:
+    """`iris.kind: 0 setosa, 1 versicolor`: the column of an output that stands for each word."""
+    shown = ", ".join(f"{code} {word}" for code, word in enumerate(words[:_MOST_CLASSES]))
+    return f"{name}: {shown}" + (f", … {len(words)} in all" if len(words) > _MOST_CLASSES else "")
 
 
 def _node(item: ComputedFacts) -> NodeFacts:

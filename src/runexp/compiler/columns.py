@@ -21,6 +21,8 @@ from runexp.plan.data import KeyPlan, SourcePlan
 
 _LONGEST_HEADER = 1 << 20
 _WILDCARDS = frozenset("*?[")
+STREAM_COLUMNS = ("text", "document")
+"""The columns of a text read as tokens: the token, and the number of the document it stands in."""
 
 
 def check_columns(
@@ -70,6 +72,8 @@ def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[s
 
 def known_columns(source: SourcePlan, folder: FilePath) -> tuple[str, ...]:
     """The columns of a source, as far as they can be known without reading it; empty where they cannot."""
+    if source.is_stream:
+        return STREAM_COLUMNS
     if source.call is not None:
         entry = catalog.lookup(source.call.name, "dataset")
         return (*entry.words("columns"), *entry.words("targets")) if entry else ()

@@ -9,7 +9,9 @@ from runexp.compiler.findings import Findings, Path
 from runexp.compiler.keys import adapt_keys, code_categories, link_keys
 from runexp.compiler.sources import link_source
 from runexp.compiler.splits import link_splits
+from runexp.compiler.tokens import link_tokenizer, stream_keys, streamed
 from runexp.compiler.transforms import link_transforms
+from runexp.compiler.windows import link_windows
 from runexp.plan.data import DataPlan
 from runexp.spec.data import Data
 
@@ -19,16 +21,19 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
     plans = {}
     for name, data in found.spec.data.items():
         path: Path = ("data", name)
-        source = link_source(found, data, path, folder)
-        keys = link_keys(found, data, path)
+        source = streamed(found, link_source(found, data, path, folder), path)
+        keys = stream_keys(found, data, link_keys(found, data, path), path)
         _check_features(found, data, path)
         check_columns(found, source, keys, path, folder)
         splits = link_splits(found, data, (*path, "splits"))
         written, keys = link_transforms(found, data, path, keys)
         transforms = (*code_categories(found, data, path), *written)
         keys = adapt_keys(keys, transforms)
+        tokenizer = link_tokenizer(found, data, path)
+        windows = link_windows(found, source, keys, path, folder)
         if source is not None:
-            plans[name] = DataPlan(name, source, keys, splits, transforms, found.origin(path))
+            origin = found.origin(path)
+            plans[name] = DataPlan(name, source, keys, splits, transforms, origin, tokenizer, windows)
     return plans
 
 

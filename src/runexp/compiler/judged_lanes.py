@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runexp.compiler.findings import Path
 from runexp.compiler.lanes import named_sampler
@@ -12,6 +12,7 @@ from runexp.compiler.scope import Scope
 from runexp.plan.graph import Feed, LossPlan, MetricPlan, NodePlan
 from runexp.plan.lanes import BatchPlan, LaneFeed, LanePlan
 from runexp.plan.samplers import SamplerPlan
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

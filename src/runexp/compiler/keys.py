@@ -90,7 +90,7 @@ def _written(data: Data) -> Iterator[tuple[Domain, str, Key]]:
     )
     for domain, keys in domains:
         for name, key in keys.items():
-            yield domain, name, key if isinstance(key, Key) else Key(columns=key)
+            yield domain, name, key if isinstance(key, Key) else Key.model_construct(columns=key)  # checked already
 
 
 def _linked(found: Findings, domain: Domain, name: str, key: Key, path: Path) -> Iterator[KeyPlan]:

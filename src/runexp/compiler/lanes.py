@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runexp.compiler.findings import Path
 from runexp.compiler.roles import check_roles
@@ -14,6 +14,7 @@ from runexp.plan.graph import Feed, LossPlan, NodePlan
 from runexp.plan.lanes import BatchPlan, LaneFeed, LanePlan, Wiring
 from runexp.plan.phases import BatchSchedule
 from runexp.plan.samplers import SamplerPlan
+from runexp.records import dataclass
 from runexp.spec.phases import Batches, PhaseInput, TrainPhase
 from runexp.spec.samplers import Sampler
 

@@ -18,6 +18,7 @@ DECISIONS: dict[str, Decision] = {
     "torch.nn.BCEWithLogitsLoss": "logit",
     "torch.nn.MultiLabelSoftMarginLoss": "logit",
     "torch.nn.BCELoss": "probability",
+    "causal_lm": "each_step",
 }
 
 

@@ -34,7 +34,8 @@ def link_metrics(
             scope.found.unknown("metric", item, place, known)
             plan = None
         else:
-            plan = _metric(scope, inline_name(item), Metric(use=item), losses, place, short=True)
+            metric = Metric.model_construct(use=item)  # checked already
+            plan = _metric(scope, inline_name(item), metric, losses, place, short=True)
         if plan is not None:
             check_label(scope, plan.name, {*linked, *(loss.name for loss in losses)}, place)
             linked.setdefault(plan.name, plan)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.graph import ancestors, feeding_data
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
 from runexp.plan.samplers import SamplerPlan
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

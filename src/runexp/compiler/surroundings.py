@@ -8,6 +8,7 @@ from runexp.compiler.findings import Path
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
+from runexp.plan.names import why_no_run_name
 from runexp.plan.phases import EvalPlan, EvaluationPlan, PhasePlan, TrainPlan
 from runexp.spec.strategies import CrossValidation, CVData, Range, Sweep
 
@@ -16,6 +17,7 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     """Report unknown names in sections that refer to data, nodes, phases and their numbers."""
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
+    _check_name(scope)
     _check_sets(scope)
     for name, callback in spec.experiment_callbacks.items():
         scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
@@ -29,6 +31,19 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
         for index, name in enumerate(spec.register_as.nodes or ()):
             scope.knows_node(name, ("register", "nodes", index))
         _check_numbers(scope, spec.register_as.only_if, numbers, ("register", "only_if"))
+
+
+def _check_name(scope: Scope) -> None:
+    name = scope.found.spec.name
+    reason = why_no_run_name(name)
+    if reason:
+        scope.found.error(
+            "invalid-name",
+            f"`{name}` cannot name a run: {reason}",
+            ("name",),
+            label="names the run folder",
+            help="run folders are named by it, and are to be copied to any system: give it another name",
+        )
 
 
 def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:

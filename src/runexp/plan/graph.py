@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +125,6 @@ Taken = Literal["labels", "scores", "probabilities", "values"]
 Units = Literal["", "original", "transformed"]
 """Empty: the target is as it was read."""
 
-Decision = Literal["argmax", "logit", "probability", "as_is"]
-"""How classes follow from a node's output: the largest of several, a threshold at 0 or at one half, or as it is."""
+Decision = Literal["argmax", "each_step", "logit", "probability", "as_is"]
+"""How classes follow from a node's output: the largest of several, the largest of the last axis at each step of a
+sequence, a threshold at 0 or at one half, or as it is."""

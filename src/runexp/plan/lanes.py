@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from runexp.plan.graph import NodePlan, Route
 from runexp.plan.samplers import SamplerPlan
 from runexp.plan.values import Origin
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

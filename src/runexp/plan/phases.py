@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runexp.plan.graph import LossPlan, MetricPlan
 from runexp.plan.lanes import BatchPlan as BatchPlan
 from runexp.plan.lanes import LanePlan
 from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.records import dataclass
 
 Mode = Literal["min", "max"]
 BatchSchedule = Literal["zip_strict", "zip_cycle", "alternate_strict", "alternate_cycle"]

@@ -56,6 +56,14 @@ class LaneFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """A target of words, and the words that its codes 0, 1, … stand for."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """The facts of one phase. `waits_for` are the estimators that must be fitted before it can run.
 
@@ -71,6 +79,7 @@ class Description:
     groups: tuple[RateFacts, ...]
     rates: tuple[float, ...]
     waits_for: tuple[str, ...]
+    classes: tuple[ClassFacts, ...]
     lanes: tuple[LaneFacts, ...] = ()
     steps: str = ""
 
@@ -107,6 +116,12 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
         groups=groups,
         rates=rates,
         waits_for=() if fits else waits_for,
+        classes=tuple(
+            ClassFacts(f"{name}.{key}", words)
+            for name in phase.data
+            for key in runtime.sets[name].keys
+            if (words := runtime.sets[name].classes(key))
+        ),
         lanes=() if isinstance(phase, FitPlan) else describe_lanes(phase, runtime.tables),
         steps=_steps(phase) if isinstance(phase, TrainPlan) else "",
     )

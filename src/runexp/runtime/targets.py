@@ -35,6 +35,9 @@ def _slot(plan: LossPlan, route: Route, output: Tensor, columns: PhaseTable) -> 
         fitted = _aligned(plan, route, output, columns)
     elif plan.decision == "argmax" and _is_target(plan, route):
         fitted = _classes(plan, route, output, columns)
+    elif plan.decision == "each_step" and _is_target(plan, route):
+        _check_steps(plan, route, output, target, columns)
+        return slot
     else:
         return slot
     if fitted is target:
@@ -114,6 +117,23 @@ def _classes(plan: LossPlan, route: Route, output: Tensor, columns: PhaseTable) 
         hint = f"labels count from 0; {high + 1} outputs would fit"
         raise SpecError([found(plan, "wrong-classes", message, help=hint)])
     return target if target.dtype == torch.int64 else target.changed(lambda batch: batch.to(torch.int64))
+
+
+def _check_steps(plan: LossPlan, route: Route, output: Tensor, target: Column, columns: PhaseTable) -> None:
+    """For a loss over the steps of a sequence: logits (N, …, V) want codes (N, …) below V."""
+    name = columns.called(route)
+    if tuple(output.shape[1:-1]) != target.row_shape:
+        message = f"`{plan.node}` gives {columns.shape(output)}, and {name} is {columns.shape(target.first(1))}"
+        hint = "it takes logits (batch, time, vocabulary) and codes (batch, time)"
+        raise SpecError([found(plan, "shape-mismatch", message, help=hint)])
+    if target.dtype != torch.int64:
+        message = f"`{plan.name}` needs codes of tokens, and {name} is {str(target.dtype).removeprefix('torch.')}"
+        raise SpecError([found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")])
+    low, high = map(int, _extent(target))
+    if low < 0 or high >= output.shape[-1]:
+        message = f"`{plan.node}` gives {output.shape[-1]} logits a step, and {name} holds codes from {low} to {high}"
+        hint = f'`out_features: "${{classes:{route}}}"` gives one for each'
+        raise SpecError([found(plan, "wrong-classes", message, help=hint)])
 
 
 def _extent(column: Column, ignored: int | None = None) -> tuple[float, float]:

@@ -1,7 +1,5 @@
 """The `data` section: where rows come from, what their columns are for, how they are divided."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -25,15 +23,48 @@ class Condition(Section):
     not_in: Annotated[tuple[Scalar, ...] | None, Field(description="none of these")] = None
 
 
+Predicted = Literal["next", "each"] | Count
+
+
 class Windows(Section):
-    """Samples cut lazily from a series or a token stream."""
+    """Samples cut lazily from a series or a token stream; a window never crosses from one split to another."""
 
     size: Annotated[Count, Field(description="rows of a window")]
     stride: Annotated[Count, Field(description="rows from one window to the next")] = 1
     predict: Annotated[
-        Literal["next"] | Count | None, Field(description="`next` shifts by one; a number is the horizon in rows")
+        Predicted | dict[Name, Predicted] | None,
+        Field(
+            description="what a target is: `next`, the window shifted by one row; `each`, a value for each of its "
+            "rows; a number, the value so many rows after its last one; left out, the value of its last row; or one "
+            "of these by target (or tag)"
+        ),
     ] = None
-    group_by: Annotated[Reference | None, Field(description="windows never cross from one group to another")] = None
+    rows: Annotated[
+        Literal["first", "last"],
+        Field(
+            description="where the rows of a window lie in a feature: `first` (size, columns), as recurrent layers and "
+            "attention want it, or `last` (columns, size), as convolutions do"
+        ),
+    ] = "first"
+    order: Annotated[
+        Pattern | None,
+        Field(description="the column of time; left out: that of `splits.order`, or the order of the source"),
+    ] = None
+    group_by: Annotated[
+        Reference | None,
+        Field(description="windows never cross from one group to another; left out: that of `splits.group_by`"),
+    ] = None
+
+
+class Tokenizer(Section):
+    """How a text becomes numbers: a row of the feature set for each token, its code in the column `text`."""
+
+    use: Annotated[Literal["char"], Field(description="`char`: every character is a token")] = "char"
+    unknown: Annotated[
+        Literal["error", "other"],
+        Field(description="tokens that the text it learnt from lacks: refused, or `other`, one more code"),
+    ] = "error"
+    fit_on: Annotated[Name, Field(description="the split it learns the tokens from")] = "train"
 
 
 class Matrix(Section):
@@ -189,9 +220,11 @@ class Data(Section):
     transforms: Annotated[
         tuple[Transform, ...], Field(description="scikit-learn transformers, applied in the order written")
     ] = ()
-    windows: Annotated[
-        Windows | None, Field(description="samples cut from a series or a token stream"), Later("windows over a series")
+    tokenizer: Annotated[
+        Literal["char"] | Tokenizer | None,
+        Field(description="read a text as a stream of tokens: `char`, or `{use: char, unknown: other}`"),
     ] = None
+    windows: Annotated[Windows | None, Field(description="samples cut from a series or a token stream")] = None
     matrix: Annotated[
         Matrix | None, Field(description="values between pairs of rows"), Later("a matrix between pairs of rows")
     ] = None

@@ -13,7 +13,9 @@ from runexp.plan.data import Domain
 from runexp.runtime.data.gathering import Gathered
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.table import Array
+from runexp.runtime.data.tokenizer import Tokenizer
 from runexp.runtime.data.transforms import Transformed
+from runexp.runtime.data.windows import Windowing
 
 
 class SummaryRow(NamedTuple):
@@ -33,7 +35,8 @@ class SummaryRow(NamedTuple):
 class FeatureSet:
     """Rows with a stable id, their keys, and the splits they are in.
 
-    Every array that is handed out is read-only: (N, *shape of the key), rows in the order of the source.
+    Every array that is handed out is read-only: (N, *shape of the key), rows in the order of the source. Seen through
+    windows its rows are windows instead, each named by the position of its first row; nothing is copied.
     """
 
     name: str
@@ -42,12 +45,14 @@ class FeatureSet:
     fingerprint: str
     gathered: Mapping[str, Gathered]
     transforms: Mapping[str, Transformed]
+    tokenizer: Tokenizer | None = None
+    windows: Windowing | None = None
     tensors: dict[tuple[str, torch.device], torch.Tensor] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
-        return len(self.ids)
+        """How many rows there are; of windows: at how many positions one may start."""
+        return len(self.ids) if self.windows is None else self.windows.n_starts
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -56,11 +61,11 @@ class FeatureSet:
 
     def raw(self, key: str) -> Array:
         """What was read."""
-        return _read_only(self._gathered(key).raw)
+        return self._seen(key, self._gathered(key).raw)
 
     def transformed(self, key: str) -> Array:
         """What the transforms made of it; `KeyError` where there are none."""
-        return _read_only(self.transforms[key].values)
+        return self._seen(key, self.transforms[key].values)
 
     def array(self, key: str) -> Array:
         """What a node receives: transformed where there is a transform, raw otherwise."""
@@ -89,25 +94,46 @@ class FeatureSet:
     def inverse(self, key: str, values: Array) -> Array:
         """A node's values of the key (M, *shape) in original units: (M, *shape of raw), float64.
 
-        For a key of one number a row, (M,) and (M, 1) are both taken and (M,) is given back.
+        For a key of one number a row, (M,) and (M, 1) are both taken and (M,) is given back. A key of several rows of
+        a window is given as `array` has it.
         """
         if key not in self.transforms:
             return values
         result = np.asarray(values, dtype=np.float64)
+        result = self.windows.by_row(key, result) if self.windows else result
         for step in reversed(self.transforms[key].steps):
-            result = step.back(result).reshape(len(values), *step.shape_in)
-        return result
+            result = step.back(result).reshape(len(result), *step.shape_in)
+        return self.windows.by_window(key, result) if self.windows else result
 
     def can_go_back(self, key: str) -> bool:
         """Whether numbers of the key can be taken back to the units they were read in."""
         return key not in self.transforms or all(step.can_go_back for step in self.transforms[key].steps)
 
     def tensor(self, key: str, device: str | torch.device) -> torch.Tensor:
-        """The whole key on a device, contiguous; made once and kept. On the CPU it shares memory."""
+        """The whole key on a device; made once and kept. On the CPU it shares memory.
+
+        It is contiguous, or a strided view of what is where it is seen through windows.
+        """
         place = (key, torch.device(device))
         if place not in self.tensors:
-            self.tensors[place] = self._make_tensor(key).to(place[1])
+            rows = self._make_tensor(key).to(place[1])
+            self.tensors[place] = rows if self.windows is None else self.windows.tensor(key, rows)
         return self.tensors[place]
+
+    def n_classes(self, key: str) -> int:
+        """How many classes or tokens the codes of a key stand for; 0 where it holds no codes that are known."""
+        if self.classes(key):
+            return len(self.classes(key))
+        for transformer in reversed(self.transformers(key)):
+            if hasattr(transformer, "categories_"):
+                n_unknown = int(transformer.handle_unknown == "use_encoded_value")
+                return max(len(known) for known in transformer.categories_) + n_unknown
+        return 0
+
+    def bounds(self, key: str) -> tuple[int, int]:
+        """The least and the largest number of a key of whole numbers, over all rows; (0, -1) where there are none."""
+        values = self.transforms[key].values if key in self.transforms else self._gathered(key).raw
+        return (int(values.min()), int(values.max())) if values.size else (0, -1)
 
     def view(self, rows: str | Sequence[int] | Array, keys: Sequence[str] | None = None) -> FeatureSetView:
         """The rows of a split, or given rows (-1: masked), of all keys or some."""
@@ -120,6 +146,9 @@ class FeatureSet:
 
     def _gathered(self, key: str) -> Gathered:
         return self.gathered[key]
+
+    def _seen(self, key: str, values: Array) -> Array:
+        return _read_only(values if self.windows is None else self.windows.array(key, values))
 
     def _make_tensor(self, key: str) -> torch.Tensor:
         values = self.transforms[key].values if key in self.transforms else self.gathered[key].raw
