@@ -169,7 +169,8 @@ def _node(node: NodePlan) -> Branch:
         "activations computed again" if node.checkpointing else "",
     ]
     feeds = listed((_feed(feed) for feed in node.feeds), nothing="nothing")
-    text = " · ".join((f"← {feeds}", *(trait for trait in traits if trait)))
+    others = f", or {listed(map(_feed, node.others))}" if node.others else ""
+    text = " · ".join((f"← {feeds}{others}", *(trait for trait in traits if trait)))
     return Branch(node.name, text, tuple(_call(call) for call in node.calls))
 
 

@@ -12,10 +12,10 @@ from runexp.diagnostics import Diagnostic
 from runexp.engine.protocol import ExecutionContext
 from runexp.plan.graph import MetricPlan
 from runexp.plan.phases import EvalPlan
-from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import BoundLoss, bind_losses, first_rows
 from runexp.runtime.metrics import BoundMetric, bind_metric
 from runexp.runtime.summing import Running, running_loss, running_metric
@@ -24,11 +24,13 @@ from runexp.runtime.summing import Running, running_loss, running_metric
 class EvalProgram:
     """Runs a split in chunks and keeps what losses and metrics read; modes are afterwards what they were (S-23)."""
 
-    def __init__(self, plan: EvalPlan, graph: Graph, columns: Columns, device: torch.device) -> None:
+    def __init__(self, plan: EvalPlan, graph: Graph, columns: PhaseTable, device: torch.device) -> None:
         self._plan = plan
         self._graph = graph
-        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
-        self._forward.add_columns([route_slot(route) for metric in plan.metrics for route in metric.routes])
+        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
+        self._forward.add_columns(
+            [self._forward.read_by(item.node, route) for item in plan.metrics for route in item.routes]
+        )
         wrong: list[Diagnostic] = []
         with _Evaluating(graph, plan.nodes):
             with collecting(wrong):
