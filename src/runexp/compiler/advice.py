@@ -10,6 +10,7 @@ from runexp.diagnostics import Severity
 from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.spec.callbacks import Evaluation
 from runexp.spec.phases import EvalPhase, Phase, PhaseGroup, TrainPhase
+from runexp.spec.shape import steps
 
 
 def advise(scope: Scope, phases: Sequence[PhasePlan]) -> None:
@@ -54,7 +55,7 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
             found.error(
                 "training-rows",
                 f"`{plan.label}` evaluates the split `{plan.split}`, which `{trained[plan.split]}` learns from",
-                (*_path(plan.origin.path), "split"),
+                (*steps(plan.origin.path), "split"),
                 label="training rows",
                 help="if that is meant, let its name tell: `train_score`",
                 severity=Severity.WARNING,
@@ -85,11 +86,3 @@ def _named(phases: Mapping[str, Phase]) -> Iterator[str]:
                 yield from (
                     item for call in inline for item in (*(call.losses or ()), *call.metrics) if isinstance(item, str)
                 )
-
-
-def _path(address: str) -> Path:
-    """A path from an address such as `phases.train.callbacks[0]`."""
-    steps: list[str | int] = []
-    for step in address.replace("[", ".[").split("."):
-        steps.append(int(step[1:-1]) if step.startswith("[") else step)
-    return tuple(steps)

@@ -9,6 +9,7 @@ from runexp.compiler.findings import Findings, Path
 from runexp.compiler.keys import adapt_keys, code_categories, fitted_on, link_keys
 from runexp.compiler.sources import link_source
 from runexp.compiler.splits import link_splits
+from runexp.compiler.streams import check_transforms, link_stream
 from runexp.plan.data import (
     DataPlan,
     KeyPlan,
@@ -35,7 +36,9 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
         transforms = (*code_categories(found, data, path), *written)
         keys = adapt_keys(keys, transforms)
         if source is not None:
-            plans[name] = DataPlan(name, source, keys, splits, transforms, found.origin(path))
+            stream = link_stream(found, data, source, path, folder)
+            plans[name] = DataPlan(name, source, keys, splits, transforms, found.origin(path), stream)
+            check_transforms(found, plans[name])
     return plans
 
 

@@ -75,8 +75,16 @@ class TransformPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """Rows are read as they are drawn: so many are mixed at once, and so many such windows are read ahead."""
+
+    buffer: int = 100_000
+    prefetch: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class DataPlan:
-    """One feature set."""
+    """One feature set; `stream` is None where it is held in memory."""
 
     name: str
     source: SourcePlan
@@ -84,6 +92,7 @@ class DataPlan:
     splits: SplitPlan
     transforms: tuple[TransformPlan, ...]
     origin: Origin
+    stream: StreamPlan | None = None
 
     def key(self, name: str) -> KeyPlan:
         """The key of that name; `KeyError` where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan
+from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan, StreamPlan
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -37,6 +37,7 @@ def _data(data: DataPlan) -> Branch:
         data.name,
         below=(
             Branch("source", _source(data.source)),
+            *((Branch("rows", _stream(data.stream)),) if data.stream else ()),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
             Branch("transforms", "" if transforms else "none", transforms),
@@ -51,6 +52,11 @@ def _source(source: SourcePlan) -> str:
         return listed(f"{split}: {part.path}" for split, part in source.parts.items())
     # The URL of a database may hold a password.
     return f"sql {source.query}" if source.kind == "sql" else f"{source.kind} {source.path}"
+
+
+def _stream(stream: StreamPlan) -> str:
+    ahead = f"{stream.prefetch} windows read ahead" if stream.prefetch else "read when they are needed"
+    return f"streamed, mixed in windows of {stream.buffer:,} · {ahead}"
 
 
 def _key(key: KeyPlan) -> Branch:

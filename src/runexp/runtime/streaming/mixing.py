@@ -1,0 +1,47 @@
+"""In which order the rows of a stream come: which groups of rows are read side by side, and how much of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from runexp.runtime.data.table import Array
+from runexp.runtime.seeds import derive_seed
+
+_OPEN_BYTES = 1 << 27
+"""What groups of rows that are read side by side may take together: 128 MiB."""
+
+_COLUMN_BYTES = 1 << 21  # decoding a column takes a page, its dictionary and a buffer
+_MOST_OPEN = 16
+
+
+def n_open(group_bytes: int, n_columns: int) -> int:
+    """How many groups of rows can be read side by side. The more, the better rows of a sorted source are mixed."""
+    cost = max(1, min(group_bytes, n_columns * _COLUMN_BYTES))
+    return min(max(_OPEN_BYTES // cost, 1), _MOST_OPEN)
+
+
+def order_of(n_groups: int, *seed: object) -> Array:
+    """A new order of the groups, a pure function of the seed."""
+    return np.random.default_rng(derive_seed(*seed)).permutation(n_groups)
+
+
+def dealt(order: Sequence[int], n_hands: int) -> list[list[int]]:
+    """The groups as they are read side by side, each hand one after the other; no hand is empty."""
+    return [list(order[hand::n_hands]) for hand in range(min(n_hands, len(order)))]
+
+
+def takes(counts: Sequence[int], window: int) -> Iterator[Array]:
+    """How many rows each hand gives to each window of so many rows, in proportion to what it has left.
+
+    Every window is full but the last.
+    """
+    left = np.asarray(counts, np.int64)
+    while (total := int(left.sum())) > 0:
+        size = min(window, total)
+        taken, rest = np.divmod(left * size, total)
+        most = np.argsort(-rest, kind="stable")[: size - taken.sum()]
+        taken[most] += 1
+        yield taken
+        left = left - taken
