@@ -12,6 +12,7 @@ from runexp.diagnostics import SpecError
 from runexp.plan.phases import BatchPlan, SchedulePlan
 from runexp.plan.values import FrozenMap, Origin
 from runexp.runtime.batching import Batcher
+from runexp.runtime.lanes.column import Held
 from runexp.runtime.optim import learning_rate_ratio
 from runexp.runtime.seeds import derive_seed
 from runtime.tables import N_TRAIN, columns, opened, run, same, weights
@@ -165,7 +166,7 @@ def test_a_short_last_group_of_accumulated_batches_is_a_mean_too(tmp_path):
 
 def drawn(**options):
     plan = BatchPlan(**{"size": 7, "shuffle": True, "drop_last": False} | options)
-    batcher = Batcher([torch.arange(50), torch.arange(50) * 2], plan, 9, "train")
+    batcher = Batcher([Held(torch.arange(50)), Held(torch.arange(50) * 2)], plan, 9, "train")
     return lambda epoch: [tuple(column.tolist() for column in batch) for batch in batcher.draw(epoch)]
 
 

@@ -13,6 +13,10 @@ from runexp.plan.values import Origin
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Slot, slot_of
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.column import Column, Held
+
+_HELD_BYTES = 1 << 26
+"""A column of a split that takes no more is gathered once: batches are drawn faster from what lies together."""
 
 
 class Columns:
@@ -30,7 +34,7 @@ class Columns:
         _check_aligned(sets, self._rows, split, origin)
         self._device = torch.device("cpu")
         self._batch_size = 0
-        self._made: dict[Slot, Tensor] = {}
+        self._made: dict[Slot, Column] = {}
 
     def holds_words(self, route: Route) -> bool:
         """Whether a column holds numbers that stand for words."""
@@ -74,20 +78,27 @@ class Columns:
                 constant.append(name)
         return tuple(constant)
 
-    def column(self, slot: Slot) -> Tensor:
-        """All rows of one column, on the device."""
+    def drawn(self, slot: Slot) -> Column:
+        """One column, on the device, for batches to be drawn from."""
         if slot not in self._made:
-            self._made[slot] = self._compute(slot) if slot[0] == "node" else self._take(slot)
+            self._made[slot] = Held(self._compute(slot)) if slot[0] == "node" else self._take(slot)
         return self._made[slot]
 
-    def put(self, slot: Slot, made: Tensor) -> None:
+    def column(self, slot: Slot) -> Tensor:
+        """All rows of one column, on the device."""
+        return self.drawn(slot).whole()
+
+    def put(self, slot: Slot, made: Column) -> None:
         """Keep a column that was made from others, under a slot of its own."""
         self._made[slot] = made
 
-    def _take(self, slot: Slot) -> Tensor:
+    def _take(self, slot: Slot) -> Column:
         whole = self._sets[slot[1]].tensor(slot[2], self._device)
-        rows = self._rows[slot[1]].to(self._device)
-        return whole if len(rows) == len(whole) and _is_identity(rows) else whole.index_select(0, rows)
+        rows = self._rows[slot[1]]
+        if len(rows) == len(whole) and _is_identity(rows):
+            return Held(whole)
+        column = Held(whole, rows.to(self._device))
+        return column.gathered() if column.first(1).nbytes * len(rows) <= _HELD_BYTES else column
 
     def _compute(self, slot: Slot) -> Tensor:
         plan = self._graph.plans[slot[1]]

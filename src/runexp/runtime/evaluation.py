@@ -37,11 +37,14 @@ class EvalProgram:
             with collecting(wrong):
                 self._metrics.append(bind_metric(metric, self._forward, values))
         stop_at(wrong)
-        self._columns = [columns.column(slot) for slot in self._forward.columns]
+        self._columns = [columns.drawn(slot) for slot in self._forward.columns]
         routes = [route for loss in plan.losses for route in loss.routes]
         routes += [route for metric in plan.metrics for route in metric.routes]
         judged = {self._forward.slot(route_slot(route)) for route in routes if route.source == "node"}
         self._kept = sorted(judged - set(range(len(self._columns))))
+        read = {slot for loss in self._losses for slot in loss.reads}
+        read |= {slot for bound in self._metrics for slot in bound.reads}
+        self._whole = sorted(read & set(range(len(self._columns))))
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
@@ -49,8 +52,9 @@ class EvalProgram:
     def draw(self) -> Iterator[Sequence[Tensor]]:
         """The chunks of the split, in the order of its rows."""
         self._outputs = {slot: [] for slot in self._kept}
-        chunks = [column.split(self._plan.batch_size) for column in self._columns]
-        yield from zip(*chunks, strict=True)
+        for start in range(0, self.n_rows, self._plan.batch_size):
+            rows = range(start, min(start + self._plan.batch_size, self.n_rows))
+            yield tuple(next(column.batches(rows, [len(rows)])) for column in self._columns)
 
     def step(self, context: ExecutionContext) -> None:
         """Forward of one chunk."""
@@ -62,7 +66,9 @@ class EvalProgram:
     def finish(self) -> Mapping[str, float]:
         """The weighted total, each loss, each metric: over all rows at once, so that chunks do not matter."""
         n_slots = max([len(self._columns), *(slot + 1 for slot in self._kept)])
-        values: list[Any] = [*self._columns, *[None] * (n_slots - len(self._columns))]
+        values: list[Any] = [None] * n_slots
+        for slot in self._whole:
+            values[slot] = self._columns[slot].whole()
         for slot, outputs in self._outputs.items():
             values[slot] = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         self._outputs = {}

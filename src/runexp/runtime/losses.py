@@ -28,6 +28,11 @@ class BoundLoss:
     positional: tuple[int, ...]
     keyword: tuple[tuple[str, int], ...]
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The slots it is given."""
+        return (*self.positional, *(slot for _, slot in self.keyword))
+
     def __call__(self, values: Sequence[Any]) -> Tensor:
         """The loss of one batch."""
         given = [values[index] for index in self.positional]
@@ -60,7 +65,7 @@ def bind_losses(
 def first_rows(forward: Forward, columns: Columns) -> list[Any]:
     """All slots of a forward pass over the first two rows."""
     with torch.no_grad():
-        return forward([columns.column(slot)[:2] for slot in forward.columns])
+        return forward([columns.drawn(slot).first(2) for slot in forward.columns])
 
 
 def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tensor:
@@ -92,10 +97,10 @@ def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Column
     try:
         value = loss(values)
     except REFUSALS as error:
-        slots = [*loss.positional, *(slot for _, slot in loss.keyword)]
         routes = sorted(plan.routes, key=lambda route: bool(route.argument))
         given = ", ".join(
-            f"{columns.called(route)} {columns.shape(values[slot])}" for route, slot in zip(routes, slots, strict=True)
+            f"{columns.called(route)} {columns.shape(values[slot])}"
+            for route, slot in zip(routes, loss.reads, strict=True)
         )
         message = f"the loss `{plan.name}` cannot be computed: {first_line(error)}"
         hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""

@@ -29,6 +29,11 @@ class BoundMetric:
     slots: tuple[int, ...]
     names: tuple[str, ...]
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The slots it is given."""
+        return self.slots
+
     def __call__(self, values: Sequence[Any]) -> float:
         """The metric over all rows."""
         predicted = predictions(values[self.slots[0]], self.plan.wants, self.plan.decision)

@@ -33,7 +33,7 @@ class TrainProgram:
         wrong: list[Diagnostic] = []
         with collecting(wrong):
             self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
-        drawn = [columns.column(slot) for slot in self._forward.columns]
+        drawn = [columns.drawn(slot) for slot in self._forward.columns]
         self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
         self._trains = plan.trains
         self.n_rows = columns.n_rows

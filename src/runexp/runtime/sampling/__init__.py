@@ -1,0 +1,5 @@
+"""How rows are drawn: samplers of rows, pairs, triplets and episodes (S-06, S-07)."""
+
+from runexp.runtime.sampling.protocol import Drawn, RowSampler
+
+__all__ = ["Drawn", "RowSampler"]
