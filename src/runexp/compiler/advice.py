@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runexp.compiler.findings import Findings, Path
+from runexp.compiler.findings import Findings
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan

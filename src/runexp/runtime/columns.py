@@ -31,7 +31,13 @@ class Columns:
         self._graph = graph
         self._sets = sets
         self._rows = {name: _rows(sets[name], split, origin) for name in used}
-        _check_aligned(sets, self._rows, split, origin)
+        self._split = split
+        self._origin = origin
+        self.is_streamed = any(sets[name].stream is not None for name in used)
+        if self.is_streamed:
+            _refuse_beside(used, origin)
+        else:
+            _check_aligned(sets, self._rows, split, origin)
         self._device = torch.device("cpu")
         self._batch_size = 0
         self._made: dict[Slot, Column] = {}
@@ -43,7 +49,7 @@ class Columns:
     @property
     def n_rows(self) -> int:
         """How many rows the split has."""
-        return len(next(iter(self._rows.values())))
+        return self._sets[next(iter(self._rows))].n_rows_of(self._split)
 
     def on(self, device: torch.device) -> Columns:
         """The same columns on a device."""
@@ -69,7 +75,9 @@ class Columns:
         return f"{self._sets[route.name].domain_of(route.key)}.{route.key}"
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
-        """The estimators among `nodes` that depend on data and on each other only."""
+        """The estimators among `nodes` that depend on data and on each other only; none where rows are streamed."""
+        if self.is_streamed:
+            return ()
         constant: list[str] = []
         for name in nodes:
             plan = self._graph.plans[name]
@@ -94,7 +102,9 @@ class Columns:
 
     def _take(self, slot: Slot) -> Column:
         whole = self._sets[slot[1]].tensor(slot[2], self._device)
-        rows = self._rows[slot[1]]
+        rows, stream = self._rows[slot[1]], self._sets[slot[1]].stream
+        if stream is not None:
+            return stream.column(slot[2], self._split, whole, self._origin)
         if len(rows) == len(whole) and _is_identity(rows):
             return Held(whole)
         column = Held(whole, rows.to(self._device))
@@ -122,6 +132,12 @@ def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
         )
         raise SpecError([found])
     return torch.from_numpy(features.splits[split])
+
+
+def _refuse_beside(used: Sequence[str], origin: Origin) -> None:
+    if len(used) > 1:
+        message = f"of {', '.join(f'`{name}`' for name in used)} one is streamed, which cannot be used beside others"
+        raise SpecError([Diagnostic("not-streamed", message, origin.span, path=origin.path)])
 
 
 def _check_aligned(sets: Mapping[str, FeatureSet], rows: Mapping[str, Tensor], split: str, origin: Origin) -> None:

@@ -63,7 +63,7 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
     trains = phase.trains if isinstance(phase, TrainPlan) else ()
     fits = isinstance(phase, FitPlan)
     is_ready = graph.is_built(names)
-    n_rows = sum(len(runtime.sets[name].splits[phase.split]) for name in phase.data[:1])
+    n_rows = sum(runtime.sets[name].n_rows_of(phase.split) for name in phase.data[:1])
     n_batches = n_steps = 1
     groups: tuple[RateFacts, ...] = ()
     rates: tuple[float, ...] = ()

@@ -10,13 +10,16 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic
 from runexp.engine.protocol import ExecutionContext
-from runexp.plan.phases import EvalPlan
+from runexp.plan.phases import BatchPlan, EvalPlan
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.column import Column
 from runexp.runtime.losses import BoundLoss, bind_losses, first_rows, weighted_total
 from runexp.runtime.metrics import BoundMetric, bind_metric
+from runexp.runtime.streaming.column import StreamedColumn
+from runexp.runtime.streaming.drawing import StreamBatcher
 
 
 class EvalProgram:
@@ -45,6 +48,9 @@ class EvalProgram:
         read = {slot for loss in self._losses for slot in loss.reads}
         read |= {slot for bound in self._metrics for slot in bound.reads}
         self._whole = sorted(read & set(range(len(self._columns))))
+        self._stream = _streamed(self._columns, plan)
+        if self._stream is not None:  # what is judged is kept as it comes by, so that it is read once
+            self._kept, self._whole = sorted({*self._kept, *self._whole}), []
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
@@ -52,6 +58,9 @@ class EvalProgram:
     def draw(self) -> Iterator[Sequence[Tensor]]:
         """The chunks of the split, in the order of its rows."""
         self._outputs = {slot: [] for slot in self._kept}
+        if self._stream is not None:
+            yield from self._stream.draw(0)
+            return
         for start in range(0, self.n_rows, self._plan.batch_size):
             rows = range(start, min(start + self._plan.batch_size, self.n_rows))
             yield tuple(next(column.batches(rows, [len(rows)])) for column in self._columns)
@@ -86,6 +95,13 @@ class EvalProgram:
                 measured[metric.plan.name] = metric(values)
         stop_at(wrong)
         return measured
+
+
+def _streamed(columns: Sequence[Column], plan: EvalPlan) -> StreamBatcher | None:
+    """Draws the chunks of a stream; None where rows are held."""
+    streamed = [column for column in columns if isinstance(column, StreamedColumn)]
+    batches = BatchPlan(plan.batch_size, shuffle=False, drop_last=False)
+    return StreamBatcher(streamed, batches, 0, plan.label) if streamed else None
 
 
 class _Evaluating:

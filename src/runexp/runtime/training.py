@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.phases import TrainPlan
-from runexp.runtime.batching import Batcher
+from runexp.runtime.batching import batcher_of
 from runexp.runtime.columns import Columns
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.fused import update_of
@@ -34,7 +34,7 @@ class TrainProgram:
         with collecting(wrong):
             self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
         drawn = [columns.drawn(slot) for slot in self._forward.columns]
-        self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
+        self._batcher = batcher_of(drawn, plan.batches, seed, plan.label)
         self._trains = plan.trains
         self.n_rows = columns.n_rows
         self.n_batches = self._batcher.n_batches

@@ -12,6 +12,7 @@ import torch
 from runexp.plan.data import Domain
 from runexp.runtime.data.gathering import Gathered
 from runexp.runtime.data.problems import shown, wrong
+from runexp.runtime.data.row_stream import RowStream
 from runexp.runtime.data.table import Array
 from runexp.runtime.data.transforms import Transformed
 
@@ -34,6 +35,8 @@ class FeatureSet:
     """Rows with a stable id, their keys, and the splits they are in.
 
     Every array that is handed out is read-only: (N, *shape of the key), rows in the order of the source.
+    Where there is a `stream`, these are the first rows of a source that is not held: they tell shapes and types, every
+    split has all of them, and the rows of a phase come from the stream.
     """
 
     name: str
@@ -42,12 +45,17 @@ class FeatureSet:
     fingerprint: str
     gathered: Mapping[str, Gathered]
     transforms: Mapping[str, Transformed]
+    stream: RowStream | None = None
     tensors: dict[tuple[str, torch.device], torch.Tensor] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def n_rows(self) -> int:
         """How many rows there are."""
         return len(self.ids)
+
+    def n_rows_of(self, split: str) -> int:
+        """How many rows a split has; `KeyError` where there is none of that name."""
+        return len(self.splits[split]) if self.stream is None else self.stream.counts[split]
 
     @property
     def keys(self) -> tuple[str, ...]:

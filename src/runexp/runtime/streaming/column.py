@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,11 +10,37 @@ from torch import Tensor
 
 from runexp.plan.values import Origin
 from runexp.runtime.data.problems import shown, wrong
+from runexp.runtime.data.table import Array
 from runexp.runtime.lanes.column import Rows
 from runexp.runtime.streaming.stream import Stream
 
 HELD_BYTES = 1 << 30
 """What of a stream is held at once for a loss or metric over a whole split: 1 GiB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamedRows:
+    """A stream as what stands behind a feature set."""
+
+    stream: Stream
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows the source has."""
+        return self.stream.n_rows
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The rows of each split."""
+        return {name: members.n_rows for name, members in self.stream.splits.items()}
+
+    def column(self, key: str, split: str, head: Tensor, origin: Origin) -> StreamedColumn:
+        """A key as far as a split goes."""
+        return StreamedColumn(self.stream, split, key, head, origin)
+
+    def memberships(self) -> Iterator[tuple[Array, Array, Mapping[str, Array]]]:
+        """Numbers, ids and splits of some rows at a time; ids are the tag `id` where there is one."""
+        yield from self.stream.memberships()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +51,6 @@ class StreamedColumn:
     split: str
     key: str
     head: Tensor
-    device: torch.device
     origin: Origin
     change: Callable[[Tensor], Tensor] | None = None
 
@@ -73,5 +98,5 @@ class StreamedColumn:
 
     def finished(self, values: Tensor) -> Tensor:
         """Rows of the key as they are drawn: on the device, and changed."""
-        on_device = values.to(self.device)
+        on_device = values.to(self.head.device)
         return on_device if self.change is None else self.change(on_device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -115,8 +116,8 @@ def _drawn(n_rows: int, shares: Sequence[float], seed: int) -> list[Members]:
     """Rows drawn block by block, so that no permutation of all of them is held; the sizes are the shares' own."""
     edges = np.linspace(0, n_rows, max(1, n_rows // _BLOCK_ROWS) + 1).astype(np.int64)
     inside = [np.zeros(n_rows, bool) for _ in shares]
-    for block, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-        counts = counts_of(int(stop), shares) - counts_of(int(start), shares)
+    for block, (start, stop) in enumerate(pairwise(edges.tolist())):
+        counts = counts_of(stop, shares) - counts_of(start, shares)
         order = start + np.random.default_rng([seed, block]).permutation(stop - start)
         for rows, found in zip(np.split(order, np.cumsum(counts)[:-1]), inside, strict=True):
             found[rows] = True

@@ -59,7 +59,7 @@ def everyone(n_rows: int) -> Members:
     return packed(np.ones(n_rows, bool))
 
 
-def unpacked(splits: Mapping[str, Members], start: int, stop: int) -> Iterator[tuple[str, Array]]:
+def inside(splits: Mapping[str, Members], start: int, stop: int) -> Iterator[tuple[str, Array]]:
     """The rows of each split among neighbours, numbered from 0."""
     for name, members in splits.items():
         yield name, np.flatnonzero(members.inside(start, stop))

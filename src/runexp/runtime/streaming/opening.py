@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from runexp.runtime.data.table import Array, DType
 from runexp.runtime.data.transforms import Transformed, check_transforms
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.streaming.chunks import Chunk, chunks
+from runexp.runtime.streaming.column import StreamedRows
 from runexp.runtime.streaming.dividing import divide_stream
 from runexp.runtime.streaming.parquet_files import ParquetFiles, open_files
 from runexp.runtime.streaming.stream import Stream, StreamedKey
@@ -27,17 +28,10 @@ HEAD_ROWS = 4096
 """The first rows, which stand in for all where only shapes and types are asked for."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
-    """A stream, and its first rows as a feature set of their own, in which every split has all of them."""
+def open_stream(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
+    """The first rows of a streamed source, and the stream: divided, with its transforms fitted.
 
-    stream: Stream
-    head: FeatureSet
-
-
-def open_stream(plan: DataPlan, *, seed: int, folder: Path) -> Opened:
-    """Open a streamed source, divide it and fit its transforms; `SpecError` with everything found wrong.
-
+    Raises `SpecError` with everything found wrong.
     Features that no transform learns from are first checked when they are drawn.
     """
     files = open_files(plan.source, folder)
@@ -58,7 +52,7 @@ def open_stream(plan: DataPlan, *, seed: int, folder: Path) -> Opened:
     stream = replace(stream, keys=keys | _with_classes(stream, first))
     stream = replace(stream, splits=divide_stream(plan, files, stream.chunks, stream.column_of, seed=seed))
     stream = _fitted(stream, head, seed=seed)
-    return Opened(stream, _first_rows(stream, head))
+    return _first_rows(stream, head)
 
 
 def _head(files: ParquetFiles, matches: Sequence[Match]) -> Chunk:
@@ -167,4 +161,6 @@ def _first_rows(stream: Stream, head: Chunk) -> FeatureSet:
     gathered = {name: key.read(head, rows) for name, key in stream.keys.items()}
     transforms = {name: Transformed(key.array(head, rows), key.steps) for name, key in stream.keys.items() if key.steps}
     splits: dict[str, Array] = dict.fromkeys(stream.splits, rows)
-    return FeatureSet(stream.plan.name, rows, splits, stream.files.fingerprint, gathered, transforms)
+    return FeatureSet(
+        stream.plan.name, rows, splits, stream.files.fingerprint, gathered, transforms, StreamedRows(stream)
+    )

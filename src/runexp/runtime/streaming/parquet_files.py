@@ -17,7 +17,7 @@ from runexp.runtime.data.files import locate
 from runexp.runtime.data.finding import find_files
 from runexp.runtime.data.parquet import ParquetSource
 from runexp.runtime.data.problems import first_line, shown, wrong
-from runexp.runtime.data.several import SPLIT_OF_FILE, Member, join_members
+from runexp.runtime.data.several import SPLIT_OF_FILE, Member, SeveralSource, join_members
 from runexp.runtime.data.table import Array, Column, make_column
 
 Partition = Mapping[str, str | None]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import Match
@@ -14,9 +15,12 @@ from runexp.runtime.data.splits import column_of_key
 from runexp.runtime.data.table import Array, Column, Source
 from runexp.runtime.data.transforms import Fitted
 from runexp.runtime.streaming.chunks import Chunk, chunks
-from runexp.runtime.streaming.membership import Members
+from runexp.runtime.streaming.membership import Members, inside
 from runexp.runtime.streaming.parquet_files import ParquetFiles, RowGroup
 from runexp.runtime.streaming.transforms import applied
+
+_ID = "id"
+_BLOCK_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +123,19 @@ class Stream:
         if name in self.keys:
             return column_of_key(name, gather(self.keys[name].match, source, keep_exact=False).raw)
         return source.column(name, self.plan.splits.origin)
+
+    def memberships(self) -> Iterator[tuple[Array, Array, Mapping[str, Array]]]:
+        """Numbers, ids and splits of some rows at a time; ids are the tag `id` where there is one."""
+        tag = self.keys.get(_ID)
+        has_ids = tag is not None and tag.key.domain == "tags" and tag.match.is_single
+        for start in range(0, 0 if has_ids else self.n_rows, _BLOCK_ROWS):
+            stop = min(start + _BLOCK_ROWS, self.n_rows)
+            rows = np.arange(start, stop)
+            yield rows, rows, dict(inside(self.splits, start, stop))
+        for chunk in self.chunks([_ID]) if has_ids else ():
+            rows = np.arange(chunk.start, chunk.stop)
+            ids = self.keys[_ID].read(chunk, rows - chunk.start).raw
+            yield rows, ids, dict(inside(self.splits, chunk.start, chunk.stop))
 
     def rows(
         self, split: str, keys: Sequence[str], groups: Sequence[RowGroup] | None = None
