@@ -20,6 +20,7 @@ from runexp.runtime.losses import BoundLoss, bind_losses, first_rows, weighted_t
 from runexp.runtime.metrics import BoundMetric, bind_metric
 from runexp.runtime.streaming.column import StreamedColumn
 from runexp.runtime.streaming.drawing import StreamBatcher
+from runexp.runtime.streaming.judging import LossSums, sums_of
 
 
 class EvalProgram:
@@ -49,8 +50,13 @@ class EvalProgram:
         read |= {slot for bound in self._metrics for slot in bound.reads}
         self._whole = sorted(read & set(range(len(self._columns))))
         self._stream = _streamed(self._columns, plan)
+        self._sums: LossSums | None = None
         if self._stream is not None:  # what is judged is kept as it comes by, so that it is read once
             self._kept, self._whole = sorted({*self._kept, *self._whole}), []
+            judged_rows = [values[slot] for slot in self._kept]
+            with collecting(wrong):
+                self._sums = sums_of(plan, self._losses, judged_rows, columns.n_rows)
+            stop_at(wrong)
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
@@ -69,11 +75,16 @@ class EvalProgram:
         """Forward of one chunk."""
         with _Evaluating(self._graph, self._plan.nodes), torch.no_grad():
             values = self._forward(context.batches)
+        if self._sums is not None:
+            self._sums.add(values, len(context.batches[0]))
+            return
         for slot, outputs in self._outputs.items():
             outputs.append(values[slot])
 
     def finish(self) -> Mapping[str, float]:
         """The weighted total, each loss, each metric: over all rows at once, so that chunks do not matter."""
+        if self._sums is not None:
+            return self._sums.take()
         n_slots = max([len(self._columns), *(slot + 1 for slot in self._kept)])
         values: list[Any] = [None] * n_slots
         for slot in self._whole:

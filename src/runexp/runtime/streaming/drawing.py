@@ -79,14 +79,14 @@ class StreamBatcher:
 
     def _windows(self, epoch: int, first: int) -> Iterator[list[Tensor]]:
         hands = dealt(self._order(epoch), self.mixing.n_groups)
-        given = np.zeros(len(hands), np.int64)
+        given = [0] * len(hands)
         cursors: list[_Cursor] = []
         counts = [sum(self._counts[group] for group in hand) for hand in hands]
         for number, taken in enumerate(takes(counts, self._window)):
             if number >= first:
-                cursors = cursors or [self._cursor(*pair) for pair in zip(hands, given.tolist(), strict=True)]
+                cursors = cursors or [self._cursor(*pair) for pair in zip(hands, given, strict=True)]
                 yield self._mixed(_filled(cursors, taken), epoch, number)
-            given += taken
+            given = [before + part for before, part in zip(given, taken, strict=True)]
 
     def _order(self, epoch: int) -> list[int]:
         n_groups = len(self._groups)
@@ -135,13 +135,13 @@ class _Cursor:
             yield tuple(values[:n_taken] for values in piece)
 
 
-def _filled(cursors: Sequence[_Cursor], taken: Array) -> list[Array]:
+def _filled(cursors: Sequence[_Cursor], taken: Sequence[int]) -> list[Array]:
     """One array a key, filled piece by piece, so that a window is held once."""
     window: list[Array] = []
     row = 0
-    for cursor, n_rows in zip(cursors, taken.tolist(), strict=True):
+    for cursor, n_rows in zip(cursors, taken, strict=True):
         for piece in cursor.take(n_rows):
-            window = window or [np.empty((taken.sum(), *values.shape[1:]), values.dtype) for values in piece]
+            window = window or [np.empty((sum(taken), *values.shape[1:]), values.dtype) for values in piece]
             for whole, values in zip(window, piece, strict=True):
                 whole[row : row + len(values)] = values
             row += len(piece[0])

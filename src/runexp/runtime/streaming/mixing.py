@@ -32,16 +32,18 @@ def dealt(order: Sequence[int], n_hands: int) -> list[list[int]]:
     return [list(order[hand::n_hands]) for hand in range(min(n_hands, len(order)))]
 
 
-def takes(counts: Sequence[int], window: int) -> Iterator[Array]:
+def takes(counts: Sequence[int], window: int) -> Iterator[list[int]]:
     """How many rows each hand gives to each window of so many rows, in proportion to what it has left.
 
     Every window is full but the last.
     """
-    left = np.asarray(counts, np.int64)
-    while (total := int(left.sum())) > 0:
+    left = list(counts)
+    while (total := sum(left)) > 0:
         size = min(window, total)
-        taken, rest = np.divmod(left * size, total)
-        most = np.argsort(-rest, kind="stable")[: size - taken.sum()]
-        taken[most] += 1
+        quotas = [divmod(count * size, total) for count in left]
+        taken = [whole for whole, _ in quotas]
+        by_rest = sorted(range(len(left)), key=lambda hand: -quotas[hand][1])
+        for hand in by_rest[: size - sum(taken)]:
+            taken[hand] += 1
         yield taken
-        left = left - taken
+        left = [count - part for count, part in zip(left, taken, strict=True)]

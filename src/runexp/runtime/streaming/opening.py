@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from runexp.diagnostics import Diagnostic
-from runexp.plan.data import DataPlan, TransformPlan
+from runexp.plan.data import DataPlan, SourcePlan, TransformPlan
 from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys
 from runexp.runtime.data.problems import collecting, stop_at
-from runexp.runtime.data.table import Array, DType
+from runexp.runtime.data.several import SPLIT_OF_FILE
+from runexp.runtime.data.table import Array, DType, Source
 from runexp.runtime.data.transforms import Transformed, check_transforms
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.streaming.chunks import Chunk, chunks
@@ -53,6 +54,14 @@ def open_stream(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
     stream = replace(stream, splits=divide_stream(plan, files, stream.chunks, stream.column_of, seed=seed))
     stream = _fitted(stream, head, seed=seed)
     return _first_rows(stream, head)
+
+
+def open_head(plan: SourcePlan, folder: Path) -> tuple[Source, int]:
+    """The first rows of a streamed source, all columns, and how many rows there are in all."""
+    files = open_files(plan, folder)
+    names = (*files.names, *([SPLIT_OF_FILE] if plan.kind == "files" else []))
+    first = next(chunks(files, names, files.groups[:1]))
+    return replace(first, names=files.names, table=first.table.slice(0, HEAD_ROWS)), files.n_rows
 
 
 def _head(files: ParquetFiles, matches: Sequence[Match]) -> Chunk:

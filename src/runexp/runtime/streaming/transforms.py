@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from runexp.plan.data import TransformPlan
+from runexp.plan.streaming import CODERS, class_of, is_learned_by_rows
 from runexp.plan.values import Origin
 from runexp.runtime.data.coding import prepare_coder
 from runexp.runtime.data.problems import first_line, shown, wrong
@@ -18,7 +19,6 @@ from runexp.runtime.data.transforms import Fitted
 from runexp.runtime.resolve import REFUSALS, make
 from runexp.runtime.streaming.chunks import Chunk
 
-_CODERS = frozenset({"OrdinalEncoder", "OneHotEncoder"})
 _FIT_ROWS = 16_384  # given at once: some transformers need more rows than they give columns
 
 
@@ -35,11 +35,14 @@ class Learner(Protocol):
 def learner(transform: TransformPlan, seed: int) -> Learner:
     """What fits a transformer row by row: its own `partial_fit`, the categories seen, or nothing to learn."""
     transformer = _seeded(make(transform.call), seed)
-    if transform.call.target.rpartition(":")[2] in _CODERS:
+    if class_of(transform.call) in CODERS:
         return _Categories(transformer)
     if callable(getattr(transformer, "partial_fit", None)):
         return _Incremental(transformer)
-    return _Stateless(transformer)
+    if is_learned_by_rows(transform.call):
+        return _Stateless(transformer)
+    message = f"{shown(transform.call.name)} is fitted on all rows at once, and its rows are streamed"
+    raise wrong(transform.origin, "not-streamed", message, hint="`stream: false` holds all rows in memory")
 
 
 class _Incremental:
