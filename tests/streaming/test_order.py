@@ -25,35 +25,24 @@ def rows_of(batches):
 @given(
     n_rows=st.integers(1, 300),
     group=st.integers(1, 120),
-    buffer=st.integers(1, 130),
-    size=st.integers(1, 40),
-    shuffle=st.booleans(),
-    drop_last=st.booleans(),
-    prefetch=st.sampled_from([0, 1, 3]),
+    options=st.builds("{{buffer: {}, prefetch: {}}}".format, st.integers(1, 130), st.sampled_from([0, 1, 3])),
+    batches=st.fixed_dictionaries({"size": st.integers(1, 40), "shuffle": st.booleans(), "drop_last": st.booleans()}),
     start=st.integers(0, 40),
 )
-def test_every_row_comes_once_and_from_any_batch_on_the_rest_is_the_same(
-    n_rows, group, buffer, size, shuffle, drop_last, prefetch, start
-):
+def test_every_row_comes_once_and_from_any_batch_on_the_rest_is_the_same(n_rows, group, options, batches, start):
     with TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "rows.parquet", n_rows, group=group)
-        features = streamed(folder, ROWS, options=f"{{buffer: {buffer}, prefetch: {prefetch}}}")
-        made = batcher(features, "row", "x", size=size, shuffle=shuffle, drop_last=drop_last)
-        batches = list(made.draw(0))
-        assert [len(batch[0]) for batch in batches] == [len(batch[1]) for batch in batches] == made.sizes()
-        assert len(batches) == made.n_batches
-        seen = rows_of(batches) if batches else []
-        assert len(seen) == len(set(seen)) == made.n_rows == (n_rows // size * size if drop_last else n_rows)
-        if not shuffle:
-            assert seen == list(range(made.n_rows))
-        rest = list(made.draw(0, start=start))
-        assert len(rest) == max(0, made.n_batches - start)
-        assert all(
-            torch.equal(a, b)
-            for one, other in zip(batches[start:], rest, strict=True)
-            for a, b in zip(one, other, strict=True)
-        )
+        made = batcher(streamed(folder, ROWS, options=options), "row", "x", **batches)
+        drawn, rest = list(made.draw(0)), list(made.draw(0, start=start))
+    assert [len(row) for row, _ in drawn] == [len(x) for _, x in drawn] == made.sizes()
+    seen = rows_of(drawn) if drawn else []
+    n_dropped = n_rows % batches["size"] if batches["drop_last"] else 0
+    assert len(seen) == len(set(seen)) == made.n_rows == n_rows - n_dropped
+    assert batches["shuffle"] or seen == list(range(made.n_rows))
+    assert len(rest) == max(0, made.n_batches - start)
+    for one, other in zip(drawn[start:], rest, strict=True):
+        assert all(map(torch.equal, one, other))
 
 
 def test_rows_of_all_columns_stay_together(tmp_path):

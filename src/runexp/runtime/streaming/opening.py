@@ -21,7 +21,7 @@ from runexp.runtime.seeds import derive_seed
 from runexp.runtime.streaming.chunks import Chunk, chunks
 from runexp.runtime.streaming.column import StreamedRows
 from runexp.runtime.streaming.dividing import divide_stream
-from runexp.runtime.streaming.parquet_files import ParquetFiles, open_files
+from runexp.runtime.streaming.parquet_files import ParquetFiles, numpy_type, open_files
 from runexp.runtime.streaming.stream import Stream, StreamedKey
 from runexp.runtime.streaming.transforms import first_use, learner, scikit_learn_at
 
@@ -95,7 +95,7 @@ def _widest(first: Gathered, files: ParquetFiles, names: Sequence[str]) -> DType
     if first.key.domain == "targets":
         return first.raw.dtype
     kinds = (kind for name in names for kind in files.arrow_types(name) if files.sort_of(name) == "numbers")
-    return np.result_type(first.raw.dtype, *{kind.to_pandas_dtype() for kind in kinds})
+    return np.result_type(first.raw.dtype, *map(numpy_type, kinds))
 
 
 def _with_classes(stream: Stream, first: Mapping[str, Gathered | None]) -> dict[str, StreamedKey]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,7 +19,7 @@ from runexp.runtime.data.finding import find_files
 from runexp.runtime.data.parquet import ParquetSource
 from runexp.runtime.data.problems import first_line, shown, wrong
 from runexp.runtime.data.several import SPLIT_OF_FILE, Member, SeveralSource, join_members
-from runexp.runtime.data.table import Array, Column, make_column
+from runexp.runtime.data.table import Array, Column, DType, make_column
 
 Partition = Mapping[str, str | None]
 Sort = Literal["numbers", "text", "times", "nothing", "lists", "other"]
@@ -161,6 +162,14 @@ def partition_values(files: ParquetFiles, name: str) -> Column:
     words: Array = pa.array([value or "" for value in written]).to_numpy(zero_copy_only=False).astype(str)
     missing: Array = pa.array([value is None for value in written]).to_numpy(zero_copy_only=False)
     return make_column(name, words, missing)
+
+
+def numpy_type(kind: Any) -> DType:  # noqa: ANN401 - pyarrow has no types
+    """The type that numbers of an Arrow type have as an array."""
+    if pa.types.is_decimal(kind):
+        return np.dtype("float64")
+    found: DType = pa.array([], kind).to_numpy(zero_copy_only=False).dtype
+    return found
 
 
 def _parts(plan: SourcePlan, folder: Path, partition: Partition) -> Iterator[ParquetPart]:
