@@ -16,7 +16,7 @@ from runexp.compiler.findings import Findings
 from runexp.diagnostics import SpecError
 from runexp.plan.data import DataPlan
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import BatchPlan
+from runexp.plan.lanes import BatchPlan
 from runexp.plan.values import Origin
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.streaming.column import StreamedColumn

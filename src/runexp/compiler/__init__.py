@@ -11,6 +11,7 @@ from runexp.compiler.findings import Findings
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
 from runexp.compiler.phases import link_phases
+from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
 from runexp.compiler.streams import check_streams
 from runexp.compiler.surroundings import check_surroundings
@@ -36,6 +37,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     scope = Scope(found, data, {node.name: node for node in nodes}, {})
     linked = {name: link_loss(scope, name, loss, ("losses", name)) for name, loss in found.spec.losses.items()}
     scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
+    scope = replace(scope, samplers=link_samplers(scope))
     phases = link_phases(scope)
     _check_sections(found)
     check_surroundings(scope, phases)

@@ -10,7 +10,7 @@ from runexp.diagnostics import Severity
 from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.spec.callbacks import Evaluation
 from runexp.spec.phases import EvalPhase, Phase, PhaseGroup, TrainPhase
-from runexp.spec.shape import steps
+from runexp.spec.shape import path_of
 
 
 def advise(scope: Scope, phases: Sequence[PhasePlan]) -> None:
@@ -55,7 +55,7 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
             found.error(
                 "training-rows",
                 f"`{plan.label}` evaluates the split `{plan.split}`, which `{trained[plan.split]}` learns from",
-                (*steps(plan.origin.path), "split"),
+                (*path_of(plan.origin.path), "split"),
                 label="training rows",
                 help="if that is meant, let its name tell: `train_score`",
                 severity=Severity.WARNING,

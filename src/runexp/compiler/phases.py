@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from runexp.compiler.callbacks import Numbers, Watched, link_callbacks, monitored
 from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
+from runexp.compiler.judged_lanes import Judged, link_judged
+from runexp.compiler.lanes import link_lanes
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.routes import data_of, graph_is_damaged
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.phases import (
-    BatchPlan,
     CheckpointPlan,
     ClipPlan,
     EvalPlan,
@@ -70,12 +71,12 @@ def _phase(scope: Scope, phase: Phase, path: Path, label: str, fitted: Fitted) -
 def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitted) -> TrainPlan | None:
     losses = link_losses(scope, phase.losses, (*path, "losses"))
     judged = tuple(dict.fromkeys(loss.node for loss in losses))
-    nodes, data = scope.needed(judged), data_of(scope, judged, losses)
+    nodes = scope.needed(judged)
+    drawing = link_lanes(scope, phase, nodes, losses, path)
     trains = _trained(scope, phase, nodes, path)
-    scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, fitted, path)
     _check_length(scope, phase, path)
-    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path))
+    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
     optimizer = _optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = _schedule(scope, phase, (*path, "schedule"))
@@ -84,12 +85,12 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitt
         return None
     return TrainPlan(
         label=label,
-        split=phase.split,
-        data=data,
+        split=drawing.split,
+        data=drawing.data,
         nodes=nodes,
         trains=trains,
         losses=losses,
-        batches=_batches(scope, phase, (*path, "batches")),
+        batches=drawing.batches,
         n_epochs=phase.epochs or 0,
         n_steps=phase.steps or 0,
         optimizer=optimizer,
@@ -99,6 +100,8 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitt
         callbacks=callbacks,
         checkpoints=checkpoints,
         origin=scope.found.origin(path),
+        lanes=drawing.lanes,
+        batch_schedule=drawing.schedule,
     )
 
 
@@ -117,10 +120,13 @@ def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, fitted: Fitted
     nodes, data = scope.needed(judged), data_of(scope, judged, (*losses, *metrics))
     scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, fitted, path)
+    items = Judged(nodes, (*losses, *metrics), data, phase.split, phase.batch_size)
+    lanes = link_judged(scope, items, phase.sampler, (), path)
     if not judged:
         return None
+    data = lanes[0].data if lanes else data
     origin = scope.found.origin(path)
-    return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin)
+    return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin, lanes)
 
 
 def _trained(scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], path: Path) -> tuple[str, ...]:
@@ -164,15 +170,6 @@ def _judged_length(scope: Scope, phase: TrainPhase, path: Path) -> int | None:
     """The epochs that callbacks are judged by; None for a phase by steps, or one shortened on the command line."""
     is_override = scope.found.document.span_of((*path, "epochs")).file == OVERRIDES
     return None if is_override else phase.epochs
-
-
-def _batches(scope: Scope, phase: TrainPhase, path: Path) -> BatchPlan:
-    written = phase.batches
-    if isinstance(written, str):
-        if written not in scope.found.names("samplers"):
-            scope.found.unknown("sampler", written, path, scope.found.names("samplers"))
-        return BatchPlan(1, False, False)  # a sampler is reported as not yet supported
-    return BatchPlan(written.size, written.shuffle, written.drop_last)
 
 
 def _optimizer(scope: Scope, written: Optimizer | None, trains: tuple[str, ...], path: Path) -> OptimizerPlan | None:

@@ -17,7 +17,7 @@ from runexp.plan.phases import EvaluationPlan, FitPlan, GroupPlan, PhasePlan, Tr
 from runexp.plan.streaming import is_learned_by_rows
 from runexp.plan.values import Call
 from runexp.spec.data import Data, Stream
-from runexp.spec.shape import steps
+from runexp.spec.shape import path_of
 
 LARGEST_HELD = 2 << 30
 """Bytes on disk of Parquet files that are held in memory where a spec does not say: 2 GiB."""
@@ -55,7 +55,7 @@ def check_transforms(found: Findings, plan: DataPlan) -> None:
         if not _learns_by_rows(transform):
             message = f"`{transform.call.name}` is fitted on all rows at once, and `{plan.name}` is streamed"
             hint = f"StandardScaler, MinMaxScaler, MaxAbsScaler and IncrementalPCA learn as rows come; {_HOLD}"
-            _refuse(found, message, steps(transform.origin.path), help=hint)
+            _refuse(found, message, path_of(transform.origin.path), help=hint)
 
 
 def check_streams(scope: Scope, phases: Sequence[PhasePlan]) -> None:
@@ -67,15 +67,18 @@ def check_streams(scope: Scope, phases: Sequence[PhasePlan]) -> None:
         name = next((name for name in phase.data if name in streamed), None)
         if name is None:
             continue
-        path = steps(phase.origin.path)
+        path = path_of(phase.origin.path)
         if len(phase.data) > 1:
             others = ", ".join(f"`{other}`" for other in phase.data if other != name)
             message = f"`{name}` is streamed, and `{phase.label}` uses {others} beside it"
             _refuse(scope.found, message, path)
         elif isinstance(phase, FitPlan):
             _check_fit(scope, phase, name, path)
-        elif isinstance(phase, TrainPlan):
-            _check_side_sets(scope, phase, streamed)
+        elif phase.lanes:
+            message = f"`{name}` is streamed, and `{phase.label}` draws it with a sampler or in several lanes"
+            _refuse(scope.found, message, path)
+        if isinstance(phase, TrainPlan):
+            _check_evaluations(scope, phase, streamed)
 
 
 def _check_fit(scope: Scope, phase: FitPlan, name: str, path: Path) -> None:
@@ -89,13 +92,13 @@ def _check_fit(scope: Scope, phase: FitPlan, name: str, path: Path) -> None:
             _refuse(scope.found, message, path, help=hint)
 
 
-def _check_side_sets(scope: Scope, phase: TrainPlan, streamed: Sequence[str]) -> None:
-    for callback in phase.callbacks:
-        if isinstance(callback, EvaluationPlan) and len(callback.evaluation.data) > 1:
-            name = next((name for name in callback.evaluation.data if name in streamed), None)
-            if name is not None:
-                message = f"`{name}` is streamed, and `{callback.name}` uses other sets beside it"
-                _refuse(scope.found, message, steps(callback.origin.path))
+def _check_evaluations(scope: Scope, phase: TrainPlan, streamed: Sequence[str]) -> None:
+    plans = [(item.name, item.evaluation, item.origin) for item in phase.callbacks if isinstance(item, EvaluationPlan)]
+    for name, plan, origin in plans:
+        data = next((data for data in plan.data if data in streamed), None)
+        if data is not None and (len(plan.data) > 1 or plan.lanes):
+            message = f"`{data}` is streamed, and `{name}` uses other sets beside it, or a sampler"
+            _refuse(scope.found, message, path_of(origin.path))
 
 
 def _check_splits(found: Findings, data: Data, path: Path) -> None:

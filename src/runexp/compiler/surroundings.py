@@ -17,7 +17,6 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_sets(scope)
-    _check_samplers(scope)
     for name, callback in spec.experiment_callbacks.items():
         scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
     if spec.cv is not None:
@@ -50,13 +49,6 @@ def _check_sets(scope: Scope) -> None:
             _check_set(scope, data.join.data, ("data", name, "join", "data"))
         if data.matrix is not None:
             _check_set(scope, data.matrix.rows, ("data", name, "matrix", "rows"))
-
-
-def _check_samplers(scope: Scope) -> None:
-    for name, sampler in scope.found.spec.samplers.items():
-        path: Path = ("samplers", name)
-        if sampler.data is not None:
-            _check_set(scope, sampler.data, (*path, "data"))
 
 
 def _check_folds(scope: Scope, cv: CrossValidation) -> None:

@@ -12,21 +12,28 @@ from runexp.plan.values import Call, FrozenMap, Origin
 class Feed:
     """One input of a node: another node's output, or a key of the data.
 
-    `argument` is the keyword of the node's forward; empty: by position.
+    `argument` is the keyword of the node's forward; empty: by position. `role`: of the calls of the other node, the one
+    for this role; empty: this node is called for each as well. `binding` is the one that made it, if one did.
     """
 
     source: Literal["node", "data"]
     name: str
     key: str = ""
     argument: str = ""
+    role: str = ""
+    binding: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}.{self.key}" if self.source == "data" else self.name
+        return ".".join(part for part in (self.name, self.key, self.role) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator."""
+    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator.
+
+    `others` are further bindings of an input that one of `feeds` has already: training calls the node for each of them,
+    an evaluation or a fit takes the first.
+    """
 
     name: str
     kind: Literal["module", "layers", "estimator"]
@@ -36,6 +43,7 @@ class NodePlan:
     freeze: bool
     init: FrozenMap
     origin: Origin
+    others: tuple[Feed, ...] = ()
 
     @property
     def is_estimator(self) -> bool:
@@ -45,18 +53,20 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One input of a loss or metric: a node's output, or a key of a feature set.
+    """One input of a loss or metric: a node's output, a key of a feature set, or what a sampler gives (`weights`).
 
-    `argument` is the keyword it goes to; empty: by position.
+    `argument` is the keyword it goes to; empty: by position. `role`: of which row of those drawn together.
     """
 
-    source: Literal["node", "data"]
+    source: Literal["node", "data", "sampler"]
     name: str
     key: str = ""
     argument: str = ""
+    role: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}.{self.key}" if self.source == "data" else f"{self.name}.outputs"
+        name = "sampler" if self.source == "sampler" else self.name
+        return ".".join(part for part in (name, "outputs" if self.source == "node" else self.key, self.role) if part)
 
 
 @dataclass(frozen=True, slots=True)

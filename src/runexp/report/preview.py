@@ -71,7 +71,7 @@ class ScheduleFacts:
 class PreviewFacts:
     """Everything the page shows; what a phase does not have stays empty.
 
-    `n_batches` and `n_steps_an_epoch` are an epoch's. `metrics`, `callbacks` and `notes` are a line each.
+    `n_batches` and `n_steps_an_epoch` are an epoch's. `lanes`, `metrics`, `callbacks` and `notes` are a line each.
     """
 
     label: str
@@ -84,6 +84,7 @@ class PreviewFacts:
     n_epochs: int = 0
     n_steps_an_epoch: int = 0
     n_steps: int = 0
+    lanes: tuple[str, ...] = ()
     inputs: tuple[InputFacts, ...] = ()
     nodes: tuple[NodeFacts, ...] = ()
     losses: tuple[LossFacts, ...] = ()
@@ -119,6 +120,7 @@ def _head(facts: PreviewFacts) -> Iterator[RenderableType]:
 
 def _sections(facts: PreviewFacts, width: int) -> Iterator[list[RenderableType]]:
     inputs = [(item.name, _shape(item.shape), item.dtype) for item in facts.inputs]
+    yield _lines("lanes", facts.lanes)
     yield _Section("inputs", ("name", "shape", "dtype"), inputs).drawn(width)
     yield _nodes(facts.nodes).drawn(width)
     losses = [(loss.name, loss.call, ", ".join(loss.inputs), number(loss.weight)) for loss in facts.losses]

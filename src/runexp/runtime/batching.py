@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from runexp.plan.phases import BatchPlan
+from runexp.plan.lanes import BatchPlan
 from runexp.runtime.lanes.column import Column, Rows
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.streaming.column import StreamedColumn
@@ -39,8 +39,8 @@ class Batcher:
         row_bytes = max(1, sum(value.nbytes for value in first))
         self._block_rows = max(1, _BLOCK_BYTES // (row_bytes * plan.size)) * plan.size
 
-    def sizes(self) -> list[int]:
-        """The rows of each batch of an epoch."""
+    def sizes(self, epoch: int = 0) -> list[int]:
+        """The rows of each batch of an epoch, which are the same in all."""
         return self._sizes(self.n_rows)
 
     def draw(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:

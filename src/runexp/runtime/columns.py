@@ -9,6 +9,7 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.graph import Route
+from runexp.plan.lanes import Wiring
 from runexp.plan.values import Origin
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Slot, slot_of
@@ -38,7 +39,8 @@ class Columns:
             _refuse_beside(used, origin)
         else:
             _check_aligned(sets, self._rows, split, origin)
-        self._device = torch.device("cpu")
+        self.device = torch.device("cpu")
+        self.wiring: Wiring | None = None
         self._batch_size = 0
         self._made: dict[Slot, Column] = {}
 
@@ -53,7 +55,7 @@ class Columns:
 
     def on(self, device: torch.device) -> Columns:
         """The same columns on a device."""
-        self._device = device
+        self.device = device
         return self
 
     def in_batches_of(self, size: int) -> Columns:
@@ -70,9 +72,10 @@ class Columns:
 
     def called(self, route: Route) -> str:
         """What a spec calls an input of a loss or metric: `targets.label`, or `head.outputs`."""
-        if route.source == "node":
+        if route.source != "data":
             return str(route)
-        return f"{self._sets[route.name].domain_of(route.key)}.{route.key}"
+        parts = (self._sets[route.name].domain_of(route.key), route.key, route.role)
+        return ".".join(part for part in parts if part)
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
         """The estimators among `nodes` that depend on data and on each other only; none where rows are streamed."""
@@ -101,24 +104,19 @@ class Columns:
         self._made[slot] = made
 
     def _take(self, slot: Slot) -> Column:
-        whole = self._sets[slot[1]].tensor(slot[2], self._device)
+        whole = self._sets[slot[1]].tensor(slot[2], self.device)
         rows, stream = self._rows[slot[1]], self._sets[slot[1]].stream
         if stream is not None:
             return stream.column(slot[2], self._split, whole, self._origin)
         if len(rows) == len(whole) and _is_identity(rows):
             return Held(whole)
-        column = Held(whole, rows.to(self._device))
+        column = Held(whole, rows.to(self.device))
         return column.gathered() if column.first(1).nbytes * len(rows) <= _HELD_BYTES else column
 
     def _compute(self, slot: Slot) -> Tensor:
         plan = self._graph.plans[slot[1]]
         inputs = [self.column(slot_of(feed)) for feed in plan.feeds]
         return self._graph.call_of(plan.name)(*inputs)
-
-
-def route_slot(route: Route) -> Slot:
-    """The slot a loss or metric reads."""
-    return ("data", route.name, route.key) if route.source == "data" else ("node", route.name, "")
 
 
 def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:

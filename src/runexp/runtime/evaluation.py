@@ -10,12 +10,13 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic
 from runexp.engine.protocol import ExecutionContext
-from runexp.plan.phases import BatchPlan, EvalPlan
-from runexp.runtime.columns import Columns, route_slot
+from runexp.plan.lanes import BatchPlan
+from runexp.plan.phases import EvalPlan
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.column import Column
+from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import BoundLoss, bind_losses, first_rows, weighted_total
 from runexp.runtime.metrics import BoundMetric, bind_metric
 from runexp.runtime.streaming.column import StreamedColumn
@@ -26,11 +27,13 @@ from runexp.runtime.streaming.judging import LossSums, sums_of
 class EvalProgram:
     """Runs a split in chunks and keeps what losses and metrics read; modes are afterwards what they were (S-23)."""
 
-    def __init__(self, plan: EvalPlan, graph: Graph, columns: Columns, device: torch.device) -> None:
+    def __init__(self, plan: EvalPlan, graph: Graph, columns: PhaseTable, device: torch.device) -> None:
         self._plan = plan
         self._graph = graph
-        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
-        self._forward.add_columns([route_slot(route) for metric in plan.metrics for route in metric.routes])
+        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
+        self._forward.add_columns(
+            [self._forward.read_by(item.node, route) for item in plan.metrics for route in item.routes]
+        )
         wrong: list[Diagnostic] = []
         with _Evaluating(graph, plan.nodes):
             with collecting(wrong):
@@ -42,21 +45,16 @@ class EvalProgram:
                 self._metrics.append(bind_metric(metric, self._forward, values))
         stop_at(wrong)
         self._columns = [columns.drawn(slot) for slot in self._forward.columns]
-        routes = [route for loss in plan.losses for route in loss.routes]
-        routes += [route for metric in plan.metrics for route in metric.routes]
-        judged = {self._forward.slot(route_slot(route)) for route in routes if route.source == "node"}
-        self._kept = sorted(judged - set(range(len(self._columns))))
         read = {slot for loss in self._losses for slot in loss.reads}
         read |= {slot for bound in self._metrics for slot in bound.reads}
-        self._whole = sorted(read & set(range(len(self._columns))))
+        n_columns = len(self._columns)
+        self._whole = sorted(slot for slot in read if slot < n_columns)
+        self._kept = sorted(slot for slot in read if slot >= n_columns)
         self._stream = _streamed(self._columns, plan)
         self._sums: LossSums | None = None
         if self._stream is not None:  # what is judged is kept as it comes by, so that it is read once
-            self._kept, self._whole = sorted({*self._kept, *self._whole}), []
-            judged_rows = [values[slot] for slot in self._kept]
-            with collecting(wrong):
-                self._sums = sums_of(plan, self._losses, judged_rows, columns.n_rows)
-            stop_at(wrong)
+            self._kept, self._whole = sorted(read), []
+            self._sums = sums_of(plan, self._losses, [values[slot] for slot in self._kept], columns.n_rows)
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan
-from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
+from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.resolve import REFUSALS, make, resolve
 from runexp.runtime.targets import found, slots_of
 
@@ -42,10 +42,12 @@ class BoundLoss:
 
 
 def bind_losses(
-    plans: Sequence[LossPlan], forward: Forward, columns: Columns, device: torch.device
+    plans: Sequence[LossPlan], forward: Forward, columns: PhaseTable, device: torch.device
 ) -> tuple[BoundLoss, ...]:
     """Bind every loss and let batches carry what it reads; all that cannot fit is a `SpecError`."""
-    forward.add_columns([route_slot(route) for plan in plans for route in plan.routes if route.source == "node"])
+    forward.add_columns(
+        [forward.read_by(plan.node, route) for plan in plans for route in plan.routes if route.source == "node"]
+    )
     values = first_rows(forward, columns)
     wrong: list[Diagnostic] = []
     read: list[tuple[LossPlan, tuple[Slot, ...]]] = []
@@ -62,7 +64,7 @@ def bind_losses(
     return bound
 
 
-def first_rows(forward: Forward, columns: Columns) -> list[Any]:
+def first_rows(forward: Forward, columns: PhaseTable) -> list[Any]:
     """All slots of a forward pass over the first two rows."""
     with torch.no_grad():
         return forward([columns.drawn(slot).first(2) for slot in forward.columns])
@@ -93,7 +95,7 @@ def _on_one_device(values: Sequence[Any]) -> list[Any]:
     return [value.to("meta") for value in values]
 
 
-def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Columns) -> None:
+def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: PhaseTable) -> None:
     try:
         value = loss(values)
     except REFUSALS as error:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
-from runexp.runtime.columns import route_slot
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
@@ -52,10 +51,10 @@ def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any]) -> Bo
 
     `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
     """
-    _check_labels(plan, values[forward.slot(route_slot(plan.routes[0]))])
+    _check_labels(plan, values[forward.slot(forward.read_by(plan.node, plan.routes[0]))])
     function = resolve(plan.call)
     arguments = keyword_arguments(plan.call, function)
-    slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
+    slots = tuple(forward.slot(forward.read_by(plan.node, route)) for route in plan.routes)
     return BoundMetric(plan, function, arguments, slots, tuple(route.argument for route in plan.routes))
 
 

@@ -16,6 +16,7 @@ from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.resolve import REFUSALS
 from runexp.runtime.training import TrainProgram
 
@@ -61,16 +62,19 @@ class Rehearsal:
 
     def open(self, phase: Leaf) -> None:
         """Make one phase ready; `SpecError` with all that cannot work."""
-        columns = self.columns(phase.split, phase.data, phase.origin)
         match phase:
             case TrainPlan():
-                TrainProgram(phase, self.graph, columns, self.device, self.seed).close()
+                TrainProgram(phase, self.graph, self.opening.table(phase), self.device, self.seed).close()
             case EvalPlan():
-                EvalProgram(phase, self.graph, columns, self.device)
+                EvalProgram(phase, self.graph, self.opening.table(phase), self.device)
+            case FitPlan():
+                self.opening.columns(phase)
 
     def _culprit(self, phase: Leaf) -> str:
         """The first node that fails on the rows of the phase; empty where none does by itself."""
         columns = self.columns(phase.split, phase.data, phase.origin)
+        if not isinstance(phase, FitPlan) and phase.lanes:
+            return ""
         for name in phase.runs if isinstance(phase, FitPlan) else phase.nodes:
             if columns.is_streamed or any(feed.argument for feed in self.graph.plans[name].feeds):
                 return ""
@@ -80,10 +84,15 @@ class Rehearsal:
                 return name
         return ""
 
+    @property
+    def opening(self) -> Opening:
+        """What tables of phases are made from; a graph without weights takes its rows from memory."""
+        device = torch.device("cpu") if self.device.type == "meta" else self.device
+        return Opening(self.graph, self.sets, device, self.seed)
+
     def columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
         """The columns of a split; `SpecError` where a set has no such split, or sets differ in rows."""
-        device = torch.device("cpu") if self.device.type == "meta" else self.device
-        return Columns(self.graph, self.sets, split, used, origin).on(device)
+        return Columns(self.graph, self.sets, split, used, origin).on(self.opening.device)
 
 
 def leaves(phases: Iterable[PhasePlan]) -> Iterator[Leaf]:

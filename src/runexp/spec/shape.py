@@ -19,10 +19,12 @@ def dotted(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
-def steps(address: str) -> Path:
+def path_of(address: str) -> Path:
     """The path that an address such as `phases.train.losses[0]` stands for."""
-    written = address.replace("[", ".[").split(".")
-    return tuple(int(step[1:-1]) if step.startswith("[") else step for step in written)
+    steps: list[str | int] = []
+    for step in address.replace("[", ".[").split("."):
+        steps.append(int(step[1:-1]) if step.startswith("[") else step)
+    return tuple(steps)
 
 
 def sameness(found: Diagnostic) -> object:

@@ -25,6 +25,11 @@ class RowStream(Protocol):
         """The rows of each split."""
         ...
 
+    @property
+    def remark(self) -> str:
+        """How the rows are read, for a person."""
+        ...
+
     def column(self, key: str, split: str, head: Tensor, origin: Origin) -> Column:
         """A key as far as a split goes; `head` are some rows on its device, `origin` who asks."""
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from runexp.plan.data import StreamPlan
 from runexp.plan.values import Origin
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.table import Array
@@ -33,6 +34,14 @@ class StreamedRows:
     def counts(self) -> Mapping[str, int]:
         """The rows of each split."""
         return {name: members.n_rows for name, members in self.stream.splits.items()}
+
+    @property
+    def remark(self) -> str:
+        """How the rows are read, for a person."""
+        files, plan = self.stream.files, self.stream.plan.stream or StreamPlan()
+        ahead = f"{plan.prefetch} windows read ahead" if plan.prefetch else "read when they are needed"
+        groups = f"{len(files.groups):,} groups of rows in {len(files.parts):,} files"
+        return f"{groups}, mixed in windows of up to {plan.buffer:,} rows, {ahead}"
 
     def column(self, key: str, split: str, head: Tensor, origin: Origin) -> StreamedColumn:
         """A key as far as a split goes."""

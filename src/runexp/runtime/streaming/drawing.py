@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from runexp.plan.data import StreamPlan
-from runexp.plan.phases import BatchPlan
+from runexp.plan.lanes import BatchPlan
 from runexp.runtime.data.table import Array
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.streaming.column import StreamedColumn
@@ -54,7 +54,7 @@ class StreamBatcher:
         self._window = max(1, wanted // plan.size) * plan.size
         self.mixing = Mixing(min(self._window, total), self._n_open())
 
-    def sizes(self) -> list[int]:
+    def sizes(self, epoch: int = 0) -> list[int]:
         """The rows of each batch of an epoch."""
         full, rest = divmod(self.n_rows, self._plan.size)
         return [self._plan.size] * full + ([rest] if rest else [])

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from runexp.plan.phases import BatchPlan, FitPlan
+from runexp.plan.lanes import BatchPlan
+from runexp.plan.phases import FitPlan
 from runexp.runtime.columns import Columns
 from runexp.runtime.data.problems import wrong
 from runexp.runtime.data.table import Array
