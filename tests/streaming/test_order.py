@@ -21,7 +21,7 @@ def rows_of(batches):
     return torch.cat([batch[0].flatten() for batch in batches]).tolist()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     n_rows=st.integers(1, 300),
     group=st.integers(1, 120),

@@ -40,7 +40,8 @@ class StreamedRows:
         """How the rows are read, for a person."""
         files, plan = self.stream.files, self.stream.plan.stream or StreamPlan()
         ahead = f"{plan.prefetch} windows read ahead" if plan.prefetch else "read when they are needed"
-        groups = f"{len(files.groups):,} groups of rows in {len(files.parts):,} files"
+        n_files = len(files.parts)
+        groups = f"{len(files.groups):,} groups of rows in {n_files:,} file{'s' * (n_files > 1)}"
         return f"{groups}, mixed in windows of up to {plan.buffer:,} rows, {ahead}"
 
     def column(self, key: str, split: str, head: Tensor, origin: Origin) -> StreamedColumn:
