@@ -77,7 +77,7 @@ def test_rows_of_a_sorted_source_are_mixed_over_many_groups(tmp_path):
 
 def test_a_window_takes_from_few_groups_where_they_are_large():
     assert n_open(group_bytes=1 << 20, n_columns=20) == 16
-    assert n_open(group_bytes=1 << 30, n_columns=20) == 3
+    assert n_open(group_bytes=1 << 30, n_columns=20) == 2
     assert n_open(group_bytes=1 << 34, n_columns=2000) == 1
 
 

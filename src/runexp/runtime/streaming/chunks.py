@@ -15,8 +15,10 @@ from runexp.runtime.data.problems import first_line, shown, wrong
 from runexp.runtime.data.table import Column, make_column
 from runexp.runtime.streaming.parquet_files import ParquetFiles, RowGroup, partition_values
 
-CHUNK_ROWS = 16_384
+_CHUNK_BYTES = 1 << 20
 """Decoded at once: what is done to a chunk then stays in the processor's cache."""
+
+_FEWEST_ROWS, _MOST_ROWS = 1024, 16_384
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +84,7 @@ def _group(
     row = 0
     try:
         with part.opened() as file:
-            for batch in _batches(file, group, wanted):
+            for batch in _batches(file, group, wanted, _chunk_rows(files, group, wanted)):
                 batch.validate(full=True)
                 yield Chunk(part.name, tuple(names), batch, inside, group.start + row, group.start_in_part + row)
                 row += batch.num_rows
@@ -94,9 +96,14 @@ def _group(
         raise wrong(part.origin, "unreadable-file", message)
 
 
-def _batches(file: Any, group: RowGroup, names: Sequence[str]) -> Iterator[Any]:  # noqa: ANN401 - pyarrow has no types
+def _chunk_rows(files: ParquetFiles, group: RowGroup, names: Sequence[str]) -> int:
+    row_bytes = files.bytes_of(group, names) // group.n_rows
+    return min(max(_CHUNK_BYTES // max(1, row_bytes), _FEWEST_ROWS), _MOST_ROWS)
+
+
+def _batches(file: Any, group: RowGroup, names: Sequence[str], n_rows: int) -> Iterator[Any]:  # noqa: ANN401 - pyarrow has no types
     if names:
-        yield from file.iter_batches(batch_size=CHUNK_ROWS, row_groups=[group.index], columns=list(names))
+        yield from file.iter_batches(batch_size=n_rows, row_groups=[group.index], columns=list(names))
         return
     empty = pa.array(np.empty(group.n_rows, bool))  # only what folders give was asked for
     yield pa.record_batch([empty], names=[""])

@@ -12,7 +12,7 @@ from runexp.runtime.data.conditions import divide_where
 from runexp.runtime.data.matching import references
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.several import SPLIT_OF_FILE
-from runexp.runtime.data.shares import counts_of, divide_plain
+from runexp.runtime.data.shares import counts_of
 from runexp.runtime.data.splits import split_label
 from runexp.runtime.data.table import Array, Column, Source
 from runexp.runtime.seeds import derive_seed
@@ -92,8 +92,9 @@ def _by_shares(splits: SplitPlan, n_rows: int, read: Read, column_of: ColumnOf, 
         order = _order(splits, read, column_of) if splits.column else np.arange(n_rows)
         edges = np.cumsum(counts_of(n_rows, shares))[:-1]
         parts = np.split(order, edges)
-    elif n_rows <= _HELD_ALIKE:
-        parts = divide_plain(n_rows, shares, np.random.default_rng(derive_seed(seed, "split")))
+    elif n_rows <= _HELD_ALIKE:  # the draw of `divide_plain`, without a sorted copy of its parts
+        order = np.random.default_rng(derive_seed(seed, "split")).permutation(n_rows)
+        parts = np.split(order, np.cumsum(counts_of(n_rows, shares))[:-1])
     else:
         return dict(zip(names, _drawn(n_rows, shares, derive_seed(seed, "split")), strict=True))
     return {name: _packed_rows(n_rows, rows) for name, rows in zip(names, parts, strict=True)}

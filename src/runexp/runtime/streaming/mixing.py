@@ -12,13 +12,14 @@ from runexp.runtime.seeds import derive_seed
 _OPEN_BYTES = 1 << 27
 """What groups of rows that are read side by side may take together: 128 MiB."""
 
-_COLUMN_BYTES = 1 << 21  # decoding a column takes a page, its dictionary and a buffer
+_COLUMN_BYTES = 5 << 19  # decoding a column takes a page, its dictionary and a buffer
+_CHUNK_BYTES = 1 << 21  # rows decoded, and made into arrays
 _MOST_OPEN = 16
 
 
 def n_open(group_bytes: int, n_columns: int) -> int:
     """How many groups of rows can be read side by side. The more, the better rows of a sorted source are mixed."""
-    cost = max(1, min(group_bytes, n_columns * _COLUMN_BYTES))
+    cost = min(2 * group_bytes, n_columns * _COLUMN_BYTES) + _CHUNK_BYTES  # a page is there packed and unpacked
     return min(max(_OPEN_BYTES // cost, 1), _MOST_OPEN)
 
 
