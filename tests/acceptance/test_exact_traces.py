@@ -78,3 +78,28 @@ def test_two_weighted_heads_are_reproduced(tmp_path):
     for ours, theirs in names.items():
         assert numbers(tmp_path / "run", "train", "epoch", ours) == near(expected[theirs]), ours
     assert numbers(tmp_path / "run", "train", "epoch", "val_accuracy") == near(expected["val_acc"])
+
+
+def test_a_plateau_is_reproduced(tmp_path):
+    """It oscillates on purpose, so to 1e-3; the rates are exact."""
+    expected = json.loads(TRACES.read_text())["T09_plateau"]
+    finished = run(check(HERE / "t09_plateau.yaml"), Place(at=tmp_path / "run"), watch=lambda live: ())
+    assert finished.status == "completed"
+    folder = tmp_path / "run"
+    assert numbers(folder, "train", "epoch", "val_loss") == pytest.approx(expected["val_loss"], abs=1e-3)
+    assert numbers(folder, "train", "epoch", "val_accuracy") == pytest.approx(expected["val_acc"], abs=1e-3)
+    assert numbers(folder, "train", "epoch", "lr") == expected["lr_end"]
+
+
+def test_freezing_and_then_training_all_is_reproduced(tmp_path):
+    """The right numbers, and not those of statistics that drift while frozen (S-12)."""
+    traces = json.loads(TRACES.read_text())
+    expected, drifting = traces["T11_freeze_then_finetune_bn_frozen"], traces["T11_freeze_then_finetune_bn_drifts"]
+    finished = run(check(HERE / "t11_freeze_then_finetune.yaml"), Place(at=tmp_path / "run"), watch=lambda live: ())
+    assert finished.status == "completed"
+    for ours, theirs in {
+        "train_loss": "train_loss_samplemean", "val_loss": "val_loss", "val_accuracy": "val_acc",
+    }.items():  # fmt: skip
+        found = [*numbers(tmp_path / "run", "head", "epoch", ours), *numbers(tmp_path / "run", "all", "epoch", ours)]
+        assert found == near(expected[theirs]), ours
+        assert found != near(drifting[theirs])

@@ -33,7 +33,7 @@ def test_an_entrys_own_defaults_are_never_wrong(entry):
         pytest.param("min_max_scaler", {"feature_range": [-1, 1]}, id="a list for a tuple in scikit-learn"),
         pytest.param("conv2d", {"out_channels": 8, "kernel_size": [3, 3]}, id="a list or a number"),
         pytest.param("cross_entropy", {"weight": [1.0, 2.0]}, id="a list for a tensor"),
-        pytest.param("transformer_encoder", {"encoder_layer": {"use": "x"}, "num_layers": 2}, id="nested"),
+        pytest.param("torch.nn.TransformerEncoder", {"encoder_layer": {"use": "x"}, "num_layers": 2}, id="nested"),
         pytest.param("function_transformer", {"func": {"use": "my.function"}}, id="a nested function"),
         pytest.param("function_transformer", {"func": "my.function"}, id="a dotted path for a function"),
         pytest.param("identity", {"whatever": 1}, id="anything where there is **kwargs"),
@@ -65,13 +65,13 @@ def test_what_the_class_takes_passes(name, arguments):
         pytest.param("pca", {"whiten": {"use": "x"}}, [("bad-value", "whiten")], id="an object for a flag"),
         pytest.param("cosine", {"min_ratio": 2}, [("bad-value", "min_ratio")], id="our own schedules"),
         pytest.param("sgd", {"learning_rate": 0.1}, [("unknown-parameter", "learning_rate")], id="unknown"),
-        pytest.param("step", {}, [("missing-parameter", "every_n_epochs")], id="missing"),
+        pytest.param("plateau", {}, [("missing-parameter", "monitor")], id="missing"),
         pytest.param("f1_macro", {"average": "micro"}, [("fixed-parameter", "average")], id="already set"),
         pytest.param("linear", {"out_feature": 3}, [("unknown-parameter", "out_feature")], id="one mistake, not two"),
     ],
 )
 def test_what_the_class_refuses_is_found(name, arguments, expected):
-    kind = {"mse": "loss", "cosine": "schedule", "step": "schedule"}.get(name)
+    kind = {"mse": "loss", "cosine": "schedule", "plateau": "schedule"}.get(name)
     found = check_arguments(lookup(name, kind), arguments, supplied=frozenset({"params", "in_features"}))
     assert [(problem.code, problem.parameter) for problem in found] == expected
 

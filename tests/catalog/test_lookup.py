@@ -131,7 +131,7 @@ def test_a_module_says_what_follows_from_its_input(name, infers):
 
 
 def test_a_recurrent_module_has_its_own_parameters_though_torch_hides_them():
-    entry = lookup("lstm", "module")
+    entry = lookup("torch.nn.LSTM", "module")
     assert entry.parameter("hidden_size").required
     assert entry.parameter("batch_first").default is False
 

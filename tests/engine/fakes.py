@@ -39,6 +39,7 @@ class FakeRuntime:
         self.n_taken = 0
         self.is_training = False
         self.seeded: list[str] = []
+        self.seen: list[Numbers] = []
         self.estimators: list[str] = []
         self._measured = {label: iter(numbers) for label, numbers in (measured or {}).items()}
 
@@ -104,6 +105,9 @@ class FakeTraining:
 
     def latest(self) -> Numbers:
         return {"loss": self._losses[-1], "lr": 0.5} if self._losses else {}
+
+    def after_epoch(self, measured: Numbers) -> None:
+        self._runtime.seen.append(dict(measured))
 
     def state(self) -> Numbers:
         return {"updates": self._runtime.weight}

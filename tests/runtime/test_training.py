@@ -1,19 +1,22 @@
 """Training against loops written by hand in torch: the same weights, bit for bit."""
 
+import itertools
 import math
 from dataclasses import replace
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 from torch import nn
 from torch.optim import lr_scheduler
 
 from runexp.diagnostics import SpecError
+from runexp.events import BatchesRecorded
 from runexp.plan.phases import BatchPlan, SchedulePlan
 from runexp.plan.values import FrozenMap, Origin
 from runexp.runtime.batching import Batcher
 from runexp.runtime.lanes.column import Held
-from runexp.runtime.optim import learning_rate_ratio
+from runexp.runtime.schedules import learning_rate_ratio
 from runexp.runtime.seeds import derive_seed
 from runtime.tables import N_TRAIN, columns, opened, run, same, weights
 
@@ -30,6 +33,10 @@ NORMED = NET.replace("torch.nn.ReLU", "torch.nn.BatchNorm1d, torch.nn.ReLU, {tor
 def train(more, *, use="adam", lr=0.01, size=16, options=""):
     optimizer = f"{{use: {use}, with: {{lr: {lr}{options}}}}}"
     return f"  train: {{kind: train, losses: [ce], batches: {{size: {size}}}, optimizer: {optimizer}, {more}}}\n"
+
+
+def yaml_mapping(text):
+    return YAML(typ="safe").load(f"{{{text}}}")
 
 
 def net(runtime):
@@ -128,6 +135,74 @@ def test_groups_of_the_optimizer_get_their_own_rates(tmp_path):
         return torch.optim.SGD(groups, lr=0.01)
 
     assert same(*trained_both_ways(tmp_path, phase, make))
+
+
+def test_weight_decay_can_be_kept_to_matrices(tmp_path):
+    phase = train("epochs: 2", use="adamw", options=", weight_decay: 0.5").replace("0.5}", "0.5}, decay: matrices")
+
+    def make(parameters):
+        vectors = [parameter for parameter in parameters if parameter.ndim < 2]
+        matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
+        groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=0.01, weight_decay=0.5, fused=True)
+
+    assert same(*trained_both_ways(tmp_path, phase, make))
+
+
+def test_a_group_by_pattern_takes_parameters_of_several_nodes_and_the_later_one_wins(tmp_path):
+    groups = "groups: {'*.bias': {lr: 0.3, weight_decay: 0.1}, head: {lr: 0.2}}"
+    phase = train("epochs: 2", use="sgd").replace("lr: 0.01}", f"lr: 0.01}}, {groups}")
+
+    def make(parameters):
+        body, bias, head, head_bias = parameters
+        groups = [
+            {"params": [body]},
+            {"params": [bias], "lr": 0.3, "weight_decay": 0.1},
+            {"params": [head_bias], "lr": 0.2, "weight_decay": 0.1},
+            {"params": [head], "lr": 0.2},
+        ]
+        return torch.optim.SGD(groups, lr=0.01)
+
+    assert same(*trained_both_ways(tmp_path, phase, make))
+
+
+TORCHS = [
+    pytest.param("MultiStepLR", "milestones: [1, 3], gamma: 0.5", "epoch", id="every epoch"),
+    pytest.param("OneCycleLR", "max_lr: 0.5, total_steps: 20", "step", id="every update, momentum too"),
+    pytest.param("CyclicLR", "base_lr: 0.01, max_lr: 0.1, step_size_up: 3", "step", id="with rates of its own"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "interval"), TORCHS)
+def test_any_scheduler_of_torch_moves_the_optimizer_as_it_does_by_hand(name, arguments, interval, tmp_path):
+    given = yaml_mapping(arguments)
+    schedule = f"{{use: torch.optim.lr_scheduler.{name}, with: {{{arguments}}}, interval: {interval}}}"
+
+    def follow(model, optimizer):
+        scheduler, count = getattr(lr_scheduler, name)(optimizer, **given), itertools.count(1)
+        return lambda: scheduler.step() if next(count) % (1 if interval == "step" else 4) == 0 else None
+
+    phase = train(f"epochs: 2, schedule: {schedule}", use="sgd", options=", momentum: 0.9")
+    ours, hand = trained_both_ways(
+        tmp_path, phase, lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9), after_step=follow
+    )
+    assert all(torch.allclose(ours[key], hand[key], atol=1e-7) for key in ours)
+
+
+def test_the_rates_told_beforehand_are_those_of_the_run(tmp_path):
+    schedule = "{use: torch.optim.lr_scheduler.MultiStepLR, with: {milestones: [1]}, warmup_steps: 2}"
+    plan, runtime = opened(tmp_path, NET + train(f"epochs: 3, schedule: {schedule}", use="sgd"))
+    told = runtime.open_train(plan.phase("train")).rates(12)
+    rates = [rate for event in run(plan, runtime) if isinstance(event, BatchesRecorded) for rate in event.columns["lr"]]
+    assert told == pytest.approx(rates)
+    assert told == pytest.approx([0.005, 0.01, *[0.01] * 4, *[0.001] * 6])
+
+
+def test_a_scheduler_of_torch_that_refuses_its_arguments_is_a_mistake_at_its_line(tmp_path):
+    schedule = "{use: torch.optim.lr_scheduler.OneCycleLR, with: {max_lr: 0.1}}"
+    with pytest.raises(SpecError) as refused:
+        opened(tmp_path, NET + train(f"epochs: 1, schedule: {schedule}"))
+    assert [(one.code, one.path) for one in refused.value.diagnostics] == [("wrong-value", "phases.train.schedule")]
 
 
 def test_accumulating_k_equal_batches_is_one_batch_of_k_times_the_size(tmp_path):
@@ -237,9 +312,12 @@ def test_the_learning_rate_is_recorded_as_it_was_written(tmp_path):
 
 
 def ratios(n, n_an_epoch, **written):
-    words = {"curve": "constant", "warmup_steps": 0, "warmup_epochs": 0.0, "min_ratio": 0.0}
-    words |= {"step_epochs": 1, "gamma": 0.1, "peak_at": 0.3, "origin": Origin("", None)} | written
-    ratio = learning_rate_ratio(SchedulePlan(**words), n, n_an_epoch)
+    options = {"min_ratio": 0.0, "every_n_epochs": 1, "factor": 0.1, "peak_at": 0.3} | written
+    words = {name: options.pop(name) for name in ("curve", "warmup_steps", "warmup_epochs") if name in options}
+    words = {"curve": "constant", "warmup_steps": 0, "warmup_epochs": 0.0} | words
+    ratio = learning_rate_ratio(
+        SchedulePlan(**words, options=FrozenMap(options), origin=Origin("", None)), n, n_an_epoch
+    )
     return [ratio(step) for step in range(n)]
 
 
@@ -256,6 +334,21 @@ def torchs(n, make):
 
 CURVES = [
     pytest.param(
+        {"curve": "polynomial", "power": 2.0},
+        lambda o: lr_scheduler.PolynomialLR(o, total_iters=40, power=2.0),
+        id="polynomial",
+    ),
+    pytest.param(
+        {"curve": "cosine_restarts", "n_cycles": 4, "growth": 1.0},
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, T_0=10),
+        id="cosine with restarts",
+    ),
+    pytest.param(
+        {"curve": "cosine_restarts", "n_cycles": 2, "growth": 3.0, "min_ratio": 0.1},
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, T_0=10, T_mult=3, eta_min=0.1),
+        id="longer and longer restarts",
+    ),
+    pytest.param(
         {"curve": "linear", "min_ratio": 0.2},
         lambda o: lr_scheduler.LinearLR(o, start_factor=1.0, end_factor=0.2, total_iters=40),
         id="linear",
@@ -266,10 +359,12 @@ CURVES = [
         id="cosine",
     ),
     pytest.param(
-        {"curve": "step", "step_epochs": 2, "gamma": 0.5}, lambda o: lr_scheduler.StepLR(o, 10, gamma=0.5), id="step"
+        {"curve": "step", "every_n_epochs": 2, "factor": 0.5},
+        lambda o: lr_scheduler.StepLR(o, 10, gamma=0.5),
+        id="step",
     ),
     pytest.param(
-        {"curve": "exponential", "gamma": 0.9}, lambda o: lr_scheduler.StepLR(o, 5, gamma=0.9), id="exponential"
+        {"curve": "exponential", "factor": 0.9}, lambda o: lr_scheduler.StepLR(o, 5, gamma=0.9), id="exponential"
     ),
     pytest.param(
         # Torch reaches its end at its last step, ours one update after it; and torch's peak is a step early.
@@ -294,7 +389,8 @@ def test_the_warm_up_rises_in_a_line_to_the_full_rate_and_the_curve_follows(curv
 
 
 def test_a_curve_ends_at_its_lowest_ratio_and_stays_there():
-    ratio = learning_rate_ratio(SchedulePlan("cosine", 0, 0.0, 0.25, 1, 0.1, 0.3, Origin("", None)), 10, 5)
+    plan = SchedulePlan("cosine", 0, 0.0, FrozenMap({"min_ratio": 0.25}), Origin("", None))
+    ratio = learning_rate_ratio(plan, 10, 5)
     assert [ratio(10), ratio(11), ratio(1000)] == pytest.approx([0.25] * 3)
     assert math.isclose(ratio(5), 0.625)
 

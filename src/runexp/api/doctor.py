@@ -111,7 +111,7 @@ def _runs_folder(runs: Path) -> Iterator[Finding]:
 
 
 def _catalog() -> Iterator[Finding]:
-    for library in LIBRARIES:
+    for library in (one for one in LIBRARIES if not one.is_own):
         yield _catalog_of(library, installed_version(library.distribution), shipped_versions().get(library.package, ""))
 
 

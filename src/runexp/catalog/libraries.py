@@ -16,17 +16,22 @@ from runexp.catalog.versions import installed_version
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library the catalog describes; `package` is its import name and the folder of its files."""
+    """A library the catalog describes; `package` is its import name and the folder of its files.
+
+    What is runexp's own has the one version that it is shipped with.
+    """
 
     package: str
     distribution: str
     kinds: tuple[str, ...]
+    is_own: bool = False
 
 
 LIBRARIES = (
     Library("torch", "torch", ("module", "loss", "optimizer", "schedule")),
     Library("sklearn", "scikit-learn", ("estimator", "transform", "metric", "splitter", "dataset")),
     Library("torchmetrics", "torchmetrics", ("metric",)),
+    Library("runexp", "runexp", ("module",), is_own=True),
 )
 
 
@@ -63,6 +68,8 @@ def shipped_versions() -> dict[str, str]:
 
 def _folders(library: Library) -> tuple[str, ...]:
     shipped = os.path.join(SHIPPED, library.package)
+    if library.is_own:
+        return (shipped,)
     version = installed_version(library.distribution)
     if version is None or version == shipped_versions().get(library.package):
         return (shipped,)

@@ -23,14 +23,11 @@ def _number(word: str, name: str, default: float | None, ranges: tuple[Range, ..
     return Parameter(name, required, default, text, (word,), (), ranges, summary)
 
 
-def _word(name: str, default: str, choices: tuple[str, ...], summary: str) -> Parameter:
-    return Parameter(name, False, default, repr(default), ("str",), choices, (), summary)
-
-
 _WARMUP = (
     _whole("warmup_steps", 0, "steps over which the rate rises linearly to its full value"),
     _whole("warmup_epochs", 0, "the same in epochs; give one of the two"),
 )
+_FACTOR = _number("float", "factor", 0.1, (Range("real", 0, includes_minimum=False),), "what the rate is multiplied by")
 _MIN_RATIO = _ratio("min_ratio", 0.0, "the lowest rate, as a part of the full one")
 
 
@@ -49,7 +46,7 @@ SCHEDULES = {
             "Falls along half a cosine again and again, each time from the full rate.",
             *_WARMUP,
             _MIN_RATIO,
-            _whole("n_cycles", None, "how many times it falls", least=1),
+            _whole("n_cycles", 2, "how many times it falls", least=1),
             _number(
                 "float",
                 "growth",
@@ -60,21 +57,23 @@ SCHEDULES = {
         ),
         _schedule(
             "one_cycle",
-            "Rises from a low rate to the full one, then falls far below where it began.",
-            _ratio("warmup_fraction", 0.3, "the part of the phase in which the rate rises", _POSITIVE_RATIO),
-            _ratio("start_ratio", 0.04, "the first rate, as a part of the full one", _POSITIVE_RATIO),
-            _ratio("min_ratio", 4e-6, "the last rate, as a part of the full one"),
+            "Rises from a twenty-fifth of the rate to the full one, then falls far below where it began.",
+            *_WARMUP,
+            _ratio("peak_at", 0.3, "the part of the phase at which the peak stands"),
+            _MIN_RATIO,
         ),
         _schedule(
             "plateau",
             "Falls by a factor whenever a metric has stopped getting better.",
             *_WARMUP,
             _MIN_RATIO,
-            Parameter("monitor", False, "train_loss", "'train_loss'", ("str",), (), (), "the metric that is watched"),
-            _word("mode", "min", ("min", "max"), "whether lower or higher is better"),
-            _ratio("factor", 0.1, "what the rate is multiplied by", _POSITIVE_RATIO),
+            Parameter("monitor", True, None, "", ("str",), (), (), "the metric that is watched, such as val_loss"),
+            Parameter(
+                "mode", False, None, "None", ("str", "none"), ("min", "max"), (), "left out: known from the metric"
+            ),
+            _FACTOR,
             _whole("patience", 10, "evaluations without an improvement before the rate falls"),
-            _number("float", "min_delta", 1e-4, (Range("real", 0),), "the least change that is an improvement"),
+            _number("float", "threshold", 1e-4, (Range("real", 0),), "the least relative change that improves"),
             _whole("cooldown", 0, "evaluations that do not count after a fall"),
             steps_on="metric",
         ),
@@ -82,16 +81,17 @@ SCHEDULES = {
             "step",
             "Falls by a factor every so many epochs.",
             *_WARMUP,
-            _whole("every_n_epochs", None, "epochs between two falls", least=1),
-            _ratio("factor", 0.1, "what the rate is multiplied by", _POSITIVE_RATIO),
+            _whole("every_n_epochs", 1, "epochs between two falls", least=1),
+            _FACTOR,
             _MIN_RATIO,
         ),
         _schedule(
             "exponential",
             "Is multiplied by a factor every epoch.",
             *_WARMUP,
-            _ratio("factor", None, "what the rate is multiplied by", _POSITIVE_RATIO),
+            _FACTOR,
             _MIN_RATIO,
+            _whole("every_n_epochs", 1, "epochs between two falls", least=1),
         ),
         _schedule(
             "polynomial",

@@ -41,6 +41,11 @@ class Findings:
         return self._parsed.spec
 
     @property
+    def folder(self) -> FilePath:
+        """The spec's own folder, which relative paths start from."""
+        return self._folder
+
+    @property
     def document(self) -> Document:
         """The document the spec was read from."""
         return self._parsed.document

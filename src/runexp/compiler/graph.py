@@ -9,6 +9,8 @@ from typing import Literal
 
 from runexp.catalog import Entry
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.merging import check_no_merge, link_merge
+from runexp.compiler.weights import link_weights
 from runexp.diagnostics import nearest
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
@@ -65,10 +67,26 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan]) 
     kind, calls, entry = made
     init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
     method = _method(found, node, entry, path) if kind == "estimator" else _no_method(found, node, path)
-    return NodePlan(name, kind, calls, feeds, method, node.freeze, FrozenMap(init), found.origin(path))
+    return NodePlan(
+        name,
+        kind,
+        calls,
+        feeds,
+        method,
+        node.freeze,
+        FrozenMap(init),
+        found.origin(path),
+        weights=link_weights(found, node, path),
+        chunk_size=node.chunk_size or 0,
+        checkpointing=node.checkpoint_activations,
+    )
 
 
 def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ...], Entry | None] | None:
+    if node.merge is not None:
+        call = link_merge(found, node, path)
+        return ("module", (call,), None) if call else None
+    check_no_merge(found, node, path)
     if node.use is not None and node.layers is not None:
         found.error("exclusive-keys", "`use` and `layers` exclude each other", (*path, "layers"), part="key")
         return None
@@ -79,7 +97,7 @@ def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ..
         if not found.is_damaged(path):
             found.error(
                 "missing-key", f"the node `{path[1]}` has neither `use` nor `layers`", path, part="key",
-                help="`use:` names a torch module or a scikit-learn estimator",
+                help="`use:` names a torch module or a scikit-learn estimator; `merge:` makes several inputs one",
             )  # fmt: skip
         return None
     linked = found.call(node.use, node.arguments, path, kinds=("module", *_ESTIMATORS))

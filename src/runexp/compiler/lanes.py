@@ -120,7 +120,8 @@ def _chosen(
             scope.found.error("wrong-node", message, where)
         else:
             chosen[written.binding] = (written, place)
-    _check_left_out(scope, plans, chosen, path)
+    if len(chosen) == len(phase.inputs) and not scope.found.is_damaged(path):
+        _check_left_out(scope, plans, chosen, path)
     return chosen
 
 
@@ -129,7 +130,7 @@ def _check_left_out(scope: Scope, plans: Sequence[NodePlan], chosen: Mapping[str
         for feed in plan.feeds:
             options = [feed, *(other for other in plan.others if other.argument == feed.argument)]
             named = [option.binding for option in options if option.binding]
-            if feed.binding and not any(name in chosen for name in named) and not scope.found.is_damaged(path):
+            if feed.binding and not any(name in chosen for name in named):
                 scope.found.error(
                     "unbound-node",
                     f"`inputs` lists nothing that feeds the node `{plan.name}`",

@@ -3,83 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from runexp.compiler.callbacks import Numbers, Watched, link_callbacks, monitored
 from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
+from runexp.compiler.freezing import Freezing
 from runexp.compiler.judged_lanes import Judged, link_judged
 from runexp.compiler.lanes import link_lanes
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
+from runexp.compiler.optimizing import link_optimizer, link_schedule
 from runexp.compiler.routes import data_of, graph_is_damaged
 from runexp.compiler.scope import Scope
-from runexp.diagnostics import Severity
 from runexp.plan.phases import (
     CheckpointPlan,
     ClipPlan,
     EvalPlan,
     GroupPlan,
-    OptimizerPlan,
     PhasePlan,
-    SchedulePlan,
     TrainPlan,
 )
-from runexp.plan.values import FrozenMap
 from runexp.source.overrides import FILE as OVERRIDES
 from runexp.spec.phases import (
     Clip,
     EvalPhase,
     FitPhase,
-    Optimizer,
     Phase,
     PhaseGroup,
-    Schedule,
     TrainPhase,
 )
 from runexp.spec.shape import dotted
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the phases so far have done to the graph."""
+
+    fitted: Fitted
+    freezing: Freezing
+
+
 def link_phases(scope: Scope) -> tuple[PhasePlan, ...]:
     """Every phase that could be linked, in the order written."""
-    return _phases(scope, scope.found.spec.phases, ("phases",), "", Fitted(scope.nodes))
+    return _phases(scope, scope.found.spec.phases, ("phases",), "", Progress(Fitted(scope.nodes), Freezing(scope)))
 
 
 def _phases(
-    scope: Scope, written: Mapping[str, Phase], path: Path, prefix: str, fitted: Fitted
+    scope: Scope, written: Mapping[str, Phase], path: Path, prefix: str, progress: Progress
 ) -> tuple[PhasePlan, ...]:
     linked = []
     for name, phase in written.items():
-        plan = _phase(scope, phase, (*path, name), f"{prefix}{name}", fitted)
+        plan = _phase(scope, phase, (*path, name), f"{prefix}{name}", progress)
         if plan is not None:
             linked.append(plan)
     return tuple(linked)
 
 
-def _phase(scope: Scope, phase: Phase, path: Path, label: str, fitted: Fitted) -> PhasePlan | None:
+def _phase(scope: Scope, phase: Phase, path: Path, label: str, progress: Progress) -> PhasePlan | None:
     match phase:
         case TrainPhase():
-            return _train(scope, phase, path, label, fitted)
+            return _train(scope, phase, path, label, progress)
         case EvalPhase():
-            return _eval(scope, phase, path, label, fitted)
+            return _eval(scope, phase, path, label, progress)
         case FitPhase():
-            return link_fit(scope, phase, path, label, fitted)
+            return link_fit(scope, phase, path, label, progress.fitted)
         case PhaseGroup():
-            phases = _phases(scope, phase.phases, (*path, "phases"), f"{label}/", fitted)
+            phases = _phases(scope, phase.phases, (*path, "phases"), f"{label}/", progress)
             return GroupPlan(label, phases, scope.found.origin(path))
 
 
-def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitted) -> TrainPlan | None:
+def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Progress) -> TrainPlan | None:
     losses = link_losses(scope, phase.losses, (*path, "losses"))
     judged = tuple(dict.fromkeys(loss.node for loss in losses))
     nodes = scope.needed(judged)
     drawing = link_lanes(scope, phase, nodes, losses, path)
-    trains = _trained(scope, phase, nodes, path)
-    check_fitted(scope, nodes, fitted, path)
+    progress.freezing.apply(phase, path)
+    trains = _trained(scope, phase, nodes, progress.freezing, path)
+    check_fitted(scope, nodes, progress.fitted, path)
     _check_length(scope, phase, path)
     watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
-    optimizer = _optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
-    schedule = _schedule(scope, phase, (*path, "schedule"))
+    optimizer = link_optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
+    schedule = link_schedule(scope, phase.schedule, numbers, (*path, "schedule"))
     checkpoints = _checkpoints(scope, phase, numbers, (*path, "checkpoints"))
     if optimizer is None or not losses:
         return None
@@ -100,12 +106,13 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, fitted: Fitt
         callbacks=callbacks,
         checkpoints=checkpoints,
         origin=scope.found.origin(path),
+        freezing=progress.freezing.rules(trains),
         lanes=drawing.lanes,
         batch_schedule=drawing.schedule,
     )
 
 
-def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, fitted: Fitted) -> EvalPlan | None:
+def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, progress: Progress) -> EvalPlan | None:
     losses = link_losses(scope, phase.losses, (*path, "losses"))
     metrics = link_metrics(scope, phase.metrics, losses, (*path, "metrics"))
     if not phase.losses and not phase.metrics and not scope.found.is_damaged(path):
@@ -119,7 +126,7 @@ def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, fitted: Fitted
     judged = tuple(dict.fromkeys([*(loss.node for loss in losses), *(metric.node for metric in metrics)]))
     nodes, data = scope.needed(judged), data_of(scope, judged, (*losses, *metrics))
     scope.check_split(phase.split, data, (*path, "split"))
-    check_fitted(scope, nodes, fitted, path)
+    check_fitted(scope, nodes, progress.fitted, path)
     items = Judged(nodes, (*losses, *metrics), data, phase.split, phase.batch_size)
     lanes = link_judged(scope, items, phase.sampler, (), path)
     if not judged:
@@ -129,7 +136,9 @@ def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, fitted: Fitted
     return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin, lanes)
 
 
-def _trained(scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], path: Path) -> tuple[str, ...]:
+def _trained(
+    scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], freezing: Freezing, path: Path
+) -> tuple[str, ...]:
     """The nodes the optimizer moves; reports a phase that has none."""
     for index, name in enumerate(phase.nodes or ()):
         scope.knows_node(name, (*path, "nodes", index))
@@ -137,7 +146,7 @@ def _trained(scope: Scope, phase: TrainPhase, nodes: tuple[str, ...], path: Path
         name
         for name in nodes
         if not scope.nodes[name].is_estimator
-        and not scope.nodes[name].freeze
+        and not freezing.holds(name)
         and (phase.nodes is None or name in phase.nodes)
     )
     is_known = all(name in scope.nodes for name in phase.nodes or ())
@@ -172,82 +181,6 @@ def _judged_length(scope: Scope, phase: TrainPhase, path: Path) -> int | None:
     return None if is_override else phase.epochs
 
 
-def _optimizer(scope: Scope, written: Optimizer | None, trains: tuple[str, ...], path: Path) -> OptimizerPlan | None:
-    if written is None:
-        _check_optimizer(scope, path)
-        return None
-    made = scope.found.call(written.use, written.arguments, path, kinds=("optimizer",), supplied=frozenset({"params"}))
-    for name, options in written.groups.items():
-        place = (*path, "groups", name)
-        if not scope.knows_node(name, place, part="key"):
-            continue
-        if trains and name not in trains and not graph_is_damaged(scope):
-            scope.found.error(
-                "untrained-group",
-                f"the node `{name}` does not train in this phase",
-                place,
-                part="key",
-                help=f"nodes that do: {', '.join(trains)}",
-            )
-        if made is not None:
-            scope.found.call(
-                written.use, options, place, kinds=("optimizer",), supplied=frozenset({"params"}), with_path=place
-            )
-    return OptimizerPlan(made[0], FrozenMap(written.groups), scope.found.origin(path)) if made else None
-
-
-def _check_optimizer(scope: Scope, path: Path) -> None:
-    several = scope.found.document.find((*path[:-1], "optimizers"))
-    if several is None and scope.found.lacks(path[:-1], "optimizer"):
-        scope.found.error(
-            "missing-key",
-            f"`{dotted(path[:-1])}` lacks the key `optimizer`",
-            path[:-1],
-            part="key",
-            label="`optimizer` is missing",
-            help="a torch optimizer: `optimizer: {use: adamw, with: {lr: 1e-3}}`",
-        )
-
-
-def _schedule(scope: Scope, phase: TrainPhase, path: Path) -> SchedulePlan | None:
-    written = phase.schedule
-    if written is None:
-        return None
-    _check_curve(scope, written, path)
-    if written.warmup_steps and written.warmup_epochs is not None:
-        scope.found.error(
-            "exclusive-keys",
-            "`warmup_steps` and `warmup_epochs` exclude each other",
-            (*path, "warmup_epochs"),
-            part="key",
-        )
-    return SchedulePlan(
-        written.use,
-        written.warmup_steps,
-        written.warmup_epochs or 0.0,
-        written.min_ratio,
-        written.step_epochs,
-        written.gamma,
-        written.peak_at,
-        scope.found.origin(path),
-    )
-
-
-def _check_curve(scope: Scope, written: Schedule, path: Path) -> None:
-    """Warn of options that the curve does not read."""
-    for name in ("min_ratio", "step_epochs", "gamma", "peak_at"):
-        if name in written.model_fields_set and name not in _CURVE_OPTIONS[written.use]:
-            options = ", ".join(f"`{option}`" for option in _CURVE_OPTIONS[written.use])
-            scope.found.error(
-                "unused-key",
-                f"`{name}` changes nothing in a `{written.use}` schedule",
-                (*path, name),
-                part="key",
-                help=f"`{written.use}` reads {options or 'the warm-up only'}",
-                severity=Severity.WARNING,
-            )
-
-
 def _clip(scope: Scope, clip: Clip | None, path: Path) -> ClipPlan:
     if clip and clip.norm is None and clip.value is None and not scope.found.is_damaged(path):
         help = "`norm: 1.0` bounds the total norm, `value: 0.5` each gradient"
@@ -270,13 +203,3 @@ def _checkpoints(scope: Scope, phase: TrainPhase, numbers: Numbers, path: Path) 
         mode,
         scope.found.origin(path),
     )
-
-
-_CURVE_OPTIONS = {
-    "constant": (),
-    "linear": ("min_ratio",),
-    "cosine": ("min_ratio",),
-    "one_cycle": ("min_ratio", "peak_at"),
-    "step": ("step_epochs", "gamma"),
-    "exponential": ("step_epochs", "gamma"),
-}

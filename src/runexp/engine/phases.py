@@ -133,6 +133,7 @@ class TrainPhase:
     def _finish_epoch(self, record: EpochRecord) -> None:
         self._measured = _means(record)
         self._fire("on_epoch_end")
+        self._program.after_epoch(self._measured)
         if self._checkpoints:
             saved = self._checkpoints.after_epoch(self.epoch, self.step, self._measured, self._program)
             self._around.outbox.extend(saved)

@@ -62,6 +62,9 @@ class TrainProgram(Protocol):
     def latest(self) -> Mapping[str, float]:
         """The newest loss and learning rate, for a display; cheap, may be called from another thread."""
 
+    def after_epoch(self, measured: Mapping[str, float]) -> None:
+        """Take note of the numbers of an epoch; a schedule may follow them."""
+
     def state(self) -> State:
         """What a continuation of the phase needs beside weights: the optimizer's state."""
 

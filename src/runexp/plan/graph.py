@@ -28,6 +28,16 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsPlan:
+    """A file of weights, relative to the spec's folder, and the node there; `strict`: every parameter must be in it."""
+
+    path: str
+    node: str
+    strict: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class NodePlan:
     """One node: a torch module (one call), a sequence of them (`layers`), or an estimator.
 
@@ -44,6 +54,9 @@ class NodePlan:
     init: FrozenMap
     origin: Origin
     others: tuple[Feed, ...] = ()
+    weights: WeightsPlan | None = None
+    chunk_size: int = 0
+    checkpointing: bool = False
 
     @property
     def is_estimator(self) -> bool:

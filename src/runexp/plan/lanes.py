@@ -106,7 +106,10 @@ class Unfed(NamedTuple):
 class Wiring:
     """How lanes and nodes hang together in one phase: a node runs once for every role that reaches it."""
 
-    def __init__(self, nodes: Sequence[NodePlan], lanes: Sequence[LanePlan]) -> None:
+    def __init__(
+        self, nodes: Sequence[NodePlan], lanes: Sequence[LanePlan], judged: Sequence[tuple[str, str]] | None = None
+    ) -> None:
+        """`judged` are the calls that losses and metrics read: no others run, but for those before them."""
         self.lanes = {lane.name: lane for lane in lanes}
         self.unfed: list[Unfed] = []
         self._feeds: dict[tuple[str, int], list[tuple[LanePlan, LaneFeed]]] = {}
@@ -118,6 +121,7 @@ class Wiring:
         for plan in nodes:
             self._nodes[plan.name] = plan
             self._calls[plan.name] = self._wire(plan)
+        self._running = None if judged is None else self._before(judged)
 
     @property
     def strands(self) -> tuple[Strand, ...]:
@@ -127,6 +131,10 @@ class Wiring:
     def calls(self, node: str) -> Calls:
         """The calls of a node, by role; `{"": …}` of one that runs once."""
         return self._calls[node]
+
+    def runs(self, node: str) -> tuple[str, ...]:
+        """The calls of a node that run."""
+        return tuple(call for call in self._calls[node] if self._running is None or (node, call) in self._running)
 
     def taps(self, node: str, call: str) -> tuple[Tap, ...]:
         """Where the rows of a call come from, through all nodes before it."""
@@ -148,6 +156,17 @@ class Wiring:
     def roles(self) -> tuple[str, ...]:
         """The names of all calls that any node has."""
         return tuple(dict.fromkeys(call for calls in self._calls.values() for call in calls if call))
+
+    def _before(self, judged: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """These calls, and those of other nodes that they need."""
+        needed: set[tuple[str, str]] = set()
+        waiting = list(judged)
+        while waiting:
+            node, call = waiting.pop()
+            if (node, call) not in needed and call in self._calls.get(node, ()):
+                needed.add((node, call))
+                waiting += [(source.name, source.call) for source in self._calls[node][call] if source.tap is None]
+        return needed
 
     def _fits(self, tap: Tap, name: str, route: Route) -> bool:
         lane = self.lanes[tap.strand.lane]

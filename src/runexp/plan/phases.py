@@ -16,28 +16,34 @@ BatchSchedule = Literal["zip_strict", "zip_cycle", "alternate_strict", "alternat
 
 @dataclass(frozen=True, slots=True)
 class OptimizerPlan:
-    """A torch optimizer and the options that differ by node."""
+    """A torch optimizer and the options that differ by node or by parameter.
+
+    `groups` maps a node or a pattern of `<node>.<parameter>` to options; where several match, the later one wins.
+    `decays` says what the weight decay acts on: every parameter, or those of two or more dimensions.
+    """
 
     call: Call
     groups: FrozenMap
     origin: Origin
+    decays: Literal["all", "matrices"] = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulePlan:
-    """The learning rate as a ratio of the optimizer's own, by update.
+    """The learning rate over a phase.
 
-    It runs over the phase; over `n_epochs` or `n_steps` where the phase was shortened and keeps its curve.
+    A curve of ours is a ratio of the optimizer's own rate, by update, with what it reads in `options`. `call` is a
+    scheduler of torch instead, stepped after every update or every epoch (`interval`). A curve runs over the phase;
+    over `n_epochs` or `n_steps` where the phase was shortened and keeps its curve.
     """
 
     curve: str
     warmup_steps: int
     warmup_epochs: float
-    min_ratio: float
-    step_epochs: int
-    gamma: float
-    peak_at: float
+    options: FrozenMap
     origin: Origin
+    call: Call | None = None
+    interval: Literal["step", "epoch"] = "step"
     n_epochs: int = 0
     n_steps: int = 0
 
@@ -117,10 +123,23 @@ class CheckpointPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeRule:
+    """A node, or a pattern of `<node>.<parameter>`, that is frozen or trains from here on.
+
+    `is_own`: it was written at this phase, and not at a node or an earlier phase.
+    """
+
+    pattern: str
+    is_frozen: bool
+    is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TrainPlan:
     """Training of some nodes on one split.
 
-    `nodes` run, in topological order; `trains` are those of them whose parameters the optimizer moves.
+    `nodes` run, in topological order; `trains` are those of them whose parameters the optimizer moves, as far as
+    `freezing` lets it: everything said so far about them, of which the last that matches a parameter counts.
     One of `n_epochs` and `n_steps` is 0. `lanes` are empty where there is only one and all it has is `data`, `split`
     and `batches`; `batch_schedule` puts the batches of several together.
     """
@@ -141,6 +160,7 @@ class TrainPlan:
     callbacks: tuple[CallbackPlan, ...]
     checkpoints: CheckpointPlan | None
     origin: Origin
+    freezing: tuple[FreezeRule, ...] = ()
     lanes: tuple[LanePlan, ...] = ()
     batch_schedule: BatchSchedule = "zip_strict"
 

@@ -11,6 +11,7 @@ from runexp.plan.phases import (
     EvalPlan,
     EvaluationPlan,
     FitPlan,
+    FreezeRule,
     GroupPlan,
     OptimizerPlan,
     PhasePlan,
@@ -43,6 +44,7 @@ def _train(phase: TrainPlan) -> Branch:
         (
             Branch("data", listed(phase.data)),
             Branch("nodes", f"{listed(phase.nodes)} · trains {listed(phase.trains)} · holds {listed(frozen)}"),
+            *_freezing(phase.freezing),
             Branch("losses", below=tuple(_loss(loss) for loss in phase.losses)),
             *(_lanes(phase) if phase.lanes else (Branch("batches", described(phase.batches)),)),
             _optimizer(phase.optimizer),
@@ -90,6 +92,12 @@ def _fed(feed: LaneFeed, lane: LanePlan) -> str:
     stream = f" · stream {feed.stream}" if feed.stream else ""
     roles = f" · once for each of {listed(lane.roles)}" if any(lane.roles) else ""
     return f"← {feed.data}.{feed.key}{stream}{roles}"
+
+
+def _freezing(rules: tuple[FreezeRule, ...]) -> tuple[Branch, ...]:
+    """What was said about the nodes that train; nothing where they train as a whole."""
+    said = [f"{'holds' if rule.is_frozen else 'trains'} {rule.pattern}" for rule in rules]
+    return (Branch("freezing", " · then ".join(said)),) if said else ()
 
 
 def _fit(phase: FitPlan) -> Branch:
@@ -146,13 +154,18 @@ def _routes(routes: tuple[Route, ...]) -> str:
 
 
 def _optimizer(optimizer: OptimizerPlan) -> Branch:
-    groups = tuple(Branch(node, literal(options)) for node, options in optimizer.groups.items())
-    below = (Branch("groups", "by node; the others as above", groups),) if groups else ()
-    return Branch("optimizer", called(optimizer.call), below)
+    groups = tuple(Branch(pattern, literal(options)) for pattern, options in optimizer.groups.items())
+    below = (Branch("groups", "the others as above", groups),) if groups else ()
+    decays = " · weight decay on matrices only" if optimizer.decays == "matrices" else ""
+    return Branch("optimizer", called(optimizer.call) + decays, below)
 
 
 def _schedule(schedule: SchedulePlan | None) -> Branch:
-    return Branch("schedule", described(schedule) if schedule else "none: the learning rate stays as it is")
+    if schedule is None:
+        return Branch("schedule", "none: the learning rate stays as it is")
+    left_out = ("call", "interval") if schedule.call is None else ("curve", "options", "call")
+    what = "" if schedule.call is None else f"{called(schedule.call)} · "
+    return Branch("schedule", what + described(schedule, leave_out=left_out))
 
 
 def _clip(clip: ClipPlan) -> Branch:

@@ -98,6 +98,9 @@ def _node(node: NodePlan) -> Branch:
         f"method {node.method}" if node.method else "",
         "frozen" if node.freeze else "",
         f"init {literal(node.init)}" if node.init else "",
+        f"weights of {node.weights.path}" if node.weights else "",
+        f"{node.chunk_size} rows at a time" if node.chunk_size else "",
+        "activations computed again" if node.checkpointing else "",
     ]
     feeds = listed((_feed(feed) for feed in node.feeds), nothing="nothing")
     text = " · ".join((f"← {feeds}", *(trait for trait in traits if trait)))

@@ -121,10 +121,12 @@ class _Evaluating:
         self._training: list[Any] = []
 
     def __enter__(self) -> None:
-        self._training = [module for module in self._modules if module.training]
-        for module in self._training:
+        """Parts of a node that trains may stand in eval mode, being frozen: each gets back what it had."""
+        training = [module for module in self._modules if module.training]
+        self._training = [part for module in training for part in module.modules() if part.training]
+        for module in training:
             module.eval()
 
     def __exit__(self, *exception: object) -> None:
-        for module in self._training:
-            module.train()
+        for part in self._training:
+            part.training = True

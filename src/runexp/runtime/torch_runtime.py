@@ -35,7 +35,7 @@ class TorchRuntime:
         self.device = str(self._device)
         self._seed = plan.seed
         self.sets = _build_sets(plan, folder)
-        self.graph = Graph(plan.nodes, self.sets, self._device, plan.seed)
+        self.graph = Graph(plan.nodes, self.sets, self._device, plan.seed, folder=folder)
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}

@@ -14,6 +14,7 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.phases import TrainPlan
 from runexp.runtime.data.problems import collecting, stop_at
+from runexp.runtime.freezing import hold_frozen, trained_parameters
 from runexp.runtime.fused import update_of
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
@@ -22,7 +23,8 @@ from runexp.runtime.lanes.draws import open_draws
 from runexp.runtime.lanes.judging import PartialJudge
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
-from runexp.runtime.optim import build_optimizer, learning_rate_ratio, set_learning_rate
+from runexp.runtime.optim import build_optimizer
+from runexp.runtime.schedules import RateSchedule, open_schedule
 
 
 class TrainProgram:
@@ -37,32 +39,29 @@ class TrainProgram:
         with collecting(wrong):
             self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
         self._draws = open_draws(plan, columns, self._forward.columns, seed)
-        self._trains = plan.trains
         self.n_rows = columns.n_rows
         self.n_batches = self._draws.n_batches
         self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
         with collecting(wrong):
             _check_batches(plan, graph, self._draws.sizes())
             check_sizes(plan, self._draws, columns.wiring)
-        self._parameters = [parameter for name in plan.trains for parameter in graph.modules[name].parameters()]
         with collecting(wrong):
-            self.optimizer = build_optimizer(plan.optimizer, graph, plan.trains)
+            self._trained = trained_parameters(plan, graph)
+            self.optimizer = build_optimizer(plan.optimizer, self._trained)
+            self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
+            self._schedule = self._open_schedule(plan)
         stop_at(wrong)
+        self._parameters = list(self._trained.values())
         self._move = update_of(self.optimizer)
-        self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
-        length = plan.schedule if plan.schedule and (plan.schedule.n_epochs or plan.schedule.n_steps) else plan
-        n_steps = length.n_steps or length.n_epochs * self.n_steps_an_epoch
-        self._ratio = learning_rate_ratio(plan.schedule, n_steps, self.n_steps_an_epoch) if plan.schedule else None
         self._clip = plan.clip
-        self._step = 0
         self._sizes = self._draws.sizes()
         self._is_plain = len(self._losses) == 1 and self._losses[0].weight == 1.0 and not plan.lanes
         self._judge = PartialJudge(self._losses, self._forward) if plan.lanes else None
         weights = {loss.name: loss.weight for loss in self._losses}
         self._record = _Record(weights, is_plain=self._is_plain, keeps_tensors=device.type != "cpu")
-        if self._ratio:
-            set_learning_rate(self.optimizer, self._bases, self._ratio(0))
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
+        if plan.freezing:
+            hold_frozen(plan, graph, self._trained)
 
     def draw(self, epoch: int) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch."""
@@ -107,7 +106,7 @@ class TrainProgram:
 
     def groups(self) -> list[tuple[str, float, int]]:
         """Each group of the optimizer: its nodes, its own rate, its number of parameters."""
-        names = {id(parameter): name for name in self._trains for parameter in self._graph.modules[name].parameters()}
+        names = {id(parameter): name.partition(".")[0] for name, parameter in self._trained.items()}
         return [
             (
                 ", ".join(dict.fromkeys(names[id(parameter)] for parameter in group["params"])),
@@ -119,8 +118,12 @@ class TrainProgram:
 
     def rates(self, n_steps: int) -> tuple[float, ...]:
         """The first group's learning rate at every update of the phase."""
-        ratio = self._ratio
-        return tuple(self._bases[0] * (ratio(step) if ratio else 1.0) for step in range(n_steps if ratio else 1))
+        return self._schedule.rates(n_steps) if self._schedule else (self._bases[0],)
+
+    def after_epoch(self, measured: Mapping[str, float]) -> None:
+        """Let the schedule see the numbers of the epoch."""
+        if self._schedule:
+            self._schedule.after_epoch(measured)
 
     def state(self) -> Mapping[str, Any]:
         """The optimizer's state dict."""
@@ -141,9 +144,13 @@ class TrainProgram:
         self._move()
         for parameter in self._parameters:
             parameter.grad = None
-        if self._ratio:
-            self._step += 1
-            set_learning_rate(self.optimizer, self._bases, self._ratio(self._step))
+        if self._schedule:
+            self._schedule.after_update()
+
+    def _open_schedule(self, plan: TrainPlan) -> RateSchedule | None:
+        length = plan.schedule if plan.schedule and (plan.schedule.n_epochs or plan.schedule.n_steps) else plan
+        n_steps = length.n_steps or length.n_epochs * self.n_steps_an_epoch
+        return open_schedule(plan.schedule, self.optimizer, n_steps, self.n_steps_an_epoch)
 
     def _share(self, batch: int) -> float:
         """One over the batches of this step: its gradient is their mean, on a short last step too (S-26)."""

@@ -26,8 +26,10 @@ class Weights(Section):
     """Weights from elsewhere: a file, a checkpoint, an earlier phase or run."""
 
     source: Annotated[Reference, Field(alias="from", description="a file, `phase:<label>` or `run:<id>[/checkpoint]`")]
-    node: Annotated[Name | None, Field(description="the node there, where its name differs")] = None
-    strict: Annotated[bool, Field(description="every parameter must be there and fit")] = True
+    node: Annotated[
+        str | None, Field(description="the node there, or what the names of its weights begin with, where it differs")
+    ] = None
+    strict: Annotated[bool, Field(description="every parameter must be there; false: those that are there")] = True
 
 
 class Node(Section):
@@ -61,19 +63,23 @@ class Node(Section):
     merge: Annotated[
         Literal["concat", "sum", "mean", "max", "product", "stack"] | None,
         Field(description="how several inputs become one, instead of `use` or `layers`"),
-        Later("merging inputs"),
     ] = None
-    axis: Annotated[int | None, Field(description="merge: the axis of concat and stack"), Later("merging")] = None
+    axis: Annotated[
+        int | None,
+        Field(description="merge: the axis of concat (left out: the last) or stack (left out: 1); rows lie along 0"),
+    ] = None
     padding: Annotated[
-        float | None, Field(description="merge: pad shorter inputs with this"), Later("merging with padding")
+        float | None, Field(description="merge: shorter inputs are filled up at their ends with this")
     ] = None
-    weights: Annotated[Weights | None, Field(description="start from weights"), Later("weights from elsewhere")] = None
+    weights: Annotated[Weights | None, Field(description="start from weights of a file")] = None
     outputs: Annotated[
         tuple[Name, ...] | None, Field(min_length=1, description="names of several outputs"), Later("several outputs")
     ] = None
-    chunk_size: Annotated[Count | None, Field(description="rows a forward pass"), Later("chunked forward")] = None
+    chunk_size: Annotated[
+        Count | None, Field(description="rows sent forward at a time; the same numbers in less memory")
+    ] = None
     checkpoint_activations: Annotated[
-        bool, Field(description="recompute activations in the backward pass"), Later("activation checkpointing")
+        bool, Field(description="compute activations again in the backward pass instead of keeping them")
     ] = False
 
 

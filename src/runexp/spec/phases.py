@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Count, Name, Positive, Section, Share, Use
+from runexp.spec.base import Arguments, Count, Name, Positive, Reference, Section, Share, Use
 from runexp.spec.callbacks import CallbackItems, LossItems, MetricItems, Mode
 from runexp.spec.later import Later
 from runexp.spec.samplers import Sampler
@@ -26,9 +26,22 @@ class Batches(Section):
 
 
 class Optimizer(Use):
-    """A torch optimizer, with options that differ by node."""
+    """A torch optimizer, with options that differ by node or by parameter."""
 
-    groups: Annotated[dict[Name, dict[str, Any]], Field(description="options by node: `{encoder: {lr: 1e-4}}`")] = {}
+    groups: Annotated[
+        dict[str, dict[str, Any]],
+        Field(
+            description="options by node or by pattern of `<node>.<parameter>`: `{encoder: {lr: 1e-4}, '*.bias': "
+            "{weight_decay: 0}}`; where several match, the later one wins"
+        ),
+    ] = {}
+    decay: Annotated[
+        Literal["all", "matrices"],
+        Field(
+            description="what weight decay acts on: `all` parameters, or `matrices`, those of two or more dimensions, "
+            "which leaves out biases and norms"
+        ),
+    ] = "all"
 
 
 class NamedOptimizer(Optimizer):
@@ -40,35 +53,41 @@ class NamedOptimizer(Optimizer):
 
 
 class Schedule(Section):
-    """The learning rate over the phase, as a ratio of the optimizer's own; stepped after every update."""
+    """The learning rate over the phase: a curve of runexp, as a ratio of the optimizer's own rate, or one of torch."""
 
     use: Annotated[
-        Literal[
-            "constant",
-            "linear",
-            "cosine",
-            "one_cycle",
-            "step",
-            "exponential",
-            "cosine_restarts",
-            "polynomial",
-            "plateau",
-        ],
-        Field(description="the curve after the warm-up"),
-        Later("this schedule", words=("cosine_restarts", "polynomial", "plateau")),
+        Reference,
+        Field(
+            description="the curve after the warm-up: constant, linear, cosine, cosine_restarts, one_cycle, step, "
+            "exponential, polynomial, plateau, or a class of torch.optim.lr_scheduler",
+            examples=["cosine", "one_cycle", "plateau", "torch.optim.lr_scheduler.MultiStepLR"],
+        ),
     ]
+    arguments: Annotated[Arguments, Field(alias="with", description="arguments of a scheduler of torch")] = {}
+    interval: Annotated[
+        Literal["step", "epoch"] | None,
+        Field(description="a scheduler of torch: stepped after every update or every epoch; left out: every epoch"),
+    ] = None
     warmup_steps: Annotated[int, Field(ge=0, description="updates over which the rate rises linearly")] = 0
     warmup_epochs: Annotated[
         float | None, Field(ge=0, allow_inf_nan=False, description="the same in epochs; one of the two")
     ] = None
-    min_ratio: Annotated[Share, Field(description="linear, cosine, one_cycle: the ratio at the end")] = 0.0
-    step_epochs: Annotated[Count, Field(description="step, exponential: epochs between two decays")] = 1
-    gamma: Annotated[Positive, Field(description="step, exponential: factor of each decay")] = 0.1
-    peak_at: Annotated[Share, Field(description="one_cycle: where the peak stands")] = 0.3
-    n_cycles: Annotated[Count, Field(description="cosine_restarts: how many"), Later("cosine restarts")] = 1
-    power: Annotated[Positive, Field(description="polynomial: the exponent"), Later("a polynomial schedule")] = 1.0
-    monitor: Annotated[str | None, Field(description="plateau: the metric"), Later("a plateau schedule")] = None
-    patience: Annotated[Count, Field(description="plateau: evaluations"), Later("a plateau schedule")] = 10
+    min_ratio: Annotated[Share, Field(description="the lowest ratio a curve reaches")] = 0.0
+    every_n_epochs: Annotated[Count, Field(description="step: epochs between two decays")] = 1
+    factor: Annotated[Positive, Field(description="step, exponential, plateau: factor of each decay")] = 0.1
+    peak_at: Annotated[Share, Field(description="one_cycle: the part of the phase at which the peak stands")] = 0.3
+    n_cycles: Annotated[Count, Field(description="cosine_restarts: how many times it falls")] = 2
+    growth: Annotated[
+        float, Field(ge=1, allow_inf_nan=False, description="cosine_restarts: each cycle as a multiple of the last")
+    ] = 1.0
+    power: Annotated[Positive, Field(description="polynomial: the exponent")] = 1.0
+    monitor: Annotated[str | None, Field(description="plateau: the metric, such as `val_loss`")] = None
+    mode: Annotated[Mode | None, Field(description="plateau: left out: known from the metric")] = None
+    patience: Annotated[int, Field(ge=0, description="plateau: evaluations without an improvement")] = 10
+    threshold: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="plateau: the least relative change that improves")
+    ] = 1e-4
+    cooldown: Annotated[int, Field(ge=0, description="plateau: evaluations that do not count after a fall")] = 0
 
 
 class Clip(Section):
@@ -151,12 +170,10 @@ class TrainPhase(Section):
         ),
     ] = None
     freeze: Annotated[
-        tuple[str, ...],
-        Field(description="nodes or parameter patterns frozen from here on"),
-        Later("freezing by phase"),
+        tuple[str, ...], Field(description="nodes or patterns of `<node>.<parameter>` frozen from here on")
     ] = ()
     unfreeze: Annotated[
-        tuple[str, ...], Field(description="nodes or parameter patterns that train again"), Later("unfreezing by phase")
+        tuple[str, ...], Field(description="nodes or patterns of `<node>.<parameter>` that train from here on")
     ] = ()
     precision: Annotated[
         Literal["fp32", "bf16", "fp16"] | None, Field(description="instead of `execution`'s"), Later("mixed precision")

@@ -23,9 +23,12 @@ def generate(*, replace_shipped: bool = False) -> tuple[Path, ...]:
     A library whose installed version is the shipped one is left alone; others go to the cache. With
     `replace_shipped` all are written into the package, for a release of runexp.
     """
-    written = []
+    written: list[Path] = []
     versions = dict(shipped_versions())
     for library in LIBRARIES:
+        if library.is_own:
+            written += _written_own(library) if replace_shipped else ()
+            continue
         version = installed_version(library.distribution)
         if version is None or (version == versions.get(library.package) and not replace_shipped):
             continue
@@ -36,6 +39,12 @@ def generate(*, replace_shipped: bool = False) -> tuple[Path, ...]:
     if replace_shipped:
         Path(SHIPPED, "versions.json").write_text(json.dumps(versions, indent=2, sort_keys=True) + "\n", "utf-8")
     return tuple(written)
+
+
+def _written_own(library: Library) -> tuple[Path, ...]:
+    folder = Path(SHIPPED, library.package)
+    _write_folder(folder, catalog_files(library))
+    return (folder,)
 
 
 def catalog_files(library: Library) -> dict[str, str]:

@@ -6,14 +6,28 @@ import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import Protocol
 
 from runexp.diagnostics import did_you_mean
 from runexp.plan.data import SourcePlan
+from runexp.plan.values import Origin
 from runexp.runtime.data.problems import first_line, shown, wrong
 
 
-def locate(plan: SourcePlan, folder: Path) -> Path:
-    """The file a source names, looked for from `folder`; `SpecError` where it is none that can be read."""
+class Named(Protocol):
+    """Part of a plan that names a file."""
+
+    @property
+    def path(self) -> str:
+        """Relative to the spec's folder."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was written."""
+
+
+def locate(plan: Named, folder: Path) -> Path:
+    """The file a part of the plan names, looked for from `folder`; `SpecError` where it is none that can be read."""
     path = folder / plan.path
     try:
         mode = path.stat().st_mode
@@ -38,7 +52,7 @@ def fingerprint(plan: SourcePlan, path: Path) -> str:
         raise _unreadable(plan, path, error) from error
 
 
-def _unreadable(plan: SourcePlan, path: Path, error: Exception) -> Exception:
+def _unreadable(plan: Named, path: Path, error: Exception) -> Exception:
     message = f"{shown(path, most=200)} cannot be read: {first_line(error)}"
     return wrong(plan.origin, "unreadable-file", message)
 

@@ -51,13 +51,13 @@ def _check(plan: Plan, folder: Path) -> Deep:
     found += advise(plan, sampled)
     sets = {name: one.features for name, one in sampled.items()}
     phases = list(leaves(plan.phases))
-    light, misfits = _build(plan, phases, sets, is_weightless=True)
+    light, misfits = _build(plan, phases, sets, folder=folder, is_weightless=True)
     rehearsal = Rehearsal(light, sets, _META, plan.seed)
     sizes = measure(phases, rehearsal, sampled, device=device)
     is_small = sizes.n_parameters <= _MOST_PARAMETERS
     graph = light
     if is_small:
-        graph, misfits = _build(plan, phases, sets, is_weightless=False)
+        graph, misfits = _build(plan, phases, sets, folder=folder, is_weightless=False)
     found += misfits
     tried = Rehearsal(graph, sets, _CPU if is_small else _META, plan.seed)
     seen = try_phases(phases, tried, sampled, computes=is_small)
@@ -74,10 +74,10 @@ def _device(plan: Plan) -> tuple[torch.device, list[Diagnostic]]:
 
 
 def _build(
-    plan: Plan, phases: Sequence[Leaf], sets: Mapping[str, FeatureSet], *, is_weightless: bool
+    plan: Plan, phases: Sequence[Leaf], sets: Mapping[str, FeatureSet], *, folder: Path, is_weightless: bool
 ) -> tuple[Graph, list[Diagnostic]]:
     """The graph as far as it can be built, its estimators fitted on a few rows."""
-    graph = Graph(plan.nodes, sets, _CPU, plan.seed, is_weightless=is_weightless)
+    graph = Graph(plan.nodes, sets, _CPU, plan.seed, is_weightless=is_weightless, folder=folder)
     found: list[Diagnostic] = []
     try:
         graph.build()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import ExecutionContext
@@ -94,7 +95,13 @@ def _without_broken(phase: Leaf, graph: Graph, sets: Mapping[str, FeatureSet]) -
 def _trimmed(
     phase: TrainPlan, data: Sequence[str], built: Sequence[str], trains: Sequence[str], losses: Sequence[LossPlan]
 ) -> TrainPlan:
-    groups = FrozenMap({name: options for name, options in phase.optimizer.groups.items() if name in trains})
+    groups = FrozenMap(
+        {
+            pattern: options
+            for pattern, options in phase.optimizer.groups.items()
+            if any(fnmatchcase(name, pattern.partition(".")[0]) for name in trains)
+        }
+    )
     optimizer = replace(phase.optimizer, groups=groups)
     return replace(
         phase,

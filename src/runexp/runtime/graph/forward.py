@@ -33,7 +33,7 @@ class Forward:
         self._given = frozenset(given)
         self._graph = graph
         runs = [graph.plans[name] for name in nodes if name not in given]
-        self._runs = [(plan, role) for plan in runs for role in (wiring.calls(plan.name) if wiring else ("",))]
+        self._runs = [(plan, role) for plan in runs for role in (wiring.runs(plan.name) if wiring else ("",))]
         read = [slot for plan, role in self._runs for slot in self._feeding(plan, role)]
         self.columns: list[Slot] = list(dict.fromkeys(slot for slot in read if _is_column(slot, given)))
         self.live: Mapping[int, Tensor] = {}

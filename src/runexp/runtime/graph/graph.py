@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
+from runexp.runtime.graph.memory import check_chunks, sparing
+from runexp.runtime.graph.weights import load_weights
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
@@ -27,7 +30,8 @@ class Graph:
     """The nodes of one experiment. What depends on an estimator is built once that is fitted (S-10).
 
     With `is_weightless` modules stand on torch's meta device: they cost nothing and know shapes only.
-    `version` grows whenever an estimator is fitted or a module built: what was derived before is then stale.
+    Files of weights are looked for from `folder`. `version` grows whenever an
+    estimator is fitted or a module built: what was derived before is then stale.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Graph:
         seed: int,
         *,
         is_weightless: bool = False,
+        folder: Path = Path(),
     ) -> None:
         self.plans = {plan.name: plan for plan in plans}
         self.modules: dict[str, nn.Module] = {}
@@ -48,6 +53,7 @@ class Graph:
         self._device = device
         self._seed = seed
         self._is_weightless = is_weightless
+        self._folder = folder
         self._examples: dict[str, Tensor] = {}
 
     def build(self) -> None:
@@ -102,7 +108,7 @@ class Graph:
     def call_of(self, name: str) -> Callable[..., Tensor]:
         """What computes a node: the module itself, or the estimator's method on tensors."""
         if name in self.modules:
-            return self.modules[name]
+            return sparing(self.plans[name], self.modules[name])
         estimator, method = self.estimators[name], self.plans[name].method
         return lambda *inputs: apply(estimator, method, inputs)
 
@@ -140,7 +146,9 @@ class Graph:
             raise SpecError([_misfit(plan, inputs, error)]) from error
         if not isinstance(output, Tensor):
             raise SpecError([_several_outputs(plan)])
+        check_chunks(plan, module)
         initialize(module, plan.init)
+        load_weights(plan, module, self._folder)
         module.eval().requires_grad_(False)
         self.modules[plan.name] = module
         self.version += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from runexp.runtime.graph.forward import Forward
@@ -27,8 +26,11 @@ class PartialJudge:
 
     def total(self, losses: Sequence[Tensor | None]) -> Tensor | None:
         """The weighted sum of the losses there are; None where there is none."""
-        terms = [loss * item.weight for loss, item in zip(losses, self._losses, strict=True) if loss is not None]
-        return torch.stack(terms).sum() if len(terms) > 1 else terms[0] if terms else None
+        total: Tensor | None = None
+        for loss, item in zip(losses, self._losses, strict=True):
+            if loss is not None:
+                total = loss * item.weight if total is None else total + loss * item.weight
+        return total
 
     def _judge(self, loss: BoundLoss, values: Sequence[Any]) -> tuple[Tensor | None, int]:
         if any(values[slot] is None for slot in loss.reads):

@@ -36,7 +36,9 @@ class Opening:
         if not plan.lanes:
             return self.columns(plan)
         nodes = [node for name, node in self.graph.plans.items() if name in plan.nodes]
-        wiring = Wiring(nodes, plan.lanes)
+        routes = [route for loss in plan.losses for route in loss.routes]
+        routes += [route for item in (plan.metrics if isinstance(plan, EvalPlan) else ()) for route in item.routes]
+        wiring = Wiring(nodes, plan.lanes, [(route.name, route.role) for route in routes if route.source == "node"])
         parts: dict[str, Columns] = {}
         samplers: dict[str, RowSampler] = {}
         wrong: list[Diagnostic] = []

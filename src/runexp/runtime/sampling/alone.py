@@ -87,12 +87,16 @@ class ClassBalanced:
         return (cut(self.n_units, self.size, drop_last=self.drop_last),)
 
     def epoch(self, generator: Generator) -> tuple[Units, ...]:
-        """Each class as often as it takes, cut to its quota, dealt."""
+        """One row of each class in turn, each class as often as it takes; cut, then shuffled."""
         n_classes = self.classes.n_groups
-        quotas = (self.n_units + generator.permutation(n_classes)) // n_classes
-        rows, groups, _ = self.classes.copies(-(-quotas // self.classes.counts), generator)
-        order = rows[_first(groups, quotas)]
-        return (Units((order[dealt(len(order), self.size, generator)],)),)
+        classes = generator.permutation(n_classes)[np.arange(self.n_units) % n_classes]
+        uses = np.bincount(classes, minlength=n_classes)
+        rows, groups, _ = self.classes.copies(-(-uses // self.classes.counts), generator)
+        order = np.empty(self.n_units, np.int64)
+        order[np.argsort(classes, kind="stable")] = rows[_first(groups, uses)]
+        full = order[: self.n_units // self.size * self.size].reshape(-1, self.size)
+        full = generator.permuted(full[generator.permutation(len(full))], axis=1)
+        return (Units((np.concatenate([full.reshape(-1), order[full.size :]]),)),)
 
 
 def dealt(n_units: int, size: int, generator: Generator | None) -> Array:

@@ -49,6 +49,11 @@ class Candidates:
         object.__setattr__(self, "own", np.where(is_own, at, np.iinfo(np.int64).max))
         object.__setattr__(self, "room", ends[:, -1] - is_own)
 
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.room)
+
     def draw(self, anchors: Array, fractions: Array, generator: Generator) -> Array:
         """(n,) one of the candidates of each anchor, -1 where it has none.
 
@@ -62,28 +67,31 @@ class Candidates:
         """(N,) bool: whether a row has any candidate."""
         if self.accepts is None:
             return np.asarray(self.room > 0)
-        rows, generator = np.arange(len(self.room)), np.random.default_rng(0)
-        return np.asarray(self.draw(rows, generator.random(len(rows)), generator) >= 0)
+        rows, generator = np.arange(self.n_rows), np.random.default_rng(0)
+        return np.asarray(self.draw(rows, generator.random(self.n_rows), generator) >= 0)
 
     def counts(self) -> Array:
         """(N,) how many candidates each row has."""
         if self.accepts is None:
             return self.room
-        counts = np.zeros(len(self.room), np.int64)
-        for owners, _ in self._accepted(np.arange(len(self.room)), self.accepts):
+        counts = np.zeros(self.n_rows, np.int64)
+        for owners, _ in self.everyone():
             counts += np.bincount(owners, minlength=len(counts))
         return counts
+
+    def everyone(self) -> Iterator[tuple[Array, Array]]:
+        """All rows (n,) with their candidates (n,), in blocks."""
+        return self._accepted(np.arange(self.n_rows))
 
     def kept(self) -> Candidates:
         """The same with the accepted ones written out, where they are few enough; so drawing needs no second look."""
         if self.accepts is None or self.room.sum() > _MOST_KEPT:
             return self
-        rows = np.arange(len(self.room))
-        blocks = list(self._accepted(rows, self.accepts))
-        counts = np.bincount(np.concatenate([owners for owners, _ in blocks]), minlength=len(rows))
+        blocks = list(self.everyone())
+        counts = np.bincount(np.concatenate([owners for owners, _ in blocks]), minlength=self.n_rows)
         stops = np.cumsum(counts)[:, None]
         order = np.concatenate([found for _, found in blocks])
-        return Candidates(order, stops - counts[:, None], stops, np.full(len(rows), -1))
+        return Candidates(order, stops - counts[:, None], stops, np.full(self.n_rows, -1))
 
     def _at(self, anchors: Array, index: Array) -> Array:
         """(n,) the candidate of that number, from 0 on and without the row itself; -1 where the number is below 0."""
@@ -102,17 +110,17 @@ class Candidates:
             room = self.room[anchors[pending]]
             found[pending] = self._at(anchors[pending], generator.integers(room))
         found[pending] = -1
-        for owners, accepted in self._accepted(anchors[pending], accepts):
+        for owners, accepted in self._accepted(anchors[pending]):
             first, n_accepted = np.unique(owners, return_index=True, return_counts=True)[1:]
             found[pending[owners[first]]] = accepted[first + generator.integers(n_accepted)]
         return found
 
-    def _accepted(self, anchors: Array, accepts: Accepts) -> Iterator[tuple[Array, Array]]:
+    def _accepted(self, anchors: Array) -> Iterator[tuple[Array, Array]]:
         """Every accepted candidate, in blocks that end with an anchor: its position in `anchors`, and the row."""
         room = self.room[anchors]
         block = np.cumsum(room) // _BLOCK
         for owners in np.split(np.arange(len(anchors)), np.flatnonzero(np.diff(block)) + 1):
             owner = np.repeat(owners, room[owners])
             found = self._at(anchors[owner], within(room[owners]))
-            is_accepted = accepts(anchors[owner], found)
+            is_accepted = slice(None) if self.accepts is None else self.accepts(anchors[owner], found)
             yield owner[is_accepted], found[is_accepted]

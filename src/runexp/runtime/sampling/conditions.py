@@ -71,12 +71,6 @@ def all_hold(conditions: Sequence[Condition]) -> Accepts:
     return accepts
 
 
-def not_all_hold(conditions: Sequence[Condition]) -> Accepts:
-    """Whether any condition fails."""
-    accepts = all_hold(conditions)
-    return lambda first, second: ~accepts(first, second)
-
-
 def _slack(column: Array) -> float:
     """What the values' own type rounds away."""
     if column.dtype.kind != "f" or not len(column):

@@ -11,11 +11,10 @@ from numpy.random import Generator
 from runexp.diagnostics import Diagnostic
 from runexp.plan.samplers import MatchPlan, SamplerPlan
 from runexp.runtime.data.table import Array
-from runexp.runtime.sampling.candidates import Candidates
 from runexp.runtime.sampling.conditions import Condition, conditions_of
 from runexp.runtime.sampling.matching import matching, not_matching
 from runexp.runtime.sampling.reading import Split, lacking, measured
-from runexp.runtime.sampling.together import Anchors, SharedPairs, Together, TwoStreams, Weigh
+from runexp.runtime.sampling.together import Anchors, Partners, SharedPairs, Together, TwoStreams, Weigh
 from runexp.runtime.sampling.units import Scheme, Units
 
 
@@ -72,7 +71,7 @@ def _matches(plan: SamplerPlan) -> list[MatchPlan]:
     return [*plan.match, *plan.mismatch, *others]
 
 
-def _links(plan: SamplerPlan, columns: Mapping[str, Array], n_rows: int) -> dict[str, Candidates]:
+def _links(plan: SamplerPlan, columns: Mapping[str, Array], n_rows: int) -> dict[str, Partners]:
     """What every anchor is drawn with, by what a message calls it."""
     if plan.others:
         return {
@@ -87,7 +86,7 @@ def _links(plan: SamplerPlan, columns: Mapping[str, Array], n_rows: int) -> dict
     return {"a match": matching(alike, n_rows), "a row that does not match": apart}
 
 
-def _scheme(plan: SamplerPlan, links: list[Candidates], reached: list[Array], weigh: Weigh | None) -> Scheme:
+def _scheme(plan: SamplerPlan, links: list[Partners], reached: list[Array], weigh: Weigh | None) -> Scheme:
     if plan.kind != "pairs" or len(links) == 1:
         return Together(plan, _anchors(plan, np.logical_and.reduce(reached)), links, weigh)
     if plan.share is None:
@@ -129,10 +128,14 @@ def _closeness(conditions: Sequence[Condition]) -> Weigh:
 def _lacking(split: Split, rows: Array, reached: Mapping[str, Array]) -> Iterator[Diagnostic]:
     """One warning that names every kind of row that is left out."""
     valueless = np.setdiff1d(np.arange(split.n_rows), rows)
-    kinds = {"a value in every column of its conditions": valueless}
+    kinds = {"a value in a column of its conditions": valueless}
     kinds |= {what: rows[~is_reached] for what, is_reached in reached.items()}
-    parts = [f"{len(idle)} have not {what} ({split.named(idle)})" for what, idle in kinds.items() if len(idle)]
+    parts = [
+        f"{len(idle)} {'lacks' if len(idle) == 1 else 'lack'} {what} ({split.named(idle)})"
+        for what, idle in kinds.items()
+        if len(idle)
+    ]
     if parts:
-        message = f"of {split.n_rows} rows, {'; '.join(parts)}"
+        message = f"of {split.n_rows} rows, {', '.join(parts)}"
         hint = "such rows are not drawn as anchors; without a value they are not drawn at all"
         yield split.warning("undrawn-rows", message, hint=hint)

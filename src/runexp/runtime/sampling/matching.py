@@ -10,8 +10,9 @@ import numpy as np
 
 from runexp.runtime.data.table import Array
 from runexp.runtime.sampling.candidates import Candidates
-from runexp.runtime.sampling.conditions import Condition, all_hold, not_all_hold
+from runexp.runtime.sampling.conditions import Condition, all_hold
 from runexp.runtime.sampling.groups import Groups
+from runexp.runtime.sampling.union import MissingAny
 from runexp.runtime.sampling.windows import cells_of, nearer, nearer_than
 
 _MOST_CELLED = 4
@@ -26,32 +27,41 @@ def matching(conditions: Sequence[Condition], n_rows: int) -> Candidates:
     return _stretches(conditions, n_rows).kept()
 
 
-def not_matching(conditions: Sequence[Condition], n_rows: int) -> Candidates:
+def not_matching(conditions: Sequence[Condition], n_rows: int) -> Candidates | MissingAny:
     """For each row those that miss one of the conditions or more."""
     found = _stretches(conditions, n_rows)
     if found.accepts is None:
-        before, after = np.zeros((n_rows, 1), np.int64), np.full((n_rows, 1), n_rows)
-        starts, stops = np.hstack([before, found.stops]), np.hstack([found.starts, after])
-        return Candidates(found.order, starts, stops, found.place)
-    everyone = _stretches((), n_rows)
-    refused = not_all_hold(conditions)
-    return Candidates(everyone.order, everyone.starts, everyone.stops, everyone.place, refused).kept()
+        return _complement(found)
+    return MissingAny(conditions, [_complement(_stretches([one], n_rows)) for one in conditions])
 
 
 def _stretches(conditions: Sequence[Condition], n_rows: int) -> Candidates:
     """The stretches of the conditions that one order can show, and the others as what is accepted."""
     same = [one.values for one in conditions if one.relation == "same"] or [np.zeros(n_rows, np.int64)]
     distances = [one for one in conditions if one.relation == "within"]
-    if distances:
-        return _near(conditions, distances, same)
-    apart = [one for one in conditions if one.relation in ("beyond", "other")]
+    made = [_near(conditions, distances, same)] if distances else []
     groups = Groups.of(*same)
-    if not apart:
-        made = _Sorted.of(groups, groups.codes)
-        return _candidates(made, [made.spans], ())
-    first, *rest = apart
+    for first in conditions:
+        if first.relation in ("beyond", "other"):
+            rest = [one for one in conditions if one is not first and one.relation != "same"]
+            made.append(_apart(groups, first, rest))
+    if not made:
+        by_group = _Sorted.of(groups, groups.codes)
+        return _candidates(by_group, [by_group.spans], ())
+    return min(made, key=lambda candidates: int(candidates.room.sum()))
+
+
+def _apart(groups: Groups, first: Condition, rest: Sequence[Condition]) -> Candidates:
+    """Sorted by the column of the first condition, which leaves out a stretch in the middle."""
     made = _Sorted.of(groups, first.values)
     return _candidates(made, _outside(made.spans, _too_near(made, made.spans, first)), rest)
+
+
+def _complement(found: Candidates) -> Candidates:
+    """All rows outside of stretches that stand in order."""
+    before, after = np.zeros((found.n_rows, 1), np.int64), np.full((found.n_rows, 1), found.n_rows)
+    starts, stops = np.hstack([before, found.stops]), np.hstack([found.starts, after])
+    return Candidates(found.order, starts, stops, found.place)
 
 
 def _near(conditions: Sequence[Condition], distances: Sequence[Condition], same: Sequence[Array]) -> Candidates:
@@ -59,13 +69,13 @@ def _near(conditions: Sequence[Condition], distances: Sequence[Condition], same:
     first, *others = sorted(distances, key=_width) if len(distances) > 1 else distances
     celled = others[:_MOST_CELLED]
     keys = [Groups.of(*same).codes, *(cells_of(one.values, one.distance) for one in celled)]
-    hashes = sum(key.astype(np.uint64) * factor for key, factor in zip(keys, _factors(len(keys)), strict=True))
-    cells = Groups.of(np.asarray(hashes))
+    hashes = np.stack(keys, axis=1).astype(np.uint64) @ _factors(len(keys))
+    cells = Groups.of(hashes)
     made = _Sorted.of(cells, first.values)
     hole = next((one for one in conditions if one.relation == "beyond" and one.column == first.column), None)
     spans: list[Spans] = []
     for steps in product((-1, 0, 1), repeat=len(celled)):
-        span = nearer(made.values, _cells_beside(cells, np.asarray(hashes), steps), first.values, first.distance)
+        span = nearer(made.values, _cells_beside(cells, hashes, (0, *steps)), first.values, first.distance)
         spans += _outside(span, _too_near(made, span, hole)) if hole else [span]
     # Cells hold more than what is near, and rarely what has the same hash by chance: then all is looked at again.
     return _candidates(
@@ -111,10 +121,7 @@ def _outside(span: Spans, hole: Spans) -> list[Spans]:
 def _cells_beside(cells: Groups, hashes: Array, steps: Sequence[int]) -> Spans:
     """The stretch of the cell that lies so many steps from each row's own; empty where there is none."""
     known = hashes[cells.order[cells.starts]]
-    moved = sum(
-        np.uint64(step % 2**64) * factor for step, factor in zip(steps, _factors(len(steps) + 1)[1:], strict=True)
-    )
-    wanted = hashes + np.uint64(moved)
+    wanted = hashes + np.asarray(steps).astype(np.uint64) @ _factors(len(steps))
     at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
     counts = np.where(known[at] == wanted, cells.counts[at], 0)
     return cells.starts[at], cells.starts[at] + counts

@@ -12,7 +12,10 @@ from runexp.plan.samplers import SamplerPlan
 from runexp.runtime.data.table import Array
 from runexp.runtime.sampling.alone import dealt
 from runexp.runtime.sampling.candidates import Candidates
+from runexp.runtime.sampling.union import MissingAny
 from runexp.runtime.sampling.units import Units, cut
+
+Partners = Candidates | MissingAny
 
 Weigh = Callable[[Array, Array], Array]
 """(n,) weights of pairs of rows (n,), (n,)."""
@@ -39,10 +42,10 @@ class Anchors:
         turns = np.repeat(np.arange(self.n_laps), len(self.rows))
         return laps.reshape(-1)[: self.n_units], turns[: self.n_units]
 
-    def draw(self, candidates: Candidates, units: tuple[Array, Array], generator: Generator) -> Array:
+    def draw(self, candidates: Partners, units: tuple[Array, Array], generator: Generator) -> Array:
         """(n,) a candidate for each unit; an anchor that comes again gets another one, where it has enough."""
         anchors, turns = units
-        fractions = generator.random(len(candidates.room))[anchors] + turns / max(1, self.n_laps)
+        fractions = generator.random(candidates.n_rows)[anchors] + turns / max(1, self.n_laps)
         return candidates.draw(anchors, fractions % 1, generator)
 
 
@@ -52,7 +55,7 @@ class Together:
 
     plan: SamplerPlan
     anchors: Anchors
-    others: Sequence[Candidates]
+    others: Sequence[Partners]
     weigh: Weigh | None
 
     def sizes(self, generator: Generator) -> tuple[list[int], ...]:
@@ -90,8 +93,8 @@ class SharedPairs:
 
     plan: SamplerPlan
     anchors: Anchors
-    alike: Candidates
-    unlike: Candidates
+    alike: Partners
+    unlike: Partners
     can_match: Array
     can_differ: Array
     weigh: Weigh | None
@@ -145,7 +148,7 @@ class SharedPairs:
         return replaced
 
 
-def _units(anchors: Anchors, others: Sequence[Candidates], weigh: Weigh | None, generator: Generator) -> Units:
+def _units(anchors: Anchors, others: Sequence[Partners], weigh: Weigh | None, generator: Generator) -> Units:
     units = anchors.laps(generator)
     drawn = [anchors.draw(candidates, units, generator) for candidates in others]
     return Units((units[0], *drawn), weigh(units[0], drawn[0]) if weigh else None)
