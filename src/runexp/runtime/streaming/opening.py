@@ -71,9 +71,10 @@ def _head(files: ParquetFiles, matches: Sequence[Match]) -> Chunk:
 
 
 def _looked_at(match: Match, head: Chunk, found: list[Diagnostic]) -> Gathered | None:
+    gathered: Gathered | None = None
     with collecting(found):
-        return gather(match, head, keep_exact=False)
-    return None
+        gathered = gather(match, head, keep_exact=False)
+    return gathered
 
 
 def _key(match: Match, first: Gathered, files: ParquetFiles, *, is_transformed: bool) -> StreamedKey:

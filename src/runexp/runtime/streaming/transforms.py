@@ -124,9 +124,9 @@ def applied(name: str, steps: Sequence[Fitted], values: Array, chunk: Chunk, row
         _check_known(name, step, flat, chunk, rows)
         with scikit_learn_at(step.origin):
             values = _dense(step.transformer.transform(flat)).reshape(len(values), *step.shape_out)
-        is_fine = np.isfinite(values) | (may_lack & np.isnan(values))
+        is_fine: Array = np.logical_or(np.isfinite(values), may_lack & np.isnan(values))
         if not is_fine.all():
-            where = _place(chunk, rows, is_fine.reshape(len(values), -1).all(axis=1))
+            where = _place(chunk, rows, np.asarray(is_fine.reshape(len(values), -1).all(axis=1)))
             what = f"{shown(type(step.transformer).__name__)} turns {shown(name)} in {where}"
             raise wrong(step.origin, "non-finite-values", f"{what} into a value that is not finite")
     return values
