@@ -50,18 +50,22 @@ class Chunk:
         """One column of these rows; `SpecError` where it cannot be read."""
         if name in self.folders:
             return _repeated(self.folders[name], self.n_rows)
-        where = f"column {shown(name)} of {shown(self.label)}"
         try:
             return to_column(name, pa.chunked_array([self.table.column(name)]), empty_is_missing=False)
         except (UnequalRowsError, UnreadableTextError) as error:
             code = "ragged-shape" if isinstance(error, UnequalRowsError) else "unreadable-file"
-            raise wrong(origin, code, f"{where} holds {error} in {self.place(error.row)}") from error
+            raise wrong(origin, code, f"{self._named(name)} holds {error} in {self.place(error.row)}") from error
         except (pa.ArrowException, ValueError, LookupError) as error:
-            raise wrong(origin, "unreadable-file", f"{where} cannot be read: {first_line(error)}") from error
+            raise wrong(
+                origin, "unreadable-file", f"{self._named(name)} cannot be read: {first_line(error)}"
+            ) from error
 
     def place(self, row: int) -> str:
         """The row of its file."""
         return f"row {self.start_in_part + row}"
+
+    def _named(self, column: str) -> str:
+        return f"column {shown(column)} of {shown(self.label)}"
 
 
 def chunks(files: ParquetFiles, names: Sequence[str], groups: Sequence[RowGroup] | None = None) -> Iterator[Chunk]:

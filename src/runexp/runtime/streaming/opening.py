@@ -23,7 +23,7 @@ from runexp.runtime.streaming.column import StreamedRows
 from runexp.runtime.streaming.dividing import divide_stream
 from runexp.runtime.streaming.parquet_files import ParquetFiles, numpy_type, open_files
 from runexp.runtime.streaming.stream import Stream, StreamedKey
-from runexp.runtime.streaming.transforms import first_use, learner, scikit_learn_at
+from runexp.runtime.streaming.transforms import Learner, first_use, learner_of, scikit_learn_at
 
 HEAD_ROWS = 4096
 """The first rows, which stand in for all where only shapes and types are asked for."""
@@ -136,16 +136,12 @@ def _fitted(stream: Stream, head: Chunk, *, seed: int) -> Stream:
 
 def _level(stream: Stream, due: Mapping[str, TransformPlan], head: Chunk, *, seed: int) -> dict[str, StreamedKey]:
     learners = {
-        name: learner(transform, derive_seed(seed, "transform", stream.plan.name, name))
+        name: learner_of(transform, derive_seed(seed, "transform", stream.plan.name, name))
         for name, transform in due.items()
     }
     for chunk in stream.chunks(list(due)):
         for name, transform in due.items():
-            rows = np.flatnonzero(stream.splits[transform.fit_on].inside(chunk.start, chunk.stop))
-            if len(rows):
-                values = stream.keys[name].exact(chunk, rows)
-                with scikit_learn_at(transform.origin):
-                    learners[name].take(values)
+            _learn(learners[name], transform, stream, name, chunk)
     done = {}
     for name, transform in due.items():
         key = stream.keys[name]
@@ -154,6 +150,16 @@ def _level(stream: Stream, due: Mapping[str, TransformPlan], head: Chunk, *, see
         example = key.exact(head, np.arange(min(2, head.n_rows)))
         done[name] = replace(key, steps=(*key.steps, first_use(transform, transformer, example)))
     return done
+
+
+def _learn(learner: Learner, transform: TransformPlan, stream: Stream, name: str, chunk: Chunk) -> None:
+    """Give a transformer the rows of a chunk that it is fitted on."""
+    rows = np.flatnonzero(stream.splits[transform.fit_on].inside(chunk.start, chunk.stop))
+    if not len(rows):
+        return
+    values = stream.keys[name].exact(chunk, rows)
+    with scikit_learn_at(transform.origin):
+        learner.take(values)
 
 
 def _typed(key: StreamedKey, head: Chunk) -> StreamedKey:

@@ -32,7 +32,7 @@ class Learner(Protocol):
         """The transformer, fitted on all rows taken."""
 
 
-def learner(transform: TransformPlan, seed: int) -> Learner:
+def learner_of(transform: TransformPlan, seed: int) -> Learner:
     """What fits a transformer row by row: its own `partial_fit`, the categories seen, or nothing to learn."""
     transformer = _seeded(make(transform.call), seed)
     if class_of(transform.call) in CODERS:
