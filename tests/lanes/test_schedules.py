@@ -10,6 +10,7 @@ import torch
 
 from lanes.specs import TWO, opened, run, same, state, steps, write_table
 from runexp.events import BatchesRecorded, EpochFinished, PhaseStarted
+from runexp.results.recorder import record as record_of
 from runexp.runtime.lanes.schedule import steps_of
 
 
@@ -130,6 +131,9 @@ def test_a_loss_that_rests_does_not_count_in_its_mean_and_the_means_add_up(table
         assert resting == [not math.isnan(value) for value in record.columns[name]]
         assert numbers[f"train_{name}"] == pytest.approx(sum(seen) / 4)
     assert numbers["train_loss"] == pytest.approx(numbers["train_first"] + numbers["train_second"])
+    series = record_of(events).results["train"].losses("first").where(epoch=0)
+    assert len(series) == 4  # batches in which it rested are no cells
+    assert series.collapse("batch", "mean").item() == pytest.approx(numbers["train_first"])
 
 
 def test_accumulated_steps_move_what_had_rows_in_any_of_their_batches(tables):

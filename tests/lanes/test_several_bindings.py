@@ -113,3 +113,66 @@ def test_losses_over_rows_that_come_in_turn_are_refused(tables):
         "back.outputs.unlabelled",
         "known.x.labelled",
     ]
+
+
+STREAMS = """\
+runexp: 1
+name: streams
+seed: 3
+execution: {device: cpu, threads: 1}
+data:
+  a: {source: a.csv, features: {x: "x*"}, targets: {kind: kind, y: y}}
+samplers:
+  shots: {use: n_way, by: kind, n_way: 2, k_shot: 2, queries: 3}
+  alike: {use: pairs, match: {kind: {same: true}}, share: 0.5, size: 6, streams: [same, other]}
+nodes:
+  body: {layers: [{torch.nn.Linear: {out_features: 3}}]}
+bindings:
+  shown: {node: body, data: a.x, sampler: SAMPLER, stream: FIRST}
+  asked: {node: body, data: a.x, sampler: SAMPLER, stream: SECOND}
+losses:
+  one: {node: body, use: cross_entropy, inputs: [outputs.shownROLE, targets.kind.shownROLE]}
+  two: {node: body, use: cross_entropy, inputs: [outputs.askedROLE, targets.kind.askedROLE]}
+phases:
+  train: {kind: train, split: all, epochs: 1, losses: [one, two], optimizer: {use: adam}}
+"""
+
+
+def streams(sampler, first, second, role=""):
+    pairs = {"SAMPLER": sampler, "FIRST": first, "SECOND": second, "ROLE": role}
+    text = STREAMS
+    for word, meant in pairs.items():
+        text = text.replace(word, meant)
+    return text
+
+
+def test_streams_of_one_sampler_are_zipped_and_drawn_from_one_epoch_of_it(tables):
+    """S-06, S-08: the i-th batches of support and query have the same classes, and different rows."""
+    plan, runtime = opened(tables, streams("shots", "support", "query"))
+    assert [str(lane.streams) for lane in plan.phase("train").lanes] == ["('support', 'query')"]
+    program = runtime.open_train(plan.phase("train"))
+    n_seen = 0
+    for step in steps(program):
+        x, asked, kind, asked_kind = step.batches.values
+        assert sorted(set(kind.tolist())) == sorted(set(asked_kind.tolist()))
+        assert (len(x), len(asked)) == (4, 6)
+        assert not {tuple(row) for row in x.tolist()} & {tuple(row) for row in asked.tolist()}
+        n_seen += 1
+    assert n_seen == program.n_batches > 0
+
+
+def test_streams_of_pairs_have_their_own_calls_and_roles(tables):
+    plan, runtime = opened(tables, streams("alike", "same", "other", ".pair"))
+    assert [str(route) for route in plan.phase("train").losses[0].routes] == [
+        "body.outputs.shown.pair",
+        "a.kind.shown.pair",
+    ]
+    run(plan, runtime)
+
+
+def test_streams_are_not_evaluated(tables):
+    text = (
+        streams("alike", "same", "other", ".pair") + "  test: {kind: eval, split: all, losses: [one], sampler: alike}\n"
+    )
+    with pytest.raises(SpecError, match="several streams"):
+        compiled(tables, text)

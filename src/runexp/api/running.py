@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from runexp.observe.pump import pump
 from runexp.observe.sink import Sink, subscribed
 from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
+from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
@@ -34,13 +35,15 @@ Watch = Callable[[Live], Sequence[Sink]]
 class Run:
     """One execution of an experiment: its folder, what it found out, and what it failed of, if it did.
 
-    `folder` is None for a preview, which leaves nothing behind.
+    `folder` is None for a preview, which leaves nothing behind. `units` tells, by phase and number, what is in a
+    target's own units and what in those that transforms gave it.
     """
 
     folder: Path | None
     results: RunResults
     finished: RunFinished
     error: Exception | None = None
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
@@ -100,8 +103,10 @@ def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, 
     finished = pump(experiment.run(), sinks)
     results = recorder.results()
     checkpoints.save_final(finished.status)
-    write_summary(folder.path, {"status": finished.status, "metrics": results.summary()})
-    return Run(folder.path, results, finished, experiment.error)
+    units = units_of(plan)
+    told = {"units": units} if units else {}
+    write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
+    return Run(folder.path, results, finished, experiment.error, units)
 
 
 def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from runexp.compiler.findings import Part, Path
 from runexp.compiler.sampler_options import check_options
 from runexp.compiler.scope import Scope
+from runexp.diagnostics import did_you_mean
 from runexp.plan.samplers import MatchPlan, SamplerPlan
 from runexp.plan.values import FrozenMap
 from runexp.spec.samplers import Match, Sampler
@@ -121,5 +122,13 @@ def _key(scope: Scope, data: str, reference: str | None, path: Path, *, part: Pa
     if head in _DOMAINS and known.get(name) == head:
         return name
     if not scope.found.is_damaged(("data", data)):
-        scope.found.unknown("data key", reference if head not in ("", data) else name, path, known, part=part)
+        wanted = reference if head not in ("", data) else name
+        scope.found.error(
+            "unknown-data-key",
+            f"`{dotted(path)}` names the data key `{wanted}`, which is not defined",
+            path,
+            part=part,
+            label="no such data key",
+            help=f"{did_you_mean(wanted, known, kind='data keys')}; what rows are only drawn by goes under `tags`",
+        )
     return ""

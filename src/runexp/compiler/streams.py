@@ -102,14 +102,16 @@ def _check_evaluations(scope: Scope, phase: TrainPlan, streamed: Sequence[str]) 
 
 
 def _check_splits(found: Findings, data: Data, path: Path) -> None:
-    for option in ("stratify_by", "group_by"):
-        if data.splits is not None and getattr(data.splits, option) is not None:
+    for option in ("stratify_by", "group_by", "within", "gap"):
+        if data.splits is not None and getattr(data.splits, option):
             message = f"`{option}` looks at all rows of `{path[1]}` at once, which is streamed"
             hint = f"a column that names each row's split can be streamed: `splits: {{column: …}}`; {_HOLD}"
             _refuse(found, message, (*path, "splits", option), help=hint)
 
 
 def _learns_by_rows(transform: TransformPlan) -> bool:
+    if transform.target or transform.is_together or transform.is_column:
+        return False
     return is_learned_by_rows(transform.call) or _has_partial_fit(transform.call)
 
 

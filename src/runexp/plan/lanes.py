@@ -136,6 +136,10 @@ class Wiring:
         """The calls of a node that run."""
         return tuple(call for call in self._calls[node] if self._running is None or (node, call) in self._running)
 
+    def has_others(self, node: str) -> bool:
+        """Whether several bindings feed one input of a node."""
+        return bool(self._nodes[node].others)
+
     def taps(self, node: str, call: str) -> tuple[Tap, ...]:
         """Where the rows of a call come from, through all nodes before it."""
         found: dict[Tap, None] = {}

@@ -15,6 +15,7 @@ from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Slot, slot_of
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.column import Column, Held
+from runexp.runtime.units import OriginalUnits
 
 _HELD_BYTES = 1 << 26
 """A column of a split that takes no more is gathered once: batches are drawn faster from what lies together."""
@@ -76,6 +77,14 @@ class Columns:
             return str(route)
         parts = (self._sets[route.name].domain_of(route.key), route.key, route.role)
         return ".".join(part for part in parts if part)
+
+    def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
+        """The first target among `routes`, as it was read; None where there is none."""
+        for route in routes:
+            if route.source == "data" and self._sets[route.name].domain_of(route.key) == "targets":
+                features = self._sets[route.name]
+                return OriginalUnits(features, route.key, features.raw(route.key)[self._rows[route.name].numpy()])
+        return None
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
         """The estimators among `nodes` that depend on data and on each other only; none where rows are streamed."""

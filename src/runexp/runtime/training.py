@@ -58,7 +58,7 @@ class TrainProgram:
         self._is_plain = len(self._losses) == 1 and self._losses[0].weight == 1.0 and not plan.lanes
         self._judge = PartialJudge(self._losses, self._forward) if plan.lanes else None
         weights = {loss.name: loss.weight for loss in self._losses}
-        self._record = _Record(weights, is_plain=self._is_plain, keeps_tensors=device.type != "cpu")
+        self._record = _Record(weights, device, is_plain=self._is_plain)
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
@@ -161,11 +161,12 @@ class TrainProgram:
 class _Record:
     """The losses and rates of the batches so far. Off the CPU, tensors are kept and read once an epoch."""
 
-    def __init__(self, weights: Mapping[str, float], *, is_plain: bool, keeps_tensors: bool) -> None:
+    def __init__(self, weights: Mapping[str, float], device: torch.device, *, is_plain: bool) -> None:
         self._weights = weights
         self._names = names = list(weights)
         self._is_plain = is_plain
-        self._keeps_tensors = keeps_tensors
+        self._keeps_tensors = device.type != "cpu"
+        self._nothing = torch.tensor(math.nan, device=device)
         self._tensors: list[Tensor] = []
         self._counts: list[array[int]] = [array("q") for _ in names]
         self._values: list[array[float]] = [array("d") for _ in [*names, "loss"]]
@@ -188,9 +189,7 @@ class _Record:
         """Note one batch with the rows that each loss counted; not a number stands for a loss that had none."""
         for counts, n in zip(self._counts, n_rows, strict=True):
             counts.append(n)
-        there = next((loss for loss in losses if loss is not None), None)
-        nothing = torch.tensor(math.nan) if there is None else torch.full_like(there.detach(), math.nan)
-        written = [nothing if loss is None else loss.detach() for loss in (*losses, total)]
+        written = [self._nothing if loss is None else loss.detach() for loss in (*losses, total)]
         self.add(written[:-1], written[-1], rate)
 
     def take(self, sizes: Sequence[int]) -> EpochRecord:

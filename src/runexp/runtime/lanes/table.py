@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -16,6 +16,7 @@ from runexp.runtime.graph.forward import Slot, node_slot
 from runexp.runtime.lanes.column import Column, Held
 from runexp.runtime.lanes.taken import Taken
 from runexp.runtime.sampling import RowSampler
+from runexp.runtime.units import OriginalUnits
 
 
 class PhaseTable(Protocol):
@@ -49,6 +50,10 @@ class PhaseTable(Protocol):
 
     def holds_words(self, route: Route) -> bool:
         """Whether a column holds numbers that stand for words."""
+        ...
+
+    def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
+        """The target among `routes` as it was read, where transforms changed it."""
         ...
 
     def shape(self, value: Tensor) -> str:
@@ -120,9 +125,10 @@ class LaneTable:
         self._made[slot] = made
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
-        """The estimators that run once over all rows: those that every call feeds from one lane."""
+        """The estimators that run once over all rows: those whose every call takes the same keys from one lane."""
         calls = ((name, call) for name in nodes for call in self.wiring.calls(name))
         mixed = {name for name, call in calls if len(self.wiring.taps(name, call)) != 1}
+        mixed |= {name for name in nodes if self.wiring.has_others(name)}
         return self._first.hoisted([name for name in nodes if name not in mixed])
 
     def in_batches_of(self, size: int) -> LaneTable:
@@ -133,6 +139,15 @@ class LaneTable:
     def holds_words(self, route: Route) -> bool:
         """Whether a column holds numbers that stand for words."""
         return self._first.holds_words(route)
+
+    def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
+        """The target among `routes` as it was read, in the rows of its role."""
+        units = self._first.original_units(routes)
+        if units is None or self._fixed is None:
+            return units
+        role = next((route.role.rpartition(".")[2] for route in routes if route.key == units.key), "")
+        rows = next(rows for tap, rows in self._fixed.rows.items() if tap.role == role)
+        return replace(units, targets=units.targets[rows.numpy()])
 
     def shape(self, value: Tensor) -> str:
         """The shape of a batch, for a message."""

@@ -11,6 +11,7 @@ import numpy as np
 from runexp.diagnostics import Diagnostic
 from runexp.plan.data import DataPlan, SourcePlan, TransformPlan
 from runexp.runtime.data.feature_set import FeatureSet
+from runexp.runtime.data.fitted import scikit_learn_at
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys
 from runexp.runtime.data.problems import collecting, stop_at
@@ -23,7 +24,7 @@ from runexp.runtime.streaming.column import StreamedRows
 from runexp.runtime.streaming.dividing import divide_stream
 from runexp.runtime.streaming.parquet_files import ParquetFiles, numpy_type, open_files
 from runexp.runtime.streaming.stream import Stream, StreamedKey
-from runexp.runtime.streaming.transforms import Learner, first_use, learner_of, scikit_learn_at
+from runexp.runtime.streaming.transforms import Learner, first_use, learner_of
 
 HEAD_ROWS = 4096
 """The first rows, which stand in for all where only shapes and types are asked for."""

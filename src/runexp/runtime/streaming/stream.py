@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from runexp.plan.data import DataPlan, KeyPlan
+from runexp.runtime.data.fitted import Fitted
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.matching import Match
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.splits import column_of_key
 from runexp.runtime.data.table import Array, Column, Source
-from runexp.runtime.data.transforms import Fitted
 from runexp.runtime.streaming.chunks import Chunk, chunks
 from runexp.runtime.streaming.membership import Members, inside
 from runexp.runtime.streaming.parquet_files import ParquetFiles, RowGroup

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,12 +10,11 @@ from scipy import sparse
 
 from runexp.plan.data import TransformPlan
 from runexp.plan.streaming import CODERS, class_of, is_learned_by_rows
-from runexp.plan.values import Origin
 from runexp.runtime.data.coding import prepare_coder
-from runexp.runtime.data.problems import first_line, shown, wrong
+from runexp.runtime.data.fitted import Fitted, scikit_learn_at
+from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.table import Array
-from runexp.runtime.data.transforms import Fitted
-from runexp.runtime.resolve import REFUSALS, make
+from runexp.runtime.resolve import make
 from runexp.runtime.streaming.chunks import Chunk
 
 _FIT_ROWS = 16_384  # given at once: some transformers need more rows than they give columns
@@ -114,7 +112,7 @@ def first_use(transform: TransformPlan, transformer: Any, values: Array) -> Fitt
         raise wrong(transform.origin, "transform-failed", message)
     shape_in = values.shape[1:]
     shape_out = shape_in if result.shape[1] == int(np.prod(shape_in)) else (result.shape[1],)
-    return Fitted(transformer, transform.origin, shape_in, shape_out)
+    return Fitted(transformer, transform, shape_in, shape_out)
 
 
 def applied(name: str, steps: Sequence[Fitted], values: Array, chunk: Chunk, rows: Array, *, may_lack: bool) -> Array:
@@ -130,15 +128,6 @@ def applied(name: str, steps: Sequence[Fitted], values: Array, chunk: Chunk, row
             what = f"{shown(type(step.transformer).__name__)} turns {shown(name)} in {where}"
             raise wrong(step.origin, "non-finite-values", f"{what} into a value that is not finite")
     return values
-
-
-@contextmanager
-def scikit_learn_at(origin: Origin) -> Iterator[None]:
-    """What scikit-learn refuses is a mistake in the spec, at the place the transform was written."""
-    try:
-        yield
-    except REFUSALS as error:
-        raise wrong(origin, "transform-failed", f"scikit-learn refuses: {first_line(error)}") from error
 
 
 def _check_known(name: str, step: Fitted, flat: Array, chunk: Chunk, rows: Array) -> None:
