@@ -144,7 +144,7 @@ def _facts_of(
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
         metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
-        notes=((waits,) if found.waits_for else ()) + ((found.steps,) if found.steps else ()),
+        notes=((waits,) if found.waits_for else ()) + ((found.steps,) if found.steps else ()) + found.notes,
     )
 
 

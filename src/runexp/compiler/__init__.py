@@ -14,6 +14,7 @@ from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
 from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
+from runexp.compiler.streams import check_streams
 from runexp.compiler.surroundings import check_surroundings
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
@@ -43,6 +44,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     phases = link_phases(scope)
     _check_sections(found)
     check_surroundings(scope, phases)
+    check_streams(scope, phases)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)

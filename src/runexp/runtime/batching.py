@@ -10,9 +10,17 @@ from torch import Tensor
 from runexp.plan.lanes import BatchPlan
 from runexp.runtime.lanes.column import Column, Rows
 from runexp.runtime.seeds import derive_seed
+from runexp.runtime.streaming.column import StreamedColumn
+from runexp.runtime.streaming.drawing import StreamBatcher
 
 _BLOCK_BYTES = 1 << 18
 """Gathered at once: small batches share one gather, and a block still fits the processor's cache."""
+
+
+def batcher_of(columns: Sequence[Column], plan: BatchPlan, seed: int, phase: str) -> Batcher | StreamBatcher:
+    """Who draws the batches of some columns: rows that are held by their numbers, those of a stream as they come."""
+    streamed = [column for column in columns if isinstance(column, StreamedColumn)]
+    return StreamBatcher(streamed, plan, seed, phase) if streamed else Batcher(columns, plan, seed, phase)
 
 
 class Batcher:

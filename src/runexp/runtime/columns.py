@@ -33,7 +33,13 @@ class Columns:
     ) -> None:
         self._graph = graph
         self._sets = sets
-        self._rows = aligned(sets, {name: _rows(sets[name], split, origin) for name in used}, split, origin)
+        self._split = split
+        self._origin = origin
+        self.is_streamed = any(sets[name].stream is not None for name in used)
+        rows = {name: _rows(sets[name], split, origin) for name in used}
+        if self.is_streamed:
+            _refuse_beside(used, origin)
+        self._rows = rows if self.is_streamed else aligned(sets, rows, split, origin)
         self.device = torch.device("cpu")
         self.wiring: Wiring | None = None
         self._batch_size = 0
@@ -46,7 +52,7 @@ class Columns:
     @property
     def n_rows(self) -> int:
         """How many rows the split has."""
-        return len(next(iter(self._rows.values())))
+        return self._sets[next(iter(self._rows))].n_rows_of(self._split)
 
     def on(self, device: torch.device) -> Columns:
         """The same columns on a device."""
@@ -81,7 +87,9 @@ class Columns:
         return None
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
-        """The estimators among `nodes` that depend on data and on each other only."""
+        """The estimators among `nodes` that depend on data and on each other only; none where rows are streamed."""
+        if self.is_streamed:
+            return ()
         constant: list[str] = []
         for name in nodes:
             plan = self._graph.plans[name]
@@ -113,6 +121,8 @@ class Columns:
         is_pairs = slot[0] == "pairs"
         whole = features.places(slot[2], self.device) if is_pairs else features.tensor(slot[2], self.device)
         rows = self._rows[slot[1]]
+        if features.stream is not None:
+            return features.stream.column(slot[2], self._split, whole, self._origin)
         if len(rows) == len(whole) and _is_identity(rows):
             return Held(whole)
         column = Held(whole, rows.to(self.device))
@@ -135,6 +145,12 @@ def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
         )
         raise SpecError([found])
     return torch.from_numpy(features.splits[split])
+
+
+def _refuse_beside(used: Sequence[str], origin: Origin) -> None:
+    if len(used) > 1:
+        message = f"of {', '.join(f'`{name}`' for name in used)} one is streamed, which cannot be used beside others"
+        raise SpecError([Diagnostic("not-streamed", message, origin.span, path=origin.path)])
 
 
 def _is_identity(rows: Tensor) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -80,6 +80,7 @@ class Description:
     rates: tuple[float, ...]
     waits_for: tuple[str, ...]
     classes: tuple[ClassFacts, ...]
+    notes: tuple[str, ...] = ()
     lanes: tuple[LaneFacts, ...] = ()
     steps: str = ""
 
@@ -122,6 +123,7 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
             for key in runtime.sets[name].keys
             if (words := runtime.sets[name].classes(key))
         ),
+        notes=tuple(_streamed(runtime, phase)),
         lanes=() if isinstance(phase, FitPlan) else describe_lanes(phase, runtime.tables),
         steps=_steps(phase) if isinstance(phase, TrainPlan) else "",
     )
@@ -153,10 +155,17 @@ def _steps(phase: TrainPlan) -> str:
     return f"{phase.batch_schedule}: batches of all lanes {how}, until {until}"
 
 
+def _streamed(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[str]:
+    for name in phase.data:
+        stream = runtime.sets[name].stream
+        if stream is not None:
+            yield f"{name} is streamed: {stream.remark}"
+
+
 def _n_rows(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> int:
     if isinstance(phase, TrainPlan) and phase.lanes:
-        return sum(len(runtime.sets[lane.data[0]].splits[lane.split]) for lane in phase.lanes)
-    return sum(len(runtime.sets[name].splits[phase.split]) for name in phase.data[:1])
+        return sum(runtime.sets[lane.data[0]].n_rows_of(lane.split) for lane in phase.lanes)
+    return sum(runtime.sets[name].n_rows_of(phase.split) for name in phase.data[:1])
 
 
 def _inputs(

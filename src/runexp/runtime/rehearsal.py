@@ -103,7 +103,7 @@ class Rehearsal:
             return ""
         columns = self.columns(phase.split, phase.data, phase.origin)
         for name in phase.runs if isinstance(phase, FitPlan) else phase.nodes:
-            if any(feed.argument for feed in self.graph.plans[name].feeds):
+            if columns.is_streamed or any(feed.argument for feed in self.graph.plans[name].feeds):
                 return ""
             try:
                 columns.column(("node", name, ""))

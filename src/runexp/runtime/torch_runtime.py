@@ -21,6 +21,7 @@ from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
+from runexp.runtime.streaming.opening import open_stream
 from runexp.runtime.training import TrainProgram
 
 
@@ -120,7 +121,8 @@ def _build_sets(plan: Plan, folder: Path) -> dict[str, FeatureSet]:
     found: list[Diagnostic] = []
     for data in plan.data:
         try:
-            sets[data.name] = build_feature_set(data, seed=plan.seed, folder=folder)
+            opened = open_stream if data.stream else build_feature_set
+            sets[data.name] = opened(data, seed=plan.seed, folder=folder)
         except SpecError as error:
             found += error.diagnostics
     if found:

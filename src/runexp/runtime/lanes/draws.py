@@ -10,7 +10,7 @@ from torch import Tensor
 
 from runexp.plan.lanes import LanePlan, Strand
 from runexp.plan.phases import BatchSchedule, TrainPlan
-from runexp.runtime.batching import Batcher
+from runexp.runtime.batching import Batcher, batcher_of
 from runexp.runtime.graph.forward import Slot
 from runexp.runtime.graph.partial import PartialBatch
 from runexp.runtime.lanes.column import Column
@@ -38,7 +38,7 @@ def open_draws(plan: TrainPlan, table: PhaseTable, slots: Sequence[Slot], seed: 
     if isinstance(table, LaneTable):
         strands = [_open_strand(strand, table, slots, (seed, plan.label)) for strand in table.wiring.strands]
         return LaneDraws(strands, plan.batch_schedule, len(slots))
-    return Batcher([table.drawn(slot) for slot in slots], plan.batches, seed, plan.label)
+    return batcher_of([table.drawn(slot) for slot in slots], plan.batches, seed, plan.label)
 
 
 @dataclass(frozen=True, slots=True)
