@@ -64,6 +64,9 @@ class FakeRuntime:
         if is_whole:
             self.estimators = list(estimators)
 
+    def set_random_state(self, state: Any) -> None:
+        self.seeded.append(f"as {state}")
+
     def next_numbers(self, label: str) -> Numbers:
         return next(self._measured[label])
 
@@ -82,8 +85,8 @@ class FakeTraining:
         self.n_batches = len(self._batches)
         self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
 
-    def draw(self, epoch: int) -> Iterator[list[int]]:
-        yield from self._batches
+    def draw(self, epoch: int, start: int = 0) -> Iterator[list[int]]:
+        yield from self._batches[start:]
 
     def step(self, context: ExecutionContext) -> None:
         runtime = self._runtime
@@ -110,7 +113,10 @@ class FakeTraining:
         self._runtime.seen.append(dict(measured))
 
     def state(self) -> Numbers:
-        return {"updates": self._runtime.weight}
+        return {"updates": self._runtime.weight, "losses": self._losses, "sizes": self._sizes}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._losses, self._sizes = state["losses"], state["sizes"]
 
     def close(self) -> None:
         self._runtime.is_training = False

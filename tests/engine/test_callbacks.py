@@ -67,7 +67,8 @@ def drive(callback, phases="train: {TRAIN, epochs: 2}", n_rows=6):
     around = Surroundings(Control(), Live(), lambda plan: {}, runtime.snapshot, runtime.restore, wants_batches=False)
     phase = TrainPhase(plan, program, around, [callback], None)
     for context in phase.iter_execution():
-        program.step(context)
+        if context is not None:
+            program.step(context)
     return phase
 
 

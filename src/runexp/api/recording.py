@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -25,6 +26,9 @@ from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
 
+WRITTEN = "written.yaml"
+
+
 def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, code: Mapping[str, str]) -> None:
     """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment.
 
@@ -36,6 +40,7 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, 
     given = checked.files.get(checked.path) or next(iter(checked.files.values()))
     folder.write("spec.yaml", given)
     folder.write("resolved.yaml", resolved_yaml(checked))
+    folder.write(WRITTEN, written_yaml(checked))
     folder.write(
         "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
     )
@@ -58,11 +63,20 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, 
 
 def resolved_yaml(checked: Checked) -> str:
     """The spec as understood: includes, variables and overrides applied, every default visible."""
+    return _yaml_of(checked, exclude_none=True)
+
+
+def written_yaml(checked: Checked) -> str:
+    """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan."""
+    return _yaml_of(checked, exclude_unset=True)
+
+
+def _yaml_of(checked: Checked, **choice: bool) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None
     text = io.StringIO()
-    understood = checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    understood = checked.parsed_spec.model_dump(mode="json", by_alias=True, **choice)
     yaml.dump(redacted(understood, checked.document), text)
     return text.getvalue()
 
@@ -76,11 +90,14 @@ class Checkpoints:
 
     def save(self, phase: str, name: str, state: Mapping[str, Any], program: State) -> str:
         """Commit one checkpoint; returns its name below checkpoints/."""
-        return self._folder.save(f"{phase}/{name}", lambda aside: self._runtime.write_checkpoint(aside, state, program))
+        whole = f"{phase}/{name}"
+        self._make_room(whole)
+        return self._folder.save(whole, lambda aside: self._runtime.write_checkpoint(aside, state, program))
 
     def remove(self, name: str) -> None:
-        """Delete one checkpoint's files."""
-        self._folder.remove(name)
+        """Delete one checkpoint's files; they may have gone before the run was broken off."""
+        with suppress(FileNotFoundError):
+            self._folder.remove(name)
 
     def point(self, phase: str, pointers: Mapping[str, str]) -> None:
         """Remember which checkpoint of a phase is `last` and which is `best`."""
@@ -88,7 +105,13 @@ class Checkpoints:
 
     def save_final(self, status: str) -> None:
         """Commit the weights the run ended with."""
+        self._make_room("final")
         self._folder.save("final", lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None))
+
+    def _make_room(self, name: str) -> None:
+        """Delete what a run that was broken off saved under this name: this one has come there again."""
+        with suppress(FileNotFoundError):
+            self._folder.remove(name)
 
 
 class ResultsSink:

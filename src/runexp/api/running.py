@@ -8,18 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
+from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
 from runexp.api.redaction import redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
+from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.live import Live
-from runexp.events import RunFinished
-from runexp.observe.event_log import EventLog
+from runexp.events import PhaseFinished, PhaseStarted, RunFinished
+from runexp.observe.event_log import EventLog, Mark
 from runexp.observe.metrics_table import MetricsTable
 from runexp.observe.pump import pump
-from runexp.observe.sink import Sink, subscribed
+from runexp.observe.sink import Sink, Stamped, subscribed, wanted
 from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
 from runexp.plan.units import units_of
@@ -28,6 +30,8 @@ from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import utc_now
+
+SAVE_EVERY_S = 30.0
 
 Watch = Callable[[Live], Sequence[Sink]]
 """Makes the sinks that show a run, given where the engine stands."""
@@ -58,10 +62,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run goes: a new folder below `runs`, or exactly `at`."""
+    """Where a run goes: a new folder below `runs`, or exactly `at`.
+
+    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch.
+    """
 
     runs: Path = field(default_factory=lambda: Path("runs"))
     at: Path | None = None
+    save_every_s: float = SAVE_EVERY_S
 
 
 def build(checked: Checked) -> TorchRuntime:
@@ -96,29 +104,63 @@ def _run_built(
             with suppress(OSError):  # the disk that refused the inputs may refuse this too
                 folder.status.update("failed", error=f"{type(error).__name__}: {error}")
             raise
-        return _run_in(folder, plan, runtime, watch, control)
+        return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
 
 
-def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, control: Control) -> Run:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a run begins: at its start, or where the one in this folder was broken off, with what that had told."""
+
+    mark: Mark | None = None
+    told: tuple[Stamped, ...] = ()
+    resumed: Resumed | None = None
+
+
+def execute(
+    folder: RunFolder,
+    plan: Plan,
+    runtime: TorchRuntime,
+    beginning: Beginning,
+    watch: Watch,
+    *,
+    control: Control,
+    save_every_s: float,
+) -> Run:
+    """Run what is left of a plan in its folder."""
     live, recorder = Live(), Recorder(loss_nodes_of(plan))
     checkpoints = Checkpoints(folder.checkpoints(), runtime)
-    sinks: list[Sink] = [
-        EventLog(folder.inside("events.jsonl")),
-        MetricsTable(folder.path),
-        StatusSink(folder.status.update),
-        ResultsSink(recorder),
-        *watch(live),
-    ]
+    log = EventLog(folder.inside("events.jsonl"), beginning.mark)
+    kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
+    sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
+    tell_again(beginning.told, kept, sinks[len(kept) + 1 :])
+    progress = Progress(folder.progress(), runtime, log, control)
     experiment = Interpreter(
-        plan, runtime, checkpoints=checkpoints, control=control, live=live, wants=subscribed(sinks)
-    )
-    finished = pump(experiment.run(), sinks)
+        plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
+        live=live, wants=subscribed(sinks),
+    )  # fmt: skip
+    with progress.every(save_every_s):
+        finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
     results = recorder.results()
     checkpoints.save_final(finished.status)
+    if finished.status == "completed":
+        folder.forget_progress()
     units = units_of(plan)
     told = {"units": units} if units else {}
     write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
     return Run(folder.path, results, finished, experiment.error, units)
+
+
+def tell_again(told: Sequence[Stamped], kept: Sequence[Sink], shown: Sequence[Sink]) -> None:
+    """Give the sinks that are kept what the run had told, and those that show it where it stands."""
+    for stamped in told:
+        for sink in kept:
+            if type(stamped.event) in wanted(sink):
+                sink.receive(stamped)
+    begun = [stamped for stamped in told if isinstance(stamped.event, (PhaseStarted, PhaseFinished))][-1:]
+    for stamped in begun:
+        for sink in shown:
+            if isinstance(stamped.event, PhaseStarted) and PhaseStarted in wanted(sink):
+                sink.receive(stamped)
 
 
 def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
 
 from runexp.engine.protocol import Snapshot
 from runexp.engine.view import Callback, Hook, Restored, View
@@ -73,6 +75,16 @@ class EarlyStopping:
         if self._plan.restore_best:
             hooks["on_phase_end"] = self._restore
         return hooks
+
+    def state(self) -> Mapping[str, Any]:
+        """The best so far, with its weights, and how long it has been so."""
+        best = {field.name: getattr(self._best, field.name) for field in fields(Restored)}
+        return {"best": best, "snapshot": self._snapshot, "waited": self._waited}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""
+        self._best = Restored(**state["best"])
+        self._snapshot, self._waited = state["snapshot"], state["waited"]
 
     def _after_epoch(self, view: View) -> None:
         if self._plan.monitor not in view.measured:

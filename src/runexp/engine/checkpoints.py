@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from runexp.engine.callbacks import improves
 from runexp.engine.protocol import CheckpointStore, TrainProgram
@@ -36,6 +37,14 @@ class CheckpointRule:
         self._store.point(self._phase, {"last": name} | ({"best": self._best} if self._best else {}))
         self._forget()
         yield CheckpointSaved(self._phase, epoch, step, name, is_best)
+
+    def state(self) -> Mapping[str, Any]:
+        """Which checkpoints there are and which is the best."""
+        return {"kept": list(self._kept), "best": self._best, "best_value": self._best_value}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""
+        self._kept, self._best, self._best_value = list(state["kept"]), state["best"], state["best_value"]
 
     def _is_best(self, measured: Mapping[str, float]) -> bool:
         value = measured.get(self._plan.monitor, math.nan) if self._plan.monitor else math.nan

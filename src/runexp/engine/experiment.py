@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from runexp.engine.callbacks import make_callback
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
+from runexp.engine.course import Course, Resumed, load_states, states_of
 from runexp.engine.live import Live
 from runexp.engine.phases import EvalPhase, FitPhase, Surroundings, TrainPhase
-from runexp.engine.protocol import CheckpointStore, ExecutionContext, Runtime
+from runexp.engine.protocol import CheckpointStore, ExecutionContext, ProgressStore, Runtime, TrainProgram
+from runexp.engine.view import Callback
 from runexp.events import (
     BatchFinished,
     Event,
@@ -21,6 +24,7 @@ from runexp.events import (
     RunFinished,
     RunStarted,
     Status,
+    WarningRaised,
 )
 from runexp.plan.experiment import Plan, digest, walk
 from runexp.plan.phases import (
@@ -35,7 +39,10 @@ from runexp.plan.values import FrozenMap
 
 
 class Experiment:
-    """One execution of a plan. `wants` are the event types that sinks ask for beyond the usual."""
+    """One execution of a plan. `wants` are the event types that sinks ask for beyond the usual.
+
+    With `resumed` it goes on where another ended; `progress` takes what the next would need for that.
+    """
 
     def __init__(
         self,
@@ -43,6 +50,8 @@ class Experiment:
         runtime: Runtime,
         *,
         checkpoints: CheckpointStore | None = None,
+        progress: ProgressStore | None = None,
+        resumed: Resumed | None = None,
         control: Control | None = None,
         live: Live | None = None,
         wants: frozenset[type] = frozenset(),
@@ -53,6 +62,9 @@ class Experiment:
         self._plan = plan
         self._runtime = runtime
         self._checkpoints = checkpoints
+        self._course = Course(progress, self.control, resumed)
+        self._is_resumed = resumed is not None
+        self._is_cut = False
         self._wants_batches = BatchFinished in wants
 
     def run(self) -> Iterator[Event]:
@@ -74,17 +86,22 @@ class Experiment:
         phase = shortened(self._plan.phase(label), n_epochs=n_epochs, n_steps=n_steps)
         phases = (*earlier(self._plan.phases, label), phase) if with_earlier else (phase,)
         before = self._runtime.snapshot()
-        kept, self._checkpoints = self._checkpoints, None
+        kept, self._checkpoints, self._course = (
+            (self._checkpoints, self._course),
+            None,
+            Course(None, self.control, None),
+        )
         try:
             yield from self._run_part(phases)
         finally:
-            self._checkpoints = kept
+            self._checkpoints, self._course = kept
             self._runtime.restore(before)
 
     def _run_part(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
         plan = self._plan
         labels = tuple(phase.label for phase in walk(phases) if not isinstance(phase, GroupPlan))
-        yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
+        if not self._is_resumed:
+            yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
         yield from self._to_the_end(phases)
 
     def _to_the_end(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
@@ -97,29 +114,41 @@ class Experiment:
             self.error = error
             yield RunFinished("failed", f"{type(error).__name__}: {error}", self.live.phase)
             return
-        if self.control.signal:
+        if self._is_cut:
             yield RunFinished("interrupted", self.control.signal, self.live.phase)
         else:
             yield RunFinished("completed")
 
     def _run_all(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
         for phase in phases:
-            if self.control.signal:
+            if self._is_cut:
                 return
             if isinstance(phase, GroupPlan):
-                yield GroupStarted(phase.label)
-                yield from self._run_all(phase.phases)
-                yield GroupFinished(phase.label)
-            else:
+                yield from self._run_group(phase)
+            elif not self._course.skips():
                 yield from self._run_one(phase)
+                self._course.end()
+
+    def _run_group(self, group: GroupPlan) -> Iterator[Event]:
+        if self._course.is_new:
+            yield GroupStarted(group.label)
+        yield from self._run_all(group.phases)
+        if self._course.is_new and not self._is_cut:
+            yield GroupFinished(group.label)
 
     def _run_one(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
         self.live.phase, self.live.epoch, self.live.batch = phase.label, 0, 0
         try:
+            resumed = self._course.begin()
+            if resumed is None and self._course.is_due:
+                yield from _warned(phase.label, self._course.save_start())
+            if self.control.signal:
+                self._is_cut = True
+                return
             self._runtime.seed(phase.label)
             match phase:
                 case TrainPlan():
-                    yield from self._train(phase)
+                    yield from self._train(phase, resumed)
                 case EvalPlan():
                     yield from self._eval(phase)
                 case FitPlan():
@@ -128,23 +157,31 @@ class Experiment:
             error.add_note(f"in phase {phase.origin}")
             raise
 
-    def _train(self, plan: TrainPlan) -> Iterator[Event]:
+    def _train(self, plan: TrainPlan, resumed: Resumed | None) -> Iterator[Event]:
         program = self._runtime.open_train(plan)
         around = self._surroundings()
         callbacks = [make_callback(item) for item in plan.callbacks]
-        phase = TrainPhase(plan, program, around, callbacks, self._rule(plan))
+        rule = self._rule(plan)
+        phase = TrainPhase(plan, program, around, callbacks, rule)
+        kept = _Kept(phase, callbacks, rule)
+        if resumed is not None and resumed.phase is not None:
+            kept.load_state(resumed.phase)
+            program.load_state(resumed.program or {})
+            self._runtime.set_random_state(resumed.random)  # last: making the phase ready has drawn from them
         self.live.n_epochs, self.live.n_batches = plan.n_epochs, program.n_batches
         self.live.latest = program.latest
         n_steps = plan.n_steps or plan.n_epochs * program.n_steps_an_epoch
         try:
-            yield PhaseStarted(
-                plan.label, "train", plan.split, program.n_rows, plan.n_epochs, program.n_batches, n_steps,
-                _monitored(plan),
-            )  # fmt: skip
-            yield from _drive(phase.iter_execution(), program.step, around)
+            if resumed is None:
+                yield PhaseStarted(
+                    plan.label, "train", plan.split, program.n_rows, plan.n_epochs, program.n_batches, n_steps,
+                    _monitored(plan),
+                )  # fmt: skip
+            yield from _drive(phase.iter_execution(), program.step, around, lambda: self._saved(kept, program))
         finally:
             program.close()
             self.live.latest = Live().latest
+        self._is_cut = phase.is_cut
         status, by = self._ending(phase.stopped_by)
         final = FrozenMap(phase.final)
         yield PhaseFinished(plan.label, "train", status, by, phase.n_epochs, phase.step, final)
@@ -154,8 +191,12 @@ class Experiment:
         around = self._surroundings()
         self.live.n_epochs, self.live.n_batches = 0, program.n_batches
         yield PhaseStarted(plan.label, "eval", plan.split, program.n_rows, 0, program.n_batches, 0)
-        yield from _drive(EvalPhase(plan, program, around).iter_execution(), program.step, around)
-        metrics = {} if self.control.signal else program.finish()
+        phase = EvalPhase(plan, program, around)
+        yield from _drive(phase.iter_execution(), program.step, around)
+        self._is_cut = phase.is_cut
+        if self._is_cut:
+            yield from _warned(plan.label, self._course.save_start())
+        metrics = {} if self._is_cut else program.finish()
         status, by = self._ending("")
         yield PhaseFinished(plan.label, "eval", status, by, 0, 0, FrozenMap(metrics))
 
@@ -177,6 +218,11 @@ class Experiment:
             program.step(context)
         return {f"{plan.prefix}{name}": value for name, value in program.finish().items()}
 
+    def _saved(self, kept: _Kept, program: TrainProgram) -> Iterator[Event]:
+        """Save the state of a phase between two batches, if that is due."""
+        if self._course.is_due:
+            yield from _warned(kept.label, self._course.save_within(kept.state(), program.state()))
+
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             self.control,
@@ -193,9 +239,36 @@ class Experiment:
         return CheckpointRule(plan.checkpoints, plan.label, self._checkpoints)
 
     def _ending(self, stopped_by: str) -> tuple[Status, str]:
-        if self.control.signal:
+        if self._is_cut:
             return "interrupted", self.control.signal
         return ("stopped", stopped_by) if stopped_by else ("completed", "")
+
+
+class _Kept:
+    """The state of a train phase beside that of its program."""
+
+    def __init__(self, phase: TrainPhase, callbacks: Sequence[Callback], rule: CheckpointRule | None) -> None:
+        self.label = phase.phase
+        self._phase = phase
+        self._callbacks = callbacks
+        self._rule = rule
+
+    def state(self) -> Mapping[str, Any]:
+        """What the phase, its callbacks and the rule of its checkpoints go on from."""
+        rule = self._rule.state() if self._rule else None
+        return {"phase": self._phase.state(), "callbacks": states_of(self._callbacks), "rule": rule}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""
+        self._phase.load_state(state["phase"])
+        load_states(self._callbacks, state["callbacks"])
+        if self._rule and state["rule"]:
+            self._rule.load_state(state["rule"])
+
+
+def _warned(label: str, warning: str) -> Iterator[Event]:
+    if warning:
+        yield WarningRaised(label, warning)
 
 
 def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
@@ -219,15 +292,24 @@ def earlier(phases: tuple[PhasePlan, ...], label: str) -> tuple[PhasePlan, ...]:
 
 
 def _drive(
-    contexts: Iterator[ExecutionContext], perform: Callable[[ExecutionContext], None], around: Surroundings
+    contexts: Iterator[ExecutionContext | None],
+    perform: Callable[[ExecutionContext], None],
+    around: Surroundings,
+    between: Callable[[], Iterator[Event]] = lambda: iter(()),
 ) -> Iterator[Event]:
-    """Perform each context with the verb that belongs to it, and pass on the facts in between."""
+    """Perform each context with the verb that belongs to it, and pass on the facts in between.
+
+    Where there is none, it is a moment for `between`: everything before it has been told.
+    """
     outbox = around.outbox
     try:
         for context in contexts:
             while outbox:
                 yield outbox.popleft()
-            perform(context)
+            if context is None:
+                yield from between()
+            else:
+                perform(context)
     except Exception:
         yield from outbox  # what happened before the failure did happen
         raise

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
@@ -39,7 +39,10 @@ Outbox = deque[Event]
 
 
 class TrainPhase:
-    """Epochs of batches, with the hooks in the order of S-21. It is the view its callbacks see."""
+    """Epochs of batches, with the hooks in the order of S-21. It is the view its callbacks see.
+
+    `is_cut` says that an interrupt ended it before its time.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,11 @@ class TrainPhase:
         self.step = 0
         self.n_epochs = 0
         self.stopped_by = ""
+        self.is_cut = False
+        self._next_epoch = 0
+        self._next_batch = 0
+        self._is_in_epoch = False
+        self._is_resumed = False
         self._plan = plan
         self._program = program
         self._around = surroundings
@@ -73,30 +81,54 @@ class TrainPhase:
         """The numbers measured at this epoch so far."""
         return self._measured
 
-    def iter_execution(self) -> Iterator[ExecutionContext]:
-        """One context a batch. Between them hooks run, numbers are logged, and stop requests are honoured."""
-        self._fire("on_phase_start")
-        for epoch in range(self._n_epochs()):
-            self.epoch = epoch
-            self._measured = {}
-            self._around.outbox.append(EpochStarted(self.phase, epoch))
-            self._fire("on_epoch_start")
-            yield from self._iter_batches(epoch)
-            record = self._record_batches()
+    def iter_execution(self) -> Iterator[ExecutionContext | None]:
+        """One context a batch. Between them hooks run, numbers are logged, and stop requests are honoured.
+
+        None is a moment at which `state` tells all that a continuation needs.
+        """
+        if not self._is_resumed:
+            self._fire("on_phase_start")
+        while not self.stopped_by and self._next_epoch < self._n_epochs():
+            yield None
             if self._around.control.signal:
+                self.is_cut = True
                 break
-            check_finite(record, self.phase, epoch)
+            self._begin_epoch()
+            yield from self._iter_batches(self.epoch)
+            record = self._record_batches()
+            if self.is_cut:
+                break
+            check_finite(record, self.phase, self.epoch)
             self._finish_epoch(record)
-            if self._around.control.halt or self.stopped_by:
-                break
+            self._next_epoch, self._next_batch, self._is_in_epoch = self.epoch + 1, 0, False
         self._around.control.halt = bool(self._around.control.signal)
         self._fire("on_phase_end")
 
-    def _iter_batches(self, epoch: int) -> Iterator[ExecutionContext]:
-        control, live, label = self._around.control, self._around.live, self.phase
+    def state(self) -> Mapping[str, Any]:
+        """Where the phase stands."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""
+        for name in _STATE:
+            setattr(self, name, state[name])
+        self._is_resumed = True
+
+    def _begin_epoch(self) -> None:
+        if self._is_in_epoch:
+            return
+        self.epoch = self._next_epoch
+        self._is_in_epoch = True
+        self._measured = {}
+        self._around.outbox.append(EpochStarted(self.phase, self.epoch))
+        self._fire("on_epoch_start")
+
+    def _iter_batches(self, epoch: int) -> Iterator[ExecutionContext | None]:
+        control, live, label, first = self._around.control, self._around.live, self.phase, self._next_batch
         before, after = self._batch_hooks()
-        live.epoch, live.batch = epoch, 0
-        for batch, batches in enumerate(islice(self._program.draw(epoch), self._n_batches(epoch))):
+        live.epoch, live.batch = epoch, first
+        n_left = 0 if control.halt else self._n_batches(epoch) - first
+        for batch, batches in enumerate(islice(self._program.draw(epoch, first), n_left), first):
             self.batch = batch
             if before:
                 before()
@@ -106,6 +138,13 @@ class TrainPhase:
             live.batch = batch + 1
             if control.halt:
                 break
+            if control.due:
+                self._next_batch = batch + 1
+                yield None
+        self._next_batch = live.batch
+        if control.signal:
+            self.is_cut = True
+            yield None
 
     def _batch_hooks(self) -> tuple[Callable[[], None] | None, Callable[[], None] | None]:
         """What runs around a batch; None where nobody asked for anything."""
@@ -192,9 +231,10 @@ class TrainPhase:
 
 
 class EvalPhase:
-    """One pass over a split in chunks, without gradients."""
+    """One pass over a split in chunks, without gradients. `is_cut` says that not all of them ran."""
 
     def __init__(self, plan: EvalPlan, program: EvalProgram, surroundings: Surroundings) -> None:
+        self.is_cut = False
         self._plan = plan
         self._program = program
         self._around = surroundings
@@ -202,9 +242,10 @@ class EvalPhase:
     def iter_execution(self) -> Iterator[ExecutionContext]:
         """One context a chunk."""
         for batch, batches in enumerate(self._program.draw()):
-            yield ExecutionContext(self._plan.label, 0, batch, batches)
             if self._around.control.halt:
+                self.is_cut = True
                 break
+            yield ExecutionContext(self._plan.label, 0, batch, batches)
 
 
 class FitPhase:
@@ -273,6 +314,11 @@ def _mean(values: Sequence[float], rows: Sequence[int]) -> float:
     weighted = sum(value * count for value, count in zip(values, rows, strict=True) if count)
     return weighted / sum(rows) if any(rows) else math.nan
 
+
+# What a phase goes on from: its position and its numbers.
+_STATE = (
+    "epoch", "batch", "step", "n_epochs", "stopped_by", "_next_epoch", "_next_batch", "_is_in_epoch", "_measured", "_final",
+)  # fmt: skip
 
 _HOOKS: tuple[Hook, ...] = (
     "on_phase_start", "on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end", "on_phase_end",

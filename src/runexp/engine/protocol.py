@@ -50,8 +50,8 @@ class TrainProgram(Protocol):
     n_batches: int
     n_steps_an_epoch: int
 
-    def draw(self, epoch: int) -> Iterator[Batches]:
-        """The batches of an epoch, in an order known from seed, phase and epoch."""
+    def draw(self, epoch: int, start: int = 0) -> Iterator[Batches]:
+        """The batches of an epoch from the `start`-th on, in an order known from seed, phase and epoch."""
 
     def step(self, context: ExecutionContext) -> None:
         """Forward, losses, backward, and the update when one is due."""
@@ -66,7 +66,10 @@ class TrainProgram(Protocol):
         """Take note of the numbers of an epoch; a schedule may follow them."""
 
     def state(self) -> State:
-        """What a continuation of the phase needs beside weights: the optimizer's state."""
+        """What a continuation of the phase needs beside weights: the optimizer's state, the schedule's, the record."""
+
+    def load_state(self, state: State) -> None:
+        """Go on from what `state` told."""
 
     def close(self) -> None:
         """Leave train mode and release what the phase held."""
@@ -122,6 +125,22 @@ class Runtime(Protocol):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds, bit for bit."""
+
+    def set_random_state(self, state: Any) -> None:  # noqa: ANN401 - the runtime's own form
+        """Set every random number generator to where it stood when the state was saved."""
+
+
+class ProgressStore(Protocol):
+    """Where the state goes that a run goes on from after it was broken off."""
+
+    def position(self) -> Any:  # noqa: ANN401 - the store's own form
+        """How much has been told so far: a run that goes on from here tells what comes after."""
+
+    def save(self, state: Mapping[str, Any], program: State | None, position: Any) -> str:  # noqa: ANN401 - as above
+        """Commit the state of now; gives a warning where it is of a kind that cannot be saved, else nothing.
+
+        `OSError` if it cannot be written.
+        """
 
 
 class CheckpointStore(Protocol):

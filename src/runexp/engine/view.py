@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from runexp.engine.protocol import Snapshot
 from runexp.plan.phases import EvalPlan
@@ -62,3 +62,14 @@ class Callback(Protocol):
 
     def hooks(self) -> Mapping[Hook, Callable[[View], object]]:
         """The hooks it wants; the others cost nothing."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A callback that remembers something from one hook to the next: a run that goes on gives it back."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Numbers, texts, lists, mappings, tensors and snapshots, under names."""
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,31 +29,58 @@ _INTERVAL_S = 2.0
 _PATIENCE_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a log: its length in bytes up to there, and the number of the event that comes next."""
+
+    offset: int
+    sequence: int
+
+
 class EventLog:
-    """Writes one line an event. What a full disk refuses is kept and written as soon as it can be.
+    """Writes one line an event, to a new file or to one that is cut back to a mark. What a full disk refuses is kept and written as soon as it can be.
 
     `OSError` once that has failed for a minute, or at the end of the run: the record then ends early.
     """
 
     wants: frozenset[type[Event]] = frozenset()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, goes_on_from: Mark | None = None) -> None:
         self._path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+        begun = goes_on_from or Mark(0, 0)
+        how = os.O_EXCL | os.O_CREAT if goes_on_from is None else 0
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | how, 0o666)
+        if goes_on_from is not None:
+            os.truncate(self._file, begun.offset)
+        self._n_bytes, self._sequence = begun.offset, begun.sequence
+        self._is_open = True
         self._pending = bytearray()
         self._written_at = float("-inf")
 
     def receive(self, stamped: Stamped) -> None:
         """Keep the line; write it at once if it may be awaited, else within two seconds' worth of events."""
-        self._pending += encode(stamped)
+        line = encode(stamped)
+        self._pending += line
+        self._n_bytes += len(line)
+        self._sequence = stamped.sequence + 1
         if isinstance(stamped.event, RunFinished):
             self._write()
             os.fsync(self._file)
         elif isinstance(stamped.event, _AT_ONCE) or stamped.time - self._written_at >= _INTERVAL_S:
             self._write_if_possible(stamped.time)
 
+    def mark(self) -> Mark | None:
+        """Where the log stands, lines not yet written included; None once it is closed."""
+        return Mark(self._n_bytes, self._sequence) if self._is_open else None
+
+    def sync(self) -> None:
+        """Write what is left, durably, and go on."""
+        self._write()
+        os.fsync(self._file)
+
     def close(self) -> None:
         """Write what is left, durably."""
+        self._is_open = False
         try:
             self._write()
             os.fsync(self._file)

@@ -24,14 +24,16 @@ def pump(
     *,
     clock: Callable[[], float] = time.time,
     alarm: Callable[[str], None] = _to_standard_error,
+    first: int = 0,
 ) -> RunFinished:
-    """Hand every event to the sinks, stamped, up to the terminal one, and return that; close the sinks.
+    """Hand every event to the sinks, stamped with numbers from `first`, up to the terminal one, and return that; close
+    the sinks.
 
     A sink that raises is closed and left out; the others hear of it as a `WarningRaised`, or `alarm` if none
     can. Sinks that do not want `RunFinished` are closed before it, so that a failure to finish is on record.
     If the engine raises, or this thread is interrupted, a terminal event says so, and it is raised on.
     """
-    audience = _Audience(sinks, clock, alarm)
+    audience = _Audience(sinks, clock, alarm, first)
     with ExitStack() as way_out:
         way_out.callback(audience.close)
         if isinstance(events, Generator):
@@ -74,11 +76,13 @@ def _next(events: Iterator[Event], interrupt: KeyboardInterrupt | None) -> Event
 class _Audience:
     """The sinks that still listen, under one clock and one numbering."""
 
-    def __init__(self, sinks: Sequence[Sink], clock: Callable[[], float], alarm: Callable[[str], None]) -> None:
+    def __init__(
+        self, sinks: Sequence[Sink], clock: Callable[[], float], alarm: Callable[[str], None], first: int
+    ) -> None:
         self._sinks = list(sinks)
         self._clock = clock
         self._alarm = alarm
-        self._sequence = count()
+        self._sequence = count(first)
         self.has_ended = False
 
     def tell(self, event: Event) -> None:

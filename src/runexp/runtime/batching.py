@@ -43,19 +43,21 @@ class Batcher:
         """The rows of each batch of an epoch, which are the same in all."""
         return self._sizes(self.n_rows)
 
-    def draw(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """The batches of an epoch, one tensor a column."""
-        for rows in self._blocks(epoch):
+    def draw(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """The batches of an epoch from the `start`-th on, one tensor a column."""
+        for rows in self._blocks(epoch, start * self._plan.size):
             sizes = self._sizes(len(rows))
             yield from zip(*[column.batches(rows, sizes) for column in self._columns], strict=True)
 
-    def _blocks(self, epoch: int) -> Iterator[Rows]:
+    def _blocks(self, epoch: int, first: int) -> Iterator[Rows]:
+        if first >= self.n_rows:
+            return
         if not self._plan.shuffle:
-            starts = range(0, self.n_rows, self._block_rows)
+            starts = range(first, self.n_rows, self._block_rows)
             yield from (range(start, min(start + self._block_rows, self.n_rows)) for start in starts)
             return
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", self._phase, epoch))
-        order = torch.randperm(self._n_held, generator=generator)[: self.n_rows]
+        order = torch.randperm(self._n_held, generator=generator)[first : self.n_rows]
         yield from order.to(self._device).split(self._block_rows)
 
     def _sizes(self, n_rows: int) -> list[int]:

@@ -30,6 +30,12 @@ class RateSchedule(Protocol):
     def rates(self, n_steps: int) -> tuple[float, ...]:
         """The first group's rate at each of the phase's updates, as far as it is known beforehand."""
 
+    def state(self) -> Mapping[str, Any]:
+        """What a continuation needs beside the rates, which the optimizer holds."""
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told; the optimizer's own state has been put back before."""
+
 
 def open_schedule(
     plan: SchedulePlan | None, optimizer: torch.optim.Optimizer, n_steps: int, n_steps_an_epoch: int
@@ -95,6 +101,12 @@ class _Curved:
     def rates(self, n_steps: int) -> tuple[float, ...]:
         return tuple(self._rates.bases[0] * self._ratio(step) for step in range(n_steps))
 
+    def state(self) -> Mapping[str, Any]:
+        return {"step": self._step}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._step = state["step"]
+
 
 class _Plateau:
     """Falls whenever a number has stopped improving: torch's rule, on a stand-in whose rate is the ratio."""
@@ -129,6 +141,14 @@ class _Plateau:
 
     def rates(self, n_steps: int) -> tuple[float, ...]:
         return tuple(self._rates.bases[0] * self._warmed(step) for step in range(n_steps))
+
+    def state(self) -> Mapping[str, Any]:
+        return {"step": self._step, "ratio": self._stand_in.param_groups[0]["lr"], "rule": self._rule.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._step = state["step"]
+        self._stand_in.param_groups[0]["lr"] = state["ratio"]
+        self._rule.load_state_dict(state["rule"])
 
     def _set(self) -> None:
         self._rates.scale(self._stand_in.param_groups[0]["lr"] * self._warmed(self._step))
@@ -180,6 +200,13 @@ class _TorchSchedule:
             stand_in.step()
             played.after_update()
         return tuple(rates)
+
+    def state(self) -> Mapping[str, Any]:
+        return {"step": self._step, "scheduler": self._scheduler.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._step = state["step"]
+        self._scheduler.load_state_dict(state["scheduler"])
 
     def _warm(self) -> None:
         self._scale((self._step + 1) / self._warmup)

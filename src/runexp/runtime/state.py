@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from runexp.runtime.data import load_transformer
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.packing import pack, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,129 @@ def restore_snapshot(graph: Graph, snapshot: Snapshot) -> None:
         _restore_whole(graph, snapshot.whole)
 
 
-def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], optimizer: Mapping[str, Any] | None) -> None:
-    """Write weights, the optimizer's state and the position into an empty folder, as safetensors and JSON."""
+def random_state() -> dict[str, Any]:
+    """Where every random number generator stands."""
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": list(torch.cuda.get_rng_state_all()) if torch.cuda.is_available() else [],
+        "numpy": np.random.get_state(),
+        "python": random.getstate(),
+    }
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Set every random number generator to where it stood."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    np.random.set_state(state["numpy"])
+    random.setstate(state["python"])
+
+
+def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> None:
+    """Write everything a continuation needs into an empty folder (S-39).
+
+    Files: `weights.safetensors`, `optimizer.safetensors`, `state.json` with the rest that is plain, the tensors of that
+    in `state.safetensors`, and `estimators/<node>.skops`. `Unpackable` where a state is of a kind none of them takes.
+    """
     save_file(_flat_weights(graph), folder / "weights.safetensors")
     written = dict(state)
-    if optimizer is not None:
-        tensors, plain = _split_optimizer(optimizer)
+    rest: dict[str, Any] = {"random": random_state(), "frozen": sorted(graph.frozen)}
+    if program is not None:
+        rest["program"] = {key: value for key, value in program.items() if key != "optimizer"}
+        tensors, written["optimizer"] = _split_optimizer(program["optimizer"])
         save_file(tensors, folder / "optimizer.safetensors")
-        written["optimizer"] = plain
+    rest["estimators"] = _write_estimators(folder / "estimators", graph.estimators)
+    written["rest"], tensors = pack(_snapshots_taken_apart(rest | {"engine": written.pop("engine", None)}))
+    save_file(tensors, folder / "state.safetensors")
     (folder / "state.json").write_text(json.dumps(written, indent=1), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a checkpoint says beside what it put back: the engine's state and the program's; `lost` are estimators that
+    could not be written."""
+
+    engine: Any
+    program: Mapping[str, Any] | None
+    random: Mapping[str, Any]
+    lost: tuple[str, ...]
+
+
+def read_checkpoint(folder: Path, graph: Graph) -> Restored:
+    """Put estimators, frozen nodes and weights back; random numbers and the program's state are left to the caller."""
+    written = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    rest = _snapshots_put_together(unpack(written["rest"], load_file(folder / "state.safetensors")))
+    kept: dict[str, bool] = rest["estimators"]
+    for name in graph.plans:  # in topological order, so that what stands on one can be built at once
+        if kept.get(name):
+            graph.set_estimator(name, load_transformer(folder / "estimators" / f"{name}.skops"))
+    graph.frozen = set(rest["frozen"])
+    program = rest.get("program")
+    if program is not None:
+        values = load_file(folder / "optimizer.safetensors")
+        program = program | {"optimizer": _joined_optimizer(written["optimizer"], values)}
+    lost = tuple(name for name in graph.plans if kept.get(name) is False)
+    return Restored(rest["engine"], program, rest["random"], lost)
+
+
+def read_weights(folder: Path, graph: Graph) -> None:
+    """Put the weights and buffers of every module back."""
+    values = load_file(folder / "weights.safetensors")
+    with torch.no_grad():
+        for name, module in graph.modules.items():
+            for key, tensor in module.state_dict().items():
+                if f"{name}.{key}" in values:
+                    tensor.copy_(values[f"{name}.{key}"])
+
+
+def optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """A state as `read_checkpoint` gives it, with the parameters' numbers that `load_state_dict` wants."""
+    numbered = optimizer.state_dict()["param_groups"]
+    groups = [dict(group, params=own["params"]) for group, own in zip(state["groups"], numbered, strict=True)]
+    return {"state": state["state"], "param_groups": groups}
+
+
+def _write_estimators(folder: Path, estimators: Mapping[str, Any]) -> dict[str, bool]:
+    """Which of the estimators could be written and can be read back."""
+    if estimators:
+        folder.mkdir()
+    return {name: _is_written(folder / f"{name}.skops", estimator) for name, estimator in estimators.items()}
+
+
+def _is_written(path: Path, estimator: Any) -> bool:  # noqa: ANN401 - scikit-learn is untyped
+    skops = importlib.import_module("skops.io")
+    try:
+        path.write_bytes(skops.dumps(estimator))
+        load_transformer(path)
+    except OSError:
+        raise
+    except Exception:  # what skops raises for what it cannot hold is not told beforehand
+        path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _snapshots_taken_apart(value: Any) -> Any:  # noqa: ANN401 - any nested state
+    """Snapshots of weights among the state of callbacks as plain mappings."""
+    if isinstance(value, Snapshot):
+        return {_SNAPSHOT: value.tensors}
+    if isinstance(value, Mapping):
+        return {key: _snapshots_taken_apart(item) for key, item in value.items()}
+    return [_snapshots_taken_apart(item) for item in value] if isinstance(value, list) else value
+
+
+def _snapshots_put_together(value: Any) -> Any:  # noqa: ANN401 - any nested state
+    if isinstance(value, list):
+        return [_snapshots_put_together(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _SNAPSHOT in value:
+        return Snapshot(value[_SNAPSHOT], None)
+    return {key: _snapshots_put_together(item) for key, item in value.items()}
+
+
+_SNAPSHOT = "snapshot of weights"
 
 
 def _flat_weights(graph: Graph) -> dict[str, Tensor]:
@@ -93,6 +210,18 @@ def _split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[
                 plain[f"{index}.{key}"] = value
     groups = [{key: value for key, value in group.items() if key != "params"} for group in state["param_groups"]]
     return tensors, {"groups": groups, "values": plain}
+
+
+def _joined_optimizer(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in (*plain["values"].items(), *tensors.items()):
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    groups = [
+        {key: tuple(item) if isinstance(item, list) else item for key, item in group.items()}
+        for group in plain["groups"]
+    ]
+    return {"state": state, "groups": groups}
 
 
 def _whole(graph: Graph) -> WholeState:

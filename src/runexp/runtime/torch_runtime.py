@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.protocol import ExecutionContext
 from runexp.plan.experiment import Plan
 from runexp.plan.phases import EvalPlan, FitPlan, PhasePlan, TrainPlan
 from runexp.runtime.data import FeatureSet, build_feature_set
@@ -20,7 +21,16 @@ from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
-from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
+from runexp.runtime.state import (
+    Restored,
+    Snapshot,
+    read_checkpoint,
+    read_weights,
+    restore_snapshot,
+    set_random_state,
+    take_snapshot,
+    write_checkpoint,
+)
 from runexp.runtime.streaming.opening import open_stream
 from runexp.runtime.training import TrainProgram
 
@@ -95,6 +105,24 @@ class TorchRuntime:
     def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> None:
         """Write the state of this moment into an empty folder."""
         write_checkpoint(folder, self.graph, state, program)
+
+    def read_checkpoint(self, folder: Path, fits: Iterable[FitPlan]) -> Restored:
+        """Set everything back to a checkpoint. An estimator that could not be written is fitted again by the last of
+        `fits`, the fit phases that are over, that fits it."""
+        restored = read_checkpoint(folder, self.graph)
+        again = {name: fit for fit in fits for name in fit.nodes if name in restored.lost}
+        for fit in dict.fromkeys(again.values()):
+            self.seed(fit.label)
+            program = self.open_fit(fit)
+            for batches in program.draw():
+                program.step(ExecutionContext(fit.label, 0, 0, batches))
+        read_weights(folder, self.graph)
+        set_random_state(restored.random)
+        return restored
+
+    def set_random_state(self, state: Mapping[str, Any]) -> None:
+        """Set every random number generator to where it stood at a checkpoint."""
+        set_random_state(state)
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -26,6 +26,7 @@ from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
 from runexp.runtime.optim import build_optimizer
 from runexp.runtime.schedules import RateSchedule, open_schedule
+from runexp.runtime.state import optimizer_state
 
 
 class TrainProgram:
@@ -64,10 +65,10 @@ class TrainProgram:
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
 
-    def draw(self, epoch: int) -> Iterator[Sequence[Tensor]]:
-        """The batches of an epoch."""
+    def draw(self, epoch: int, start: int = 0) -> Iterator[Sequence[Tensor]]:
+        """The batches of an epoch from the `start`-th on."""
         self._sizes = self._draws.sizes(epoch)
-        return self._draws.draw(epoch)
+        return self._draws.draw(epoch, start)
 
     def step(self, context: ExecutionContext) -> None:
         """Forward, losses, backward, and the update when one is due."""
@@ -127,9 +128,24 @@ class TrainProgram:
             self._schedule.after_epoch(measured)
 
     def state(self) -> Mapping[str, Any]:
-        """The optimizer's state dict."""
-        state: Mapping[str, Any] = self.optimizer.state_dict()
-        return state
+        """What a continuation needs: the optimizer's state, the schedule's, the record of the epoch so far, and
+        gradients that are gathered for the next update."""
+        gradients = {name: value.grad for name, value in self._trained.items() if value.grad is not None}
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self._schedule.state() if self._schedule else None,
+            "record": self._record.state(),
+            "gradients": gradients,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told, as a checkpoint gave it back."""
+        self.optimizer.load_state_dict(optimizer_state(state["optimizer"], self.optimizer))
+        if self._schedule:
+            self._schedule.load_state(state["schedule"])
+        self._record.load_state(state["record"])
+        for name, gradient in state["gradients"].items():
+            self._trained[name].grad = gradient.to(self._trained[name].device)
 
     def close(self) -> None:
         """Leave train mode; gradients and the optimizer's state are released with this program."""
@@ -213,6 +229,15 @@ class _Record:
         if tensors and rates:
             return {"loss": float(tensors[-1][-1]), "lr": rates[-1]}
         return {"loss": totals[-1], "lr": rates[-1]} if totals and rates else {}
+
+    def state(self) -> Mapping[str, Any]:
+        """What was noted since the last `take`."""
+        self._read()
+        return {"values": list(self._values), "counts": list(self._counts), "rates": self._rates}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Note what `state` told."""
+        self._values, self._counts, self._rates = list(state["values"]), list(state["counts"]), state["rates"]
 
     def _read(self) -> None:
         if not self._tensors:

@@ -95,6 +95,12 @@ class CheckpointFolder:
         """Where the checkpoint of that name lies; `ValueError` for a name that leads elsewhere."""
         return inside(self._root, name)
 
+    def names(self) -> tuple[str, ...]:
+        """The folders directly below, in order, whole or not; none where nothing was ever saved."""
+        if not self._root.is_dir():
+            return ()
+        return tuple(sorted(path.name for path in self._root.iterdir() if path.is_dir() and not is_aside(path)))
+
     def debris(self) -> tuple[Path, ...]:
         """What killed processes left half-written."""
         return tuple(

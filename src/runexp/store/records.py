@@ -59,9 +59,22 @@ def write_lock_file(
         "sources": dict(sorted(sources.items())),
         "code": dict(sorted((code or {}).items())),
         "git": asdict(commit) if commit else None,
-        "made": {"host": socket.gethostname(), "system": platform.platform(), "argv": list(argv)},
+        "made": {
+            "host": socket.gethostname(),
+            "system": platform.platform(),
+            "argv": list(argv),
+            "spec_folder": str(spec_folder.absolute()) if spec_folder is not None else "",
+        },
     }
     write_atomically(folder / LOCK_FILE, json.dumps(record, indent=2) + "\n")
+
+
+def read_lock_file(folder: Path) -> dict[str, Any]:
+    """What `write_lock_file` recorded; `OSError` or `ValueError` where that cannot be read."""
+    record = json.loads((folder / LOCK_FILE).read_text(encoding="utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError(f"{folder / LOCK_FILE} is not a record of a run")  # noqa: TRY004 - of a file, not an argument
+    return record
 
 
 def write_summary(folder: Path, mapping: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -13,7 +14,7 @@ from typing import Self
 from runexp.store.atomic import make_folders, sync_folder, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.names import check_run_name, inside
-from runexp.store.status import StatusFile, read_status
+from runexp.store.status import StatusFile, read_status, utc_now
 
 LOCK = "lock"
 
@@ -44,6 +45,24 @@ class RunFolder:
             folder.close()
             raise
         return folder
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """The folder of a run that was broken off, to go on with it; `FolderInUse` where it is running."""
+        lock = _lock(path)
+        status = read_status(path)
+        started = datetime.fromisoformat(status.started) if status else utc_now()
+        return cls(path, lock, started=started)
+
+    def progress(self) -> CheckpointFolder:
+        """What this run would go on from after it was broken off, freed of what is half-written."""
+        folder = CheckpointFolder(self.path / "progress")
+        folder.clean()
+        return folder
+
+    def forget_progress(self) -> None:
+        """Delete what nothing goes on from any more."""
+        shutil.rmtree(self.path / "progress", ignore_errors=True)
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -28,8 +29,8 @@ class Draws(Protocol):
         """The rows of each batch of an epoch."""
         ...
 
-    def draw(self, epoch: int) -> Iterator[Any]:
-        """The batches of an epoch, in the form that a forward pass takes."""
+    def draw(self, epoch: int, start: int = 0) -> Iterator[Any]:
+        """The batches of an epoch from the `start`-th on, in the form that a forward pass takes."""
         ...
 
 
@@ -70,8 +71,11 @@ class LaneDraws:
             return []
         return [{strand: sizes[strand][batch] for strand, batch in step} for step in steps_of(self._schedule, counts)]
 
-    def draw(self, epoch: int) -> Iterator[PartialBatch]:
-        """The steps of an epoch; the columns of lanes that rest are None."""
+    def draw(self, epoch: int, start: int = 0) -> Iterator[PartialBatch]:
+        """The steps of an epoch from the `start`-th on; the columns of lanes that rest are None."""
+        return islice(self._draw(epoch), start, None)  # those before it are drawn and let go: strands keep step so
+
+    def _draw(self, epoch: int) -> Iterator[PartialBatch]:
         counts = [len(strand.draws.sizes(epoch)) for strand in self._strands]
         drawing: dict[int, Iterator[PartialBatch]] = {}
         for step in steps_of(self._schedule, counts):
