@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,12 +43,12 @@ class Progress:
         if self._is_impossible or position is None:
             return ""
         self._log.sync()
-        told = {"offset": position.offset, "sequence": position.sequence}
+        plain = {"n_done": state["n_done"], "log": {"offset": position.offset, "sequence": position.sequence}}
         number = max(numbers(self._folder), default=-1) + 1
         try:
             self._folder.save(
                 f"{number:06d}",
-                lambda aside: self._runtime.write_checkpoint(aside, {"log": told, "engine": state}, program),
+                lambda aside: self._runtime.write_checkpoint(aside, plain | {"engine": state}, program),
             )
         except Unpackable as error:
             self._is_impossible = True
@@ -78,24 +79,36 @@ class Progress:
             self._control.due = True
 
 
-def newest(folder: CheckpointFolder) -> tuple[Path | None, tuple[str, ...]]:
-    """The newest saved state that is whole, and a warning for each newer one that is not."""
+def newest(folder: CheckpointFolder, log: Path) -> tuple[Path | None, tuple[str, ...]]:
+    """The newest saved state that is whole and whose events are in the log, and a warning for each newer one."""
     warnings = []
     for number in reversed(numbers(folder)):
-        name = f"{number:06d}"
-        if folder.verify(name):
-            return folder.path(name), tuple(warnings)
-        warnings.append(f"the state saved in {folder.path(name)} is damaged; an earlier one is used")
+        path = folder.path(f"{number:06d}")
+        if folder.verify(path.name) and log.is_file() and log.stat().st_size >= saved_mark(path).offset:
+            return path, tuple(warnings)
+        warnings.append(f"the state saved in {path} is damaged; an earlier one is used")
     return None, tuple(warnings)
 
 
-def restore(path: Path, plan: Plan, runtime: TorchRuntime, n_done: int) -> tuple[Resumed, tuple[str, ...]]:
+def saved_mark(path: Path) -> Mark:
+    """Where the event log stood when a state was saved."""
+    log = _plain(path)["log"]
+    return Mark(log["offset"], log["sequence"])
+
+
+def restore(path: Path, plan: Plan, runtime: TorchRuntime) -> tuple[Resumed, tuple[str, ...]]:
     """Set the runtime back to a saved state; where the engine goes on, and warnings."""
-    over = [phase for phase in walk(plan.phases) if not isinstance(phase, GroupPlan)][:n_done]
+    phases = [phase for phase in walk(plan.phases) if not isinstance(phase, GroupPlan)]
+    over = phases[: _plain(path)["n_done"]]
     restored = runtime.read_checkpoint(path, [phase for phase in over if isinstance(phase, FitPlan)])
     engine = restored.engine
     resumed = Resumed(engine["n_done"], engine["phase"], restored.program, restored.random)
     return resumed, tuple(_refitted(restored.lost))
+
+
+def _plain(path: Path) -> Mapping[str, Any]:
+    plain: Mapping[str, Any] = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    return plain
 
 
 def numbers(folder: CheckpointFolder) -> list[int]:

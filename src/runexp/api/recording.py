@@ -25,7 +25,6 @@ from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
-
 WRITTEN = "written.yaml"
 
 

@@ -20,6 +20,10 @@ Overrides = Annotated[
 ]
 Runs = Annotated[Path, typer.Option("--runs", envvar="RUNEXP_RUNS", metavar="DIR", help="Where run folders are made.")]
 RunDir = Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="Exactly this folder, new or empty.")]
+SaveEvery = Annotated[
+    float,
+    typer.Option("--save-every", min=0, metavar="SECONDS", help="How often the run saves what it would go on from."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show tracebacks and details.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Plain text (also: NO_COLOR=1).")]

@@ -10,9 +10,9 @@ import typer
 from runexp.cli.checked import leave_with, require_checked
 from runexp.cli.completion import complete_phase
 from runexp.cli.options import AllowImport, Device, NoColor, Overrides, Quiet, Seed, SpecPath, Verbose, as_overrides
-from runexp.cli.run import progress_sinks, show_failure, stop_on_signals
 from runexp.cli.screen import say, say_on_terminal, wants_color, width
 from runexp.cli.trust import trusted
+from runexp.cli.watching import progress_sinks, show_failure, stop_on_signals
 from runexp.diagnostics import SpecError, did_you_mean
 
 if TYPE_CHECKING:  # these import torch; the verb imports them when it runs

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
-from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,22 +18,24 @@ from runexp.cli.options import (
     Quiet,
     RunDir,
     Runs,
+    SaveEvery,
     Seed,
     SpecPath,
     Verbose,
     as_overrides,
 )
-from runexp.cli.screen import say, say_on_terminal, show_diagnostics, wants_color, width
+from runexp.cli.resume import Talk, go_on, unfinished
+from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
+from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
 
-if TYPE_CHECKING:  # these import torch; the verbs import them when they run
-    from runexp.api.running import Run
-    from runexp.engine.control import Control
-    from runexp.engine.live import Live
-    from runexp.observe.sink import Sink
 
-_EXIT = {"SIGINT": 130, "SIGTERM": 143}
+class Resuming(StrEnum):
+    """Whether `run` goes on with a run that was broken off."""
+
+    NEVER = "never"
+    AUTO = "auto"
 
 
 def run(
@@ -50,6 +48,10 @@ def run(
     seed: Seed = None,
     allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
+    resume: Annotated[
+        Resuming, typer.Option("--resume", help="auto: go on with the newest run of this spec that was broken off.")
+    ] = Resuming.NEVER,
+    save_every: SaveEvery = 30.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
@@ -60,6 +62,11 @@ def run(
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
     checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
+    if resume is Resuming.AUTO and (broken_off := unfinished(checked, runs, run_dir)) is not None:
+        go_on(
+            broken_off, allow_import=allow_import, form=form, save_every=save_every, talk=Talk(quiet, verbose, no_color)
+        )
+        return
     say_on_terminal("importing torch, reading data, building the graph …", quiet=quiet)
     from runexp.api.running import Place
     from runexp.api.running import run as run_checked
@@ -71,7 +78,7 @@ def run(
     try:
         finished = run_checked(
             checked,
-            Place(runs, run_dir),
+            Place(runs, run_dir, save_every),
             watch=lambda live: progress_sinks(live, quiet=quiet, no_color=no_color, as_json=form is Format.JSON),
             control=control,
         )
@@ -83,76 +90,5 @@ def run(
     except OSError as error:
         say(f"error: the run folder cannot be written: {error}")
         raise typer.Exit(1) from None
-    _report(finished, checked.files, form=form, no_color=no_color, verbose=verbose)
-    _leave(finished, control)
-
-
-def progress_sinks(live: Live, *, quiet: bool, no_color: bool, as_json: bool = False) -> Sequence[Sink]:
-    """What shows a run on this terminal or pipe."""
-    from rich.console import Console
-
-    from runexp.observe.json_lines import JsonLines
-    from runexp.observe.plain_progress import PlainProgress
-    from runexp.observe.rich_progress import RichProgress
-
-    shown: list[Sink] = [JsonLines(sys.stdout)] if as_json else []
-    if quiet:
-        return shown
-    if sys.stderr.isatty() and not as_json:
-        console = Console(stderr=True, no_color=not wants_color(sys.stderr, no_color=no_color))
-        return [*shown, RichProgress(live, console)]
-    return [*shown, PlainProgress(sys.stderr)]
-
-
-def stop_on_signals(control: Control) -> None:
-    """The first Ctrl-C or SIGTERM ends the run after its current batch; a second Ctrl-C leaves at once."""
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if control.signal:
-            raise KeyboardInterrupt
-        control.interrupt(signal.Signals(number).name)
-
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
-
-
-def _report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: bool, verbose: bool) -> None:
-    if form is Format.JSON:
-        print(json.dumps({"run": str(finished.folder), "status": finished.status}))
-    else:
-        from runexp.report.results import render_results
-
-        color = wants_color(sys.stdout, no_color=no_color)
-        text = render_results(
-            finished.results,
-            console_width=width(),
-            color=color,
-            folder=str(finished.folder),
-            units=finished.units,
-        )
-        sys.stdout.write(text)
-    if finished.error is not None:
-        show_failure(finished.error, files, verbose=verbose)
-
-
-def show_failure(error: Exception, files: Mapping[str, str], *, verbose: bool) -> None:
-    """Say what a run failed of, and where in its plan."""
-    if isinstance(error, SpecError):
-        show_diagnostics(error.diagnostics, files)
-        return
-    if verbose:
-        import traceback
-
-        traceback.print_exception(error)
-    where = "; ".join(getattr(error, "__notes__", ()))
-    say(f"error: the run failed: {type(error).__name__}: {error}" + (f"\n  {where}" if where else ""))
-    if not verbose:
-        say("  --verbose shows the traceback")
-
-
-def _leave(finished: Run, control: Control) -> None:
-    if finished.status == "interrupted":
-        say(f"interrupted by {control.signal or 'SIGINT'}; what was done so far is in {finished.folder}")
-        raise typer.Exit(_EXIT.get(control.signal, 130))
-    if finished.status == "failed":
-        raise typer.Exit(1)
+    report(finished, checked.files, form=form, no_color=no_color, verbose=verbose)
+    leave(finished, control)

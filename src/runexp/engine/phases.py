@@ -317,7 +317,8 @@ def _mean(values: Sequence[float], rows: Sequence[int]) -> float:
 
 # What a phase goes on from: its position and its numbers.
 _STATE = (
-    "epoch", "batch", "step", "n_epochs", "stopped_by", "_next_epoch", "_next_batch", "_is_in_epoch", "_measured", "_final",
+    "epoch", "batch", "step", "n_epochs", "stopped_by", "_next_epoch", "_next_batch", "_is_in_epoch", "_measured",
+    "_final",
 )  # fmt: skip
 
 _HOOKS: tuple[Hook, ...] = (

@@ -38,7 +38,9 @@ class Mark:
 
 
 class EventLog:
-    """Writes one line an event, to a new file or to one that is cut back to a mark. What a full disk refuses is kept and written as soon as it can be.
+    """Writes one line an event, to a new file or to one that is cut back to a mark.
+
+    What a full disk refuses is kept and written as soon as it can be.
 
     `OSError` once that has failed for a minute, or at the end of the run: the record then ends early.
     """

@@ -39,7 +39,7 @@ def list_runs(runs: Path) -> tuple[RunEntry, ...]:
 
 
 def find_run(runs: Path, reference: str) -> Path:
-    """The folder of a run, meant by its folder, its id, a unique prefix of that, or `last`.
+    """The folder of a run, meant by its folder, its id, a unique prefix of that, its name (the newest), or `last`.
 
     `UnknownRun` or `AmbiguousRun` say what could have been meant.
     """
@@ -50,7 +50,8 @@ def find_run(runs: Path, reference: str) -> Path:
     entries = list_runs(runs)
     if reference == LAST and entries:
         return entries[-1].path
-    matches = _matches(entries, reference)
+    named = [entry for entry in entries if entry.name == reference]
+    matches = named[-1:] or _matches(entries, reference)
     if not matches:
         raise UnknownRun(_unknown(runs, reference, entries))
     if len(matches) > 1:

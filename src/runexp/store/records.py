@@ -73,7 +73,7 @@ def read_lock_file(folder: Path) -> dict[str, Any]:
     """What `write_lock_file` recorded; `OSError` or `ValueError` where that cannot be read."""
     record = json.loads((folder / LOCK_FILE).read_text(encoding="utf-8"))
     if not isinstance(record, dict):
-        raise ValueError(f"{folder / LOCK_FILE} is not a record of a run")  # noqa: TRY004 - of a file, not an argument
+        raise ValueError(f"{folder / LOCK_FILE} is not a record of a run")
     return record
 
 

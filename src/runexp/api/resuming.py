@@ -1,0 +1,128 @@
+"""Going on with a run that was broken off, in its own folder, as if it had never stopped."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runexp.api.checking import Checked, check
+from runexp.api.progress import newest, restore, saved_mark
+from runexp.api.recording import WRITTEN
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
+from runexp.api.trust import own_modules
+from runexp.engine.control import Control
+from runexp.observe.event_log import Mark, read_events
+from runexp.plan.experiment import digest
+from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.runtime.versions import library_versions
+from runexp.store.records import read_lock_file
+from runexp.store.run_folder import RunFolder
+from runexp.store.status import read_status
+
+EVENTS = "events.jsonl"
+
+
+class CannotResume(Exception):  # noqa: N818 - it reads as what happened
+    """A run cannot go on: it is over, there is nothing to go on from, or what it was made with has changed.
+
+    `is_over` says that nothing is left to do; `differences` are what changed.
+    """
+
+    def __init__(self, message: str, *, is_over: bool = False, differences: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.is_over = is_over
+        self.differences = differences
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """A run that can go on: its folder, its spec as it was understood, and what it was made with."""
+
+    folder: Path
+    checked: Checked
+    lock: Mapping[str, Any]
+
+
+def open_run(folder: Path) -> BrokenOff:
+    """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes."""
+    status = read_status(folder)
+    if status is not None and status.state == "completed":
+        raise CannotResume(f"{folder} is complete: nothing is left to do", is_over=True)
+    try:
+        lock = read_lock_file(folder)
+    except (OSError, ValueError) as error:
+        message = f"{folder} was broken off before it had begun; run its spec again"
+        raise CannotResume(message) from error
+    written_from = Path(str(lock.get("made", {}).get("spec_folder") or "."))
+    checked = check(folder / WRITTEN, folder=written_from if written_from.is_dir() else Path.cwd())
+    if not checked.is_valid:
+        raise CannotResume(f"the spec in {folder} is not valid here: {checked.diagnostics[0].message}")
+    if digest(checked.linked) != lock.get("plan"):
+        raise CannotResume(f"{folder / WRITTEN} is not the spec that the run began with")
+    return BrokenOff(folder, checked, lock)
+
+
+def resume(
+    run: BrokenOff,
+    *,
+    watch: Watch,
+    control: Control | None = None,
+    force: bool = False,
+    save_every_s: float = SAVE_EVERY_S,
+    tell: Callable[[str], object] = lambda message: None,
+) -> Run:
+    """Go on with a run in its folder; its numbers and weights are those of one that was never broken off (S-40).
+
+    Raises `CannotResume` where data, code or versions have changed, unless `force`; `FolderInUse` where it is running;
+    `SpecError` for data or shapes that no longer work. `tell` hears of damaged files.
+    """
+    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules:
+        runtime = build(run.checked)
+        changed = tuple(_changed(run.lock, runtime, modules.digests()))
+        if changed and not force:
+            message = "what the run was made with has changed, so that it would not go on as it began"
+            raise CannotResume(message, differences=changed)
+        for difference in changed:
+            tell(f"{difference}; what follows is not what the run would have given")
+        beginning, warnings = _beginning(run, folder, runtime)
+        for warning in warnings:
+            tell(warning)
+        folder.status.update("running")
+        return execute(
+            folder,
+            run.checked.linked,
+            runtime,
+            beginning,
+            watch,
+            control=control or Control(),
+            save_every_s=save_every_s,
+        )
+
+
+def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tuple[Beginning, tuple[str, ...]]:
+    """From the newest saved state that is whole; from the start where there is none."""
+    log = folder.path / EVENTS
+    path, damaged = newest(folder.progress(), log)
+    if path is None:
+        return Beginning(Mark(0, 0) if log.exists() else None), damaged
+    mark = saved_mark(path)
+    resumed, lost = restore(path, run.checked.linked, runtime)
+    told = tuple(stamped for stamped in read_events(log) if stamped.sequence < mark.sequence)
+    return Beginning(mark, told, resumed), (*damaged, *lost)
+
+
+def _changed(lock: Mapping[str, Any], runtime: TorchRuntime, code: Mapping[str, str]) -> Iterator[str]:
+    """What differs from what the run was made with, a sentence each."""
+    if lock["python"] != platform.python_version():
+        yield f"Python is {platform.python_version()}, it was {lock['python']}"
+    now, then = library_versions(), lock["packages"]
+    for name in sorted({*now, *then}):
+        if now.get(name) != then.get(name):
+            yield f"{name} is {now.get(name, 'missing')}, it was {then.get(name, 'missing')}"
+    for kind, before, after in (("data", lock["sources"], runtime.fingerprints), ("code", lock["code"], code)):
+        for name in sorted({*before, *after}):
+            if before.get(name) != after.get(name):
+                yield f"the {kind} of `{name}` is not what it was when the run began"

@@ -1,0 +1,145 @@
+"""`runexp resume`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runexp.cli.checked import leave_with
+from runexp.cli.options import AllowImport, Format, NoColor, Quiet, Runs, SaveEvery, Verbose
+from runexp.cli.screen import say, say_on_terminal
+from runexp.cli.trust import trusted
+from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals
+from runexp.diagnostics import SpecError
+
+if TYPE_CHECKING:  # imported by the functions, to start fast
+    from runexp.api.checking import Checked
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """How much a command says, and how."""
+
+    quiet: bool
+    verbose: bool
+    no_color: bool
+
+
+def resume(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Its id, the start of it, its name, its folder, or `last`.")
+    ],
+    *,
+    runs: Runs = Path("runs"),
+    allow_import: AllowImport = None,
+    form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
+    save_every: SaveEvery = 30.0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on though data, code or versions have changed: other numbers may come.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+) -> None:
+    """Go on with a run that was stopped, failed or killed, in its own folder.
+
+    It ends with the numbers and weights of a run that was never broken off. Exit code 0 too where nothing is left
+    to do, 2 where it is running, or what it was made with has changed.
+    """
+    from runexp.store.find import AmbiguousRun, UnknownRun, find_run
+
+    try:
+        folder = find_run(runs, run)
+    except (UnknownRun, AmbiguousRun) as error:
+        say(f"error: {error}")
+        raise typer.Exit(2) from None
+    talk = Talk(quiet, verbose, no_color)
+    go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, force=force)
+
+
+def go_on(
+    folder: Path,
+    *,
+    allow_import: list[str] | None,
+    form: Format,
+    save_every: float,
+    talk: Talk,
+    force: bool = False,
+) -> None:
+    """Go on with the run in a folder, show it, and leave with its exit code."""
+    say_on_terminal("importing torch, reading data, building the graph …", quiet=talk.quiet)
+    from dataclasses import replace
+
+    from runexp.api.resuming import CannotResume, open_run
+    from runexp.api.resuming import resume as resume_run
+    from runexp.engine.control import Control
+    from runexp.store.run_folder import FolderInUse
+
+    control = Control()
+    stop_on_signals(control)
+    try:
+        run = open_run(folder)
+        run = replace(run, checked=trusted(run.checked, allow_import, quiet=talk.quiet, no_color=talk.no_color))
+        try:
+            finished = resume_run(
+                run,
+                watch=lambda live: progress_sinks(
+                    live, quiet=talk.quiet, no_color=talk.no_color, as_json=form is Format.JSON
+                ),
+                control=control,
+                force=force,
+                save_every_s=save_every,
+                tell=lambda message: say(f"warning: {message}"),
+            )
+        except SpecError as error:
+            raise leave_with(error, run.checked.files, no_color=talk.no_color) from None
+    except CannotResume as error:
+        raise _refused(error) from None
+    except FolderInUse as error:
+        say(f"error: {error}")
+        raise typer.Exit(2) from None
+    except OSError as error:
+        say(f"error: the run folder cannot be written: {error}")
+        raise typer.Exit(1) from None
+    report(finished, run.checked.files, form=form, no_color=talk.no_color, verbose=talk.verbose)
+    leave(finished, control)
+
+
+def unfinished(checked: Checked, runs: Path, run_dir: Path | None) -> Path | None:
+    """The newest run of a spec's name, or that in `run_dir`, if it was broken off; leaves with 2 where it was another
+    spec's."""
+    from runexp.plan.experiment import digest
+    from runexp.store.find import list_runs
+    from runexp.store.records import read_lock_file
+    from runexp.store.status import read_status
+
+    plan = checked.linked
+    found = [run_dir] if run_dir else [entry.path for entry in list_runs(runs) if entry.name == plan.name]
+    status = read_status(found[-1]) if found else None
+    if status is None or status.state == "completed":
+        return None
+    try:
+        began_with = read_lock_file(found[-1]).get("plan")
+    except (OSError, ValueError):
+        return None  # broken off before it had begun
+    if began_with == digest(plan):
+        return found[-1]
+    say(f"error: the spec has changed since {found[-1]} was broken off")
+    say(f"  see what: runexp plan {found[-1] / 'written.yaml'} {checked.path}")
+    say(f"  go on with the old one: runexp resume {found[-1]}; or begin anew: --resume never")
+    raise typer.Exit(2)
+
+
+def _refused(error: Exception) -> typer.Exit:
+    from runexp.api.resuming import CannotResume
+
+    is_over = isinstance(error, CannotResume) and error.is_over
+    say(str(error) if is_over else f"error: {error}")
+    for difference in error.differences if isinstance(error, CannotResume) else ():
+        say(f"  {difference}")
+    if isinstance(error, CannotResume) and error.differences:
+        say("  --force goes on all the same: the numbers are then not those of one run")
+    return typer.Exit(0 if is_over else 2)

@@ -1,0 +1,127 @@
+"""A run that was interrupted goes on exactly: events, metrics, checkpoints and weights are those of one that was not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from resume.runs import SPEC, assert_same, begin, go_on
+from runexp.api.resuming import CannotResume, open_run
+from runexp.observe.event_log import read_events
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spec") / "demo.yaml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(spec, tmp_path_factory):
+    """The run that nobody interrupts."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert begin(spec, folder).status == "completed"
+    return folder
+
+
+@pytest.mark.parametrize("after", [1, 7, 23, 24, 40, 100, 117, 121, 150])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(after, spec, whole, tmp_path):
+    """S-40: amid an epoch, amid a group of batches that are accumulated, at its end, in every phase."""
+    folder = tmp_path / "run"
+    assert begin(spec, folder, after=after).status == "interrupted"
+    assert go_on(folder).status == "completed"
+    assert_same(folder, whole)
+
+
+def test_a_run_can_be_interrupted_again_and_again(spec, whole, tmp_path):
+    """S-40."""
+    folder = tmp_path / "run"
+    status = begin(spec, folder, after=5).status
+    for _ in range(40):
+        if status == "completed":
+            break
+        status = go_on(folder, after=9).status
+    assert status == "completed"
+    assert_same(folder, whole)
+
+
+def test_saving_at_every_batch_changes_no_number(spec, whole, tmp_path):
+    """S-39."""
+    folder = tmp_path / "run"
+    assert begin(spec, folder, save_every_s=0).status == "completed"
+    assert_same(folder, whole)
+
+
+def flip_a_bit(folder, name):
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "state.json", "state.safetensors", "optimizer.safetensors"])
+def test_a_damaged_state_is_recognised_and_the_one_before_is_used(name, spec, whole, tmp_path):
+    """S-39: with a warning."""
+    folder = tmp_path / "run"
+    begin(spec, folder, after=30, save_every_s=0)
+    saved = sorted((folder / "progress").iterdir())
+    assert len(saved) == 2
+    flip_a_bit(saved[-1], name)
+    heard = []
+    assert go_on(folder, tell=heard.append).status == "completed"
+    assert heard == [f"the state saved in {saved[-1]} is damaged; an earlier one is used"]
+    assert_same(folder, whole)
+
+
+def test_a_run_without_any_saved_state_begins_anew(spec, whole, tmp_path):
+    """S-40: also where every one is damaged."""
+    folder = tmp_path / "run"
+    begin(spec, folder, after=30)
+    for saved in (folder / "progress").iterdir():
+        (saved / "state.json").unlink()
+    assert go_on(folder, tell=lambda message: None).status == "completed"
+    assert_same(folder, whole)
+
+
+def test_a_moved_run_goes_on(spec, whole, tmp_path):
+    """The run folder can be moved or copied and still resumes."""
+    begin(spec, tmp_path / "run", after=30)
+    shutil.move(tmp_path / "run", tmp_path / "elsewhere")
+    assert go_on(tmp_path / "elsewhere").status == "completed"
+    assert_same(tmp_path / "elsewhere", whole)
+
+
+def test_a_complete_run_has_nothing_left_to_do(whole):
+    with pytest.raises(CannotResume, match="is complete: nothing is left to do") as caught:
+        open_run(whole)
+    assert caught.value.is_over
+
+
+def test_what_has_changed_is_named_and_force_goes_on_all_the_same(spec, tmp_path):
+    folder = tmp_path / "run"
+    begin(spec, folder, after=30)
+    before = len(list(read_events(folder / "events.jsonl")))
+    lock = json.loads((folder / "lock.json").read_text())
+    lock["sources"]["d"] = "0" * 64
+    lock["packages"]["torch"] = "1.0.0"
+    (folder / "lock.json").write_text(json.dumps(lock))
+    with pytest.raises(CannotResume) as caught:
+        go_on(folder)
+    assert "the data of `d` is not what it was when the run began" in caught.value.differences
+    assert any(text.startswith("torch is") and text.endswith("it was 1.0.0") for text in caught.value.differences)
+    assert len(list(read_events(folder / "events.jsonl"))) == before
+    heard = []
+    assert go_on(folder, force=True, tell=heard.append).status == "completed"
+    assert len(heard) == 2
+
+
+def test_another_spec_in_the_folder_is_refused(spec, tmp_path):
+    folder = tmp_path / "run"
+    begin(spec, folder, after=30)
+    written = folder / "written.yaml"
+    written.write_text(written.read_text().replace("seed: 3", "seed: 4"))
+    with pytest.raises(CannotResume, match="is not the spec that the run began with"):
+        open_run(folder)
