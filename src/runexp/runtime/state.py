@@ -143,11 +143,16 @@ def read_weights(folder: Path, graph: Graph) -> None:
                     tensor.copy_(values[f"{name}.{key}"])
 
 
-def optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """A state as `read_checkpoint` gives it, with the parameters' numbers that `load_state_dict` wants."""
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Put back an optimizer's state as `read_checkpoint` gives it. Its groups stay the same objects: schedules hold
+    on to them."""
+    live = optimizer.param_groups
     numbered = optimizer.state_dict()["param_groups"]
     groups = [dict(group, params=own["params"]) for group, own in zip(state["groups"], numbered, strict=True)]
-    return {"state": state["state"], "param_groups": groups}
+    optimizer.load_state_dict({"state": state["state"], "param_groups": groups})
+    for group, loaded in zip(live, optimizer.param_groups, strict=True):
+        group.update(loaded)
+    optimizer.param_groups = live
 
 
 def _write_estimators(folder: Path, estimators: Mapping[str, Any]) -> dict[str, bool]:

@@ -26,7 +26,7 @@ from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
 from runexp.runtime.optim import build_optimizer
 from runexp.runtime.schedules import RateSchedule, open_schedule
-from runexp.runtime.state import optimizer_state
+from runexp.runtime.state import load_optimizer
 
 
 class TrainProgram:
@@ -140,7 +140,7 @@ class TrainProgram:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` told, as a checkpoint gave it back."""
-        self.optimizer.load_state_dict(optimizer_state(state["optimizer"], self.optimizer))
+        load_optimizer(self.optimizer, state["optimizer"])
         if self._schedule:
             self._schedule.load_state(state["schedule"])
         self._record.load_state(state["record"])
