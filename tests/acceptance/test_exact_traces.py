@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from resume.runs import begin, go_on
 from runexp.api.checking import check
 from runexp.api.running import Place, run
 
@@ -103,3 +104,18 @@ def test_freezing_and_then_training_all_is_reproduced(tmp_path):
         found = [*numbers(tmp_path / "run", "head", "epoch", ours), *numbers(tmp_path / "run", "all", "epoch", ours)]
         assert found == near(expected[theirs]), ours
         assert found != near(drifting[theirs])
+
+
+def test_three_epochs_and_three_more_are_six(tmp_path):
+    """S-40: interrupted after three epochs of 34 batches, then gone on with; not with the weights alone."""
+    expected = json.loads(TRACES.read_text())["T12_resume"]
+    folder = tmp_path / "run"
+    assert begin(HERE / "t12_resume.yaml", folder, after=3 * 34).status == "interrupted"
+    assert go_on(folder).status == "completed"
+    found = numbers(folder, "train", "epoch", "val_loss")
+    assert found == near(expected["resumed_val_loss"])
+    assert found != near(expected["weights_only_resume_WRONG_val_loss"])
+    assert numbers(folder, "train", "epoch", "val_accuracy") == near(expected["val_acc"])
+    assert numbers(folder, "train", "epoch", "train_loss") == near(expected["train_loss_samplemean"])
+    assert numbers(folder, "train", "batch", "lr")[::34] == near(expected["lr_first_step"])
+    assert _rows(folder, "train", "epoch", "train_loss")[-1]["step"] == str(expected["optimizer_steps"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from resume.runs import SPEC, assert_same, begin, go_on
 from runexp.api.resuming import CannotResume, open_run
 from runexp.observe.event_log import read_events
+from runexp.store import checkpoints
+from runexp.store.run_folder import FolderInUse, RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +129,33 @@ def test_another_spec_in_the_folder_is_refused(spec, tmp_path):
     written.write_text(written.read_text().replace("seed: 3", "seed: 4"))
     with pytest.raises(CannotResume, match="is not the spec that the run began with"):
         open_run(folder)
+
+
+def test_a_full_disk_fails_the_run_and_leaves_the_state_before_usable(spec, whole, tmp_path, monkeypatch):
+    """The message says what was being written."""
+    folder, commit, n_commits = tmp_path / "run", checkpoints.commit_folder, 0
+
+    def refusing(aside, final):
+        nonlocal n_commits
+        n_commits += 1
+        if n_commits == 12:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final))
+        commit(aside, final)
+
+    monkeypatch.setattr(checkpoints, "commit_folder", refusing)
+    failed = begin(spec, folder, save_every_s=0)
+    assert failed.status == "failed"
+    assert isinstance(failed.error, OSError)
+    told = "; ".join(failed.error.__notes__)
+    assert f"while saving the state to go on from in {folder / 'progress'}" in told
+    assert "in phase phases[1].phases[0]" in told or "both" in told
+    assert len(list((folder / "progress").iterdir())) == 2
+    assert go_on(folder).status == "completed"
+    assert_same(folder, whole)
+
+
+def test_a_run_that_is_running_is_refused(spec, tmp_path):
+    begin(spec, tmp_path / "run", after=30)
+    run = open_run(tmp_path / "run")
+    with RunFolder.reopen(tmp_path / "run"), pytest.raises(FolderInUse, match="is in use by process"):
+        go_on(run.folder)

@@ -1,0 +1,60 @@
+"""`runexp resume` and `run --resume auto`: what they go on with, what they say, and the codes they leave with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from resume.runs import SPEC, begin
+
+
+@pytest.fixture
+def broken_off(cli, tmp_path):
+    """A run of `demo.yaml` in runs/demo/one that was interrupted."""
+    (tmp_path / "demo.yaml").write_text(SPEC)
+    folder = tmp_path / "runs" / "demo" / "one"
+    begin(tmp_path / "demo.yaml", folder, after=30)
+    return folder
+
+
+@pytest.mark.parametrize("reference", ["last", "one", "on", "demo", "runs/demo/one"])
+def test_a_run_is_gone_on_with_by_any_of_its_names(reference, cli, broken_off):
+    ended = cli("resume", reference)
+    assert ended.exit_code == 0, ended.stderr
+    assert "demo  completed" in ended.stdout
+    assert json.loads((broken_off / "status.json").read_text())["state"] == "completed"
+    again = cli("resume", reference)
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "is complete: nothing is left to do" in again.stderr
+
+
+def test_an_unknown_run_is_refused(cli, broken_off):
+    ended = cli("resume", "two")
+    assert ended.exit_code == 2
+    assert "no run `two`" in ended.stderr
+
+
+def test_changed_data_is_refused_with_what_changed(cli, broken_off):
+    lock = json.loads((broken_off / "lock.json").read_text())
+    lock["sources"]["d"] = "0"
+    (broken_off / "lock.json").write_text(json.dumps(lock))
+    ended = cli("resume", "last")
+    assert ended.exit_code == 2
+    assert "the data of `d` is not what it was when the run began" in ended.stderr
+    assert "--force" in ended.stderr
+    assert cli("resume", "last", "--force").exit_code == 0
+
+
+def test_run_goes_on_by_itself_with_what_was_broken_off_and_else_begins(cli, broken_off, tmp_path):
+    assert cli("run", "demo.yaml", "--resume", "auto").exit_code == 0
+    assert [path.name for path in (tmp_path / "runs" / "demo").iterdir()] == ["one"]
+    assert cli("run", "demo.yaml", "--resume", "auto").exit_code == 0
+    assert len(list((tmp_path / "runs" / "demo").iterdir())) == 2
+
+
+def test_run_does_not_go_on_with_another_spec(cli, broken_off):
+    ended = cli("run", "demo.yaml", "--resume", "auto", "--seed", "9")
+    assert ended.exit_code == 2
+    assert "the spec has changed" in ended.stderr
+    assert "runexp plan" in ended.stderr
