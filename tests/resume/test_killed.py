@@ -1,4 +1,4 @@
-"""Runs killed with SIGKILL at random instants, gone on with until they are done, give the bits of a whole run (S-40)."""
+"""Runs killed with SIGKILL at random instants, and gone on with, end with the bits of a whole run (S-40)."""
 
 from __future__ import annotations
 
