@@ -18,7 +18,7 @@ from runexp.observe.event_log import Mark, read_events
 from runexp.plan.experiment import digest
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
-from runexp.store.records import read_lock_file
+from runexp.store.records import SUMMARY, read_lock_file
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import read_status
 
@@ -49,7 +49,7 @@ class BrokenOff:
 def open_run(folder: Path) -> BrokenOff:
     """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes."""
     status = read_status(folder)
-    if status is not None and status.state == "completed":
+    if status is not None and status.state == "completed" and (folder / SUMMARY).is_file():
         raise CannotResume(f"{folder} is complete: nothing is left to do", is_over=True)
     try:
         lock = read_lock_file(folder)

@@ -142,11 +142,11 @@ def execute(
         finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
     results = recorder.results()
     checkpoints.save_final(finished.status)
-    if finished.status == "completed":
-        folder.forget_progress()
     units = units_of(plan)
     told = {"units": units} if units else {}
     write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
+    if finished.status == "completed":
+        folder.forget_progress()  # last: a run without a summary is not over
     return Run(folder.path, results, finished, experiment.error, units)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Self
 
-from runexp.store.atomic import make_folders, sync_folder, write_atomically
+from runexp.store.atomic import is_aside, make_folders, sync_folder, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.names import check_run_name, inside
 from runexp.store.status import StatusFile, read_status, utc_now
@@ -48,8 +48,10 @@ class RunFolder:
 
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
-        """The folder of a run that was broken off, to go on with it; `FolderInUse` where it is running."""
+        """The folder of a run that was broken off, freed of what is half-written; `FolderInUse` where it is running."""
         lock = _lock(path)
+        for debris in filter(is_aside, path.iterdir()):
+            debris.unlink(missing_ok=True)
         status = read_status(path)
         started = datetime.fromisoformat(status.started) if status else utc_now()
         return cls(path, lock, started=started)
