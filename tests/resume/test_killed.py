@@ -18,7 +18,7 @@ NURSERY = """\
 import os, sys, traceback
 from pathlib import Path
 from runexp.api.checking import check
-from runexp.api.resuming import open_run, resume
+from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Place, run
 
 def live(how, spec, folder):
@@ -32,6 +32,8 @@ for line in sys.stdin:
     if child == 0:
         try:
             live(*line.split())
+        except CannotResume as refusal:
+            os._exit(0 if refusal.is_over else 1)
         except BaseException:
             traceback.print_exc()
             os._exit(1)

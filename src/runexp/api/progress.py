@@ -81,7 +81,7 @@ class Progress:
 
 def newest(folder: CheckpointFolder, log: Path) -> tuple[Path | None, tuple[str, ...]]:
     """The newest saved state that is whole and whose events are in the log, and a warning for each newer one."""
-    warnings = []
+    warnings: list[str] = []
     for number in reversed(numbers(folder)):
         path = folder.path(f"{number:06d}")
         if folder.verify(path.name) and log.is_file() and log.stat().st_size >= saved_mark(path).offset:

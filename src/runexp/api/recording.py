@@ -62,20 +62,19 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, 
 
 def resolved_yaml(checked: Checked) -> str:
     """The spec as understood: includes, variables and overrides applied, every default visible."""
-    return _yaml_of(checked, exclude_none=True)
+    return _yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def written_yaml(checked: Checked) -> str:
     """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan."""
-    return _yaml_of(checked, exclude_unset=True)
+    return _yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
-def _yaml_of(checked: Checked, **choice: bool) -> str:
+def _yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None
     text = io.StringIO()
-    understood = checked.parsed_spec.model_dump(mode="json", by_alias=True, **choice)
     yaml.dump(redacted(understood, checked.document), text)
     return text.getvalue()
 

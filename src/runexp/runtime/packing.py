@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,11 @@ def _packed(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:  # noqa:
         return value
     if isinstance(value, (Tensor, np.ndarray)):
         name = f"{len(tensors)}"
-        whole = value if isinstance(value, Tensor) else torch.from_numpy(np.asarray(value, _SIGNED.get(value.dtype)))
+        whole = (
+            value
+            if isinstance(value, Tensor)
+            else torch.from_numpy(value.astype(_SIGNED.get(value.dtype, value.dtype)))
+        )
         tensors[name] = whole.detach().cpu().contiguous().clone()
         return {_TENSOR: name} if isinstance(value, Tensor) else {_NUMPY: [name, str(value.dtype)]}
     if isinstance(value, array):
@@ -71,7 +75,7 @@ def _numpy(data: list[str], tensors: Mapping[str, Tensor]) -> Any:  # noqa: ANN4
     return tensors[name].numpy().astype(dtype)
 
 
-_BACK = {
+_BACK: Mapping[str, Callable[[Any, Mapping[str, Tensor]], Any]] = {
     _TENSOR: lambda data, tensors: tensors[data],
     _NUMPY: _numpy,
     _ARRAY: lambda data, tensors: array(*data),
@@ -80,4 +84,4 @@ _BACK = {
 }
 
 # Of the same width in PyTorch, so that no bit is lost on the way.
-_SIGNED = {np.dtype("uint32"): np.dtype("int64"), np.dtype("uint16"): np.dtype("int32")}
+_SIGNED: Mapping[Any, Any] = {np.dtype("uint32"): np.dtype("int64"), np.dtype("uint16"): np.dtype("int32")}
