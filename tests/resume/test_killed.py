@@ -23,9 +23,9 @@ from runexp.api.running import Place, run
 
 def live(how, spec, folder):
     if how == "begin":
-        run(check(spec), Place(at=Path(folder), save_every_s=0), watch=lambda live: ())
+        run(check(spec), Place(at=Path(folder), save_every_s=0.05), watch=lambda live: ())
     else:
-        resume(open_run(Path(folder)), watch=lambda live: (), save_every_s=0)
+        resume(open_run(Path(folder)), watch=lambda live: (), save_every_s=0.05)
 
 for line in sys.stdin:
     child = os.fork()
