@@ -38,6 +38,11 @@ class Resuming(StrEnum):
     AUTO = "auto"
 
 
+WhetherResume = Annotated[
+    Resuming, typer.Option("--resume", help="auto: go on with the newest run of this spec that was broken off.")
+]
+
+
 def run(
     spec: SpecPath,
     *,
@@ -48,9 +53,7 @@ def run(
     seed: Seed = None,
     allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
-    resume: Annotated[
-        Resuming, typer.Option("--resume", help="auto: go on with the newest run of this spec that was broken off.")
-    ] = Resuming.NEVER,
+    resume: WhetherResume = Resuming.NEVER,
     save_every: SaveEvery = 30.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -62,19 +65,17 @@ def run(
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
     checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
-    if resume is Resuming.AUTO and (broken_off := unfinished(checked, runs, run_dir)) is not None:
-        go_on(
-            broken_off, allow_import=allow_import, form=form, save_every=save_every, talk=Talk(quiet, verbose, no_color)
-        )
-        return
+    broken_off = unfinished(checked, runs, run_dir) if resume is Resuming.AUTO else None
+    how = Talk(quiet, verbose, no_color)
+    if broken_off is not None:
+        return go_on(broken_off, allow_import=allow_import, form=form, save_every=save_every, talk=how)
     say_on_terminal("importing torch, reading data, building the graph …", quiet=quiet)
     from runexp.api.running import Place
     from runexp.api.running import run as run_checked
     from runexp.engine.control import Control
     from runexp.store.run_folder import FolderInUse
 
-    control = Control()
-    stop_on_signals(control)
+    stop_on_signals(control := Control())
     try:
         finished = run_checked(
             checked,

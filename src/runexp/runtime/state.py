@@ -136,11 +136,12 @@ def read_checkpoint(folder: Path, graph: Graph) -> Restored:
 def read_weights(folder: Path, graph: Graph) -> None:
     """Put the weights and buffers of every module back."""
     values = load_file(folder / "weights.safetensors")
+    live = {
+        f"{name}.{key}": held for name, module in graph.modules.items() for key, held in module.state_dict().items()
+    }
     with torch.no_grad():
-        for name, module in graph.modules.items():
-            for key, tensor in module.state_dict().items():
-                if f"{name}.{key}" in values:
-                    tensor.copy_(values[f"{name}.{key}"])
+        for name in live.keys() & values.keys():
+            live[name].copy_(values[name])
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
