@@ -8,6 +8,7 @@ from pathlib import Path
 from runexp.compiler.advice import advise
 from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
+from runexp.compiler.folds import link_folds
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
 from runexp.compiler.phases import link_phases
@@ -38,6 +39,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     phases = link_phases(scope)
     _check_sections(found)
     check_surroundings(scope, phases)
+    cv = link_folds(scope, phases)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)
@@ -45,7 +47,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
         return Compiled(None, found.diagnostics)
     spec = found.spec
     execution = ExecutionPlan(spec.execution.device, spec.execution.threads or 0)
-    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution)
+    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv)
     return Compiled(plan, found.diagnostics)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runexp.compiler.findings import Findings, Part, Path
+from runexp.compiler.fold_names import folded, splits_in_fold
 from runexp.compiler.graph import ancestors, feeding_data
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
@@ -59,6 +60,8 @@ class Scope:
         written = self.found.spec.data.get(name)
         if written is None or self.found.is_damaged(("data", name, "splits")):
             return None
+        if name in folded(self.found.spec):
+            return splits_in_fold(self.found.spec, name)
         if written.splits is None:
             return ("all",)
         return written.splits.names

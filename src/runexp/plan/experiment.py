@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from runexp.plan.data import DataPlan
+from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.phases import GroupPlan, PhasePlan
 
@@ -32,6 +33,7 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     phases: tuple[PhasePlan, ...]
     execution: ExecutionPlan
+    cv: CVPlan | None = None
 
     def node(self, name: str) -> NodePlan:
         """The node of that name; `KeyError` where there is none."""

@@ -50,7 +50,7 @@ class Spec(Section):
     checkpoints: Annotated[
         RunCheckpoints | None, Field(description="of the whole experiment"), Later("experiment checkpoints")
     ] = None
-    cv: Annotated[CrossValidation | None, Field(description="cross-validation"), Later("cross-validation")] = None
+    cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
     sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
     tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
     guards: Annotated[Guards | None, Field(description="limits and thresholds"), Later("guarding a run")] = None
