@@ -28,6 +28,32 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldStarted:
+    """A fold of a cross-validation began; its phases stand in the group `group`.
+
+    `name` says what is held out, where that has a name; rows are those of the first feature set.
+    """
+
+    fold: int
+    group: str
+    name: str
+    n_folds: int
+    n_train: int
+    n_held_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFinished:
+    """A fold ended. `error` says what happened where it did not complete; `where` in which phase."""
+
+    fold: int
+    group: str
+    status: Status
+    error: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupStarted:
     """A group of phases began."""
 
@@ -184,6 +210,8 @@ class RunFinished:
 
 Event = (
     RunStarted
+    | FoldStarted
+    | FoldFinished
     | GroupStarted
     | GroupFinished
     | PhaseStarted

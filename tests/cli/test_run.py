@@ -67,25 +67,43 @@ def test_a_spec_from_standard_input_is_kept(cli, quickstart, tmp_path):
     assert (only_run(tmp_path) / "spec.yaml").read_text() == text
 
 
+NEGATIVE = """\
+runexp: 1
+name: failing
+data:
+  d:
+    source: sklearn.datasets.load_diabetes
+    features: {x: [age, bmi]}
+    targets: {y: target}
+    splits: {train: 0.8, test: 0.2}
+    transforms: [{on: y, use: standard_scaler}]
+nodes: {head: {inputs: d.x, use: torch.nn.Linear, with: {out_features: 1}, init: zeros}}
+losses: {mse: {node: head, use: mse}}
+phases:
+  train: {kind: train, epochs: 1, losses: [mse], optimizer: {use: sgd, with: {lr: 0.1}}}
+  test: {kind: eval, split: test, losses: [mse], metrics: [scaled]}
+metrics: {scaled: {use: sklearn.metrics.mean_poisson_deviance, node: head, units: transformed}}
+"""
+
+
 @pytest.fixture
-def failing(tmp_path, quickstart):
-    """scikit-learn's ROC AUC wants to be told what to do with ten classes: the test phase fails, after training."""
+def failing(tmp_path):
+    """A metric that only takes positive predictions is given others: the test phase fails, after training."""
     path = tmp_path / "failing.yaml"
-    with open(quickstart) as spec:
-        path.write_text(spec.read().replace("f1_macro]", "roc_auc]"))
+    path.write_text(NEGATIVE)
     return path
 
 
 def test_a_run_that_fails_ends_with_1_and_its_folder_tells_why(cli, failing, tmp_path):
     ended = cli("run", failing.name, *ONE_EPOCH)
     assert ended.exit_code == 1
-    assert "the metric `roc_auc` cannot be computed: multi_class must be in ('ovo', 'ovr')" in ended.stderr
-    assert "--> failing.yaml:25:69" in ended.stderr
+    assert "the metric `scaled` cannot be computed: Mean Tweedie deviance" in ended.stderr
+    assert "--> failing.yaml:15:11" in ended.stderr
     assert "Traceback" not in ended.output
     folder = only_run(tmp_path)
     status = json.loads((folder / "status.json").read_text())
     assert (status["state"], status["error"]["where"]) == ("failed", "test")
-    assert "multi_class" in status["error"]["message"]
+    assert "Mean Tweedie deviance" in status["error"]["message"]
     assert json.loads((folder / "summary.json").read_text())["status"] == "failed"
     with (folder / "metrics.csv").open() as table:
         assert any(row["name"] == "train_loss" for row in csv.DictReader(table))

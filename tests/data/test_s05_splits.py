@@ -175,7 +175,6 @@ def test_an_order_divides_from_first_to_last(tmp_path):
         ),
         pytest.param(splits("shares", groups="one", train=0.5, test=0.5), "empty-split", "`test`", id="one group"),
         pytest.param(splits("shares", by="z", train=0.5, test=0.5), "unknown-column", "needs", id="unknown column"),
-        pytest.param(splits("shares", by="s", groups="s", train=0.5, test=0.5), "exclusive-keys", "both", id="both"),
         pytest.param(splits("shares", by="s", train=0.5, test=0.5), "missing-values", "row 2 (line 4)", id="no class"),
         pytest.param(splits("order", column="s", train=0.5, test=0.5), "missing-values", "row 2", id="no time"),
         pytest.param(splits("column", column="none"), "empty-split", "names no split", id="no names"),

@@ -12,6 +12,7 @@ EMITTERS = {
     "fail",
     "report",
     "wrong",
+    "warning",
     "problem",
     "found",
     "_found",

@@ -26,6 +26,7 @@ from runexp.plan.phases import (
     PhasePlan,
     TrainPlan,
 )
+from runexp.plan.units import units_of
 from runexp.plan.values import Call
 from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, PreviewFacts, ScheduleFacts
 from runexp.results import Recorder, loss_nodes_of
@@ -80,7 +81,7 @@ class Preview:
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
         finished = pump(events, [ResultsSink(recorder), *watch(live)])
-        return Run(None, recorder.results(), finished, experiment.error)
+        return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
         found = describe(self._runtime, phase)
@@ -131,7 +132,7 @@ def _facts_of(
         inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
-        metrics=tuple(f"{metric.name}: {_routes(metric.routes)}" for metric in metrics),
+        metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
         notes=(waits,) if found.waits_for else (),
     )
 
@@ -144,6 +145,10 @@ def _node(item: ComputedFacts) -> NodeFacts:
 
 def _loss(loss: LossPlan) -> LossFacts:
     return LossFacts(loss.name, _call(loss.call), tuple(str(route) for route in loss.routes), loss.weight)
+
+
+def _units(metric: MetricPlan) -> str:
+    return {"": "", "original": " in the target's own units", "transformed": " in transformed units"}[metric.units]
 
 
 def _routes(routes: Sequence[Route]) -> str:

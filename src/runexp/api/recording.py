@@ -17,6 +17,8 @@ from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
 from runexp.runtime.data import membership, transformer_files
+from runexp.runtime.folds.divide import Division
+from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.source import Document
@@ -25,8 +27,11 @@ from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
 
-def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
-    """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment."""
+def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, division: Division) -> None:
+    """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment.
+
+    Of sets that are divided into folds, `folds.parquet` tells the rows, and each fold keeps its own transformers.
+    """
     checked = checked.require()
     if checked.plan is None or checked.document is None:
         return
@@ -36,8 +41,12 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> 
     folder.write(
         "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
     )
-    folder.write("splits.parquet", membership(runtime.sets.values()))
-    for path, content in transformer_files(runtime.sets.values()):
+    whole = [features for name, features in runtime.sets.items() if name not in division.ids]
+    if whole:
+        folder.write("splits.parquet", membership(whole))
+    if division.folds:
+        folder.write("folds.parquet", fold_membership(division))
+    for path, content in transformer_files(whole):
         folder.write(path, content)
     write_lock_file(
         folder.path,
@@ -76,15 +85,20 @@ def _redacted(data: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - p
 
 
 class Checkpoints:
-    """The checkpoint store of a run: the runtime writes the files, the store commits them."""
+    """The checkpoint store of a run: the runtime writes the files, the store commits them.
 
-    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime) -> None:
+    Names stand below `prefix`, such as `fold-0/`.
+    """
+
+    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime, *, prefix: str = "") -> None:
         self._folder = folder
         self._runtime = runtime
+        self._prefix = prefix
 
     def save(self, phase: str, name: str, state: Mapping[str, Any], program: State) -> str:
         """Commit one checkpoint; returns its name below checkpoints/."""
-        return self._folder.save(f"{phase}/{name}", lambda aside: self._runtime.write_checkpoint(aside, state, program))
+        name = f"{self._prefix}{phase}/{name}"
+        return self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, state, program))
 
     def remove(self, name: str) -> None:
         """Delete one checkpoint's files."""
@@ -92,11 +106,13 @@ class Checkpoints:
 
     def point(self, phase: str, pointers: Mapping[str, str]) -> None:
         """Remember which checkpoint of a phase is `last` and which is `best`."""
-        self._folder.point(phase, pointers)
+        self._folder.point(f"{self._prefix}{phase}", pointers)
 
     def save_final(self, status: str) -> None:
         """Commit the weights the run ended with."""
-        self._folder.save("final", lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None))
+        self._folder.save(
+            f"{self._prefix}final", lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None)
+        )
 
 
 class ResultsSink:

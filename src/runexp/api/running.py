@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
+from runexp.api.folds import folded_loss_nodes, jobs_of, summary_of
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -20,11 +21,15 @@ from runexp.observe.pump import pump
 from runexp.observe.sink import Sink, subscribed
 from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
+from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
+from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import utc_now
+from runexp.strategies.cross_validation import CrossValidation
+from runexp.strategies.fold_run import Around
 
 Watch = Callable[[Live], Sequence[Sink]]
 """Makes the sinks that show a run, given where the engine stands."""
@@ -34,13 +39,15 @@ Watch = Callable[[Live], Sequence[Sink]]
 class Run:
     """One execution of an experiment: its folder, what it found out, and what it failed of, if it did.
 
-    `folder` is None for a preview, which leaves nothing behind.
+    `folder` is None for a preview, which leaves nothing behind. `units` tells, by phase and number, what is in a
+    target's own units and what in those that transforms gave it.
     """
 
     folder: Path | None
     results: RunResults
     finished: RunFinished
     error: Exception | None = None
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
@@ -60,48 +67,81 @@ class Place:
 
 
 def build(checked: Checked) -> TorchRuntime:
-    """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing."""
-    plan = checked.require().linked
-    try:
-        runtime = TorchRuntime(plan, folder=checked.folder)
-        runtime.rehearse(plan.phases)
-    except SpecError as error:
-        raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
-    return runtime
+    """The live things of a valid spec, those of the first fold where it has folds.
+
+    `SpecError` for data or shapes that cannot work; writes nothing.
+    """
+    return _built(checked)[0]
 
 
 def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
-    runtime = build(checked)
+    runtime, division = _built(checked)
     plan = checked.require().linked
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
         try:
-            write_inputs(folder, checked, runtime)
+            write_inputs(folder, checked, runtime, division)
         except OSError as error:
             with suppress(OSError):  # the disk that refused the inputs may refuse this too
                 folder.status.update("failed", error=f"{type(error).__name__}: {error}")
             raise
-        return _run_in(folder, plan, runtime, watch, control or Control())
+        around = Around(control or Control(), Live(), frozenset())
+        if division.folds:
+            jobs = jobs_of(checked, division, folder)
+            return _run_folds(folder, plan, CrossValidation(plan, jobs, first=runtime), watch, around)
+        return _run_in(folder, plan, runtime, watch, around)
 
 
-def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, control: Control) -> Run:
-    live, recorder = Live(), Recorder(loss_nodes_of(plan))
+def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
+    plan = checked.require().linked
+    try:
+        division = divide_folds(plan, folder=checked.folder)
+        first = division.folds[0] if division.folds else None
+        runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
+        runtime.rehearse(plan.in_fold().phases)
+    except SpecError as error:
+        raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
+    return runtime, division
+
+
+def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, around: Around) -> Run:
+    recorder = Recorder(loss_nodes_of(plan))
     checkpoints = Checkpoints(folder.checkpoints(), runtime)
-    sinks: list[Sink] = [
-        EventLog(folder.inside("events.jsonl")),
-        MetricsTable(folder.path),
-        StatusSink(folder.status.update),
-        ResultsSink(recorder),
-        *watch(live),
-    ]
+    sinks = _sinks(folder, recorder, watch(around.live))
     experiment = Interpreter(
-        plan, runtime, checkpoints=checkpoints, control=control, live=live, wants=subscribed(sinks)
+        plan, runtime, checkpoints=checkpoints, control=around.control, live=around.live, wants=subscribed(sinks)
     )
     finished = pump(experiment.run(), sinks)
     results = recorder.results()
     checkpoints.save_final(finished.status)
-    write_summary(folder.path, {"status": finished.status, "metrics": results.summary()})
-    return Run(folder.path, results, finished, experiment.error)
+    units = units_of(plan)
+    told = {"units": units} if units else {}
+    write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
+    return Run(folder.path, results, finished, experiment.error, units)
+
+
+def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watch, around: Around) -> Run:
+    recorder = Recorder(folded_loss_nodes(plan, folds.labels))
+    folder.checkpoints()  # freed of what is half-written
+    sinks = _sinks(folder, recorder, watch(around.live))
+    finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
+    results = recorder.results()
+    units = units_of(plan)
+    write_summary(
+        folder.path, {"status": finished.status, **summary_of(results), **({"units": units} if units else {})}
+    )
+    return Run(folder.path, results, finished, folds.error, units)
+
+
+def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> list[Sink]:
+    """What every run is recorded by, and who watches this one."""
+    return [
+        EventLog(folder.inside("events.jsonl")),
+        MetricsTable(folder.path),
+        StatusSink(folder.status.update),
+        ResultsSink(recorder),
+        *watching,
+    ]
 
 
 def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:

@@ -8,6 +8,7 @@ from functools import cache
 
 from runexp.catalog.entry import Entry
 from runexp.catalog.entry_json import entry_names, find_entry
+from runexp.catalog.functions import FUNCTIONS
 from runexp.catalog.libraries import LIBRARIES, Library, catalog_text
 from runexp.catalog.plugins import PLUGIN_KINDS, plugin_entry, plugin_names
 from runexp.catalog.schedules import SCHEDULES
@@ -29,6 +30,7 @@ KINDS = (
     "sampler",
     "merge",
     "tracker",
+    "function",
 )
 
 
@@ -79,6 +81,8 @@ def _find(name: str, kind: str) -> Entry | None:
         return SCHEDULES[name]
     if kind == "dataset" and name in SOURCES:
         return SOURCES[name]
+    if kind == "function":
+        return FUNCTIONS.get(name)
     short = SHORT_NAMES.get(kind, {}).get(name)
     if short is not None:
         return _expanded(name, kind, short)
@@ -128,7 +132,7 @@ def _entries_of_kind(kind: str) -> Iterator[Entry]:
 
 @cache
 def _names_of_kind(kind: str) -> tuple[str, ...]:
-    own = {"schedule": tuple(SCHEDULES), "dataset": tuple(SOURCES)}.get(kind, ())
+    own = {"schedule": tuple(SCHEDULES), "dataset": tuple(SOURCES), "function": tuple(FUNCTIONS)}.get(kind, ())
     shipped = [
         name for library in LIBRARIES if kind in library.kinds for name in entry_names(catalog_text(library, kind))
     ]

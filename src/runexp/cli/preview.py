@@ -102,7 +102,7 @@ def _described(checked: Checked, phase: str, length: Length, *, color: bool, no_
 def _conclude(tried: Run, checked: Checked, *, color: bool, verbose: bool) -> None:
     from runexp.report.results import render_results
 
-    sys.stdout.write(render_results(tried.results, console_width=width(), color=color))
+    sys.stdout.write(render_results(tried.results, console_width=width(), color=color, units=tried.units))
     if tried.error is not None:
         show_failure(tried.error, checked.files, verbose=verbose)
     if tried.status != "completed":

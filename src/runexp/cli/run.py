@@ -119,7 +119,13 @@ def _report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: 
         from runexp.report.results import render_results
 
         color = wants_color(sys.stdout, no_color=no_color)
-        text = render_results(finished.results, console_width=width(), color=color, folder=str(finished.folder))
+        text = render_results(
+            finished.results,
+            console_width=width(),
+            color=color,
+            folder=str(finished.folder),
+            units=finished.units,
+        )
         sys.stdout.write(text)
     if finished.error is not None:
         show_failure(finished.error, files, verbose=verbose)

@@ -49,7 +49,17 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
     trained: dict[str, str] = {}
     for plan in _plans(phases):
         if isinstance(plan, (TrainPlan, FitPlan)):
-            trained.setdefault(plan.split, plan.label)
+            for split in _with_common_rows(found, plan.data, plan.split):
+                trained.setdefault(split, plan.label)
+        elif (learner := _fitted_on_parts(found, plan)) is not None:
+            found.error(
+                "training-rows",
+                f"`{plan.label}` evaluates the split `{plan.split}`, rows of which `{learner}` is fitted on",
+                (*_path(plan.origin.path), "split"),
+                label="rows that a transform knows",
+                help="fit it on the part that is trained on: `fit_on: …`",
+                severity=Severity.WARNING,
+            )
         elif plan.split in trained and "train" not in plan.label.rpartition("/")[2]:
             found.error(
                 "training-rows",
@@ -59,6 +69,36 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
                 help="if that is meant, let its name tell: `train_score`",
                 severity=Severity.WARNING,
             )
+
+
+def _fitted_on_parts(found: Findings, plan: EvalPlan) -> str | None:
+    """The address of a transform fitted on a split that this one is a part of, or that is a part of it."""
+    for name in plan.data:
+        for index, transform in enumerate(found.spec.data[name].transforms):
+            known = _with_common_rows(found, (name,), transform.fit_on)
+            if plan.split in known and plan.split != transform.fit_on:
+                return f"data.{name}.transforms[{index}]"
+    return None
+
+
+def _with_common_rows(found: Findings, data: Sequence[str], split: str) -> set[str]:
+    """The split, those that it is a part of, and its own parts (`within`)."""
+    wholes: dict[str, str] = {}
+    for name in data:
+        splits = found.spec.data[name].splits
+        for whole, parts in (splits.within or {}).items() if splits else ():
+            wholes |= dict.fromkeys(parts, whole)
+    above = _upwards(split, wholes)
+    return above | {part for part in wholes if split in _upwards(part, wholes)}
+
+
+def _upwards(split: str, wholes: Mapping[str, str]) -> set[str]:
+    """A split and all that it is a part of."""
+    above = {split}
+    while split in wholes and wholes[split] not in above:
+        split = wholes[split]
+        above.add(split)
+    return above
 
 
 def _plans(phases: Sequence[PhasePlan]) -> Iterator[TrainPlan | EvalPlan | FitPlan]:

@@ -6,15 +6,12 @@ from pathlib import Path as FilePath
 
 from runexp.compiler.columns import check_columns
 from runexp.compiler.findings import Findings, Path
-from runexp.compiler.keys import adapt_keys, code_categories, fitted_on, link_keys
+from runexp.compiler.keys import adapt_keys, code_categories, link_keys
 from runexp.compiler.sources import link_source
 from runexp.compiler.splits import link_splits
-from runexp.plan.data import (
-    DataPlan,
-    KeyPlan,
-    TransformPlan,
-)
-from runexp.spec.data import Data, Transform
+from runexp.compiler.transforms import link_transforms
+from runexp.plan.data import DataPlan
+from runexp.spec.data import Data
 
 
 def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
@@ -27,11 +24,7 @@ def link_data(found: Findings, folder: FilePath) -> dict[str, DataPlan]:
         _check_features(found, data, path)
         check_columns(found, source, keys, path, folder)
         splits = link_splits(found, data, (*path, "splits"))
-        written = tuple(
-            linked
-            for index, transform in enumerate(data.transforms)
-            if (linked := _transform(found, transform, (*path, "transforms", index), keys))
-        )
+        written, keys = link_transforms(found, data, path, keys)
         transforms = (*code_categories(found, data, path), *written)
         keys = adapt_keys(keys, transforms)
         if source is not None:
@@ -50,15 +43,3 @@ def _check_features(found: Findings, data: Data, path: Path) -> None:
             help="what nodes are fed with, as key and columns: `features: {x: x_*}`",
         )
         found.distrust(path)
-
-
-def _transform(found: Findings, transform: Transform, path: Path, keys: tuple[KeyPlan, ...]) -> TransformPlan | None:
-    linked = found.call(transform.use, transform.arguments, path, kinds=("transform", "estimator"))
-    written = (transform.on,) if isinstance(transform.on, str) else transform.on
-    known = [key.name for key in keys]
-    for index, name in enumerate(written):
-        place = (*path, "on") if isinstance(transform.on, str) else (*path, "on", index)
-        if name not in known and not found.is_damaged(path[:2]):
-            found.unknown("data key", name, place, known)
-    fit_on = fitted_on(found, transform.fit_on, path, is_written="fit_on" in transform.model_fields_set)
-    return TransformPlan(written, linked[0], fit_on, found.origin(path)) if linked else None

@@ -182,7 +182,10 @@ class Findings:
             if item.name in arguments and "tensor" in item.types and "float" not in item.types
         )
         place = with_path or (*path, "with")
-        linked = {name: self._nested(value, (*place, name)) for name, value in arguments.items()}
+        linked = {
+            name: self._function(entry, name, value, place) or self._nested(value, (*place, name))
+            for name, value in arguments.items()
+        }
         return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors), entry
 
     def check_own(self, use: str, arguments: Mapping[str, object], use_path: Path, with_path: Path) -> bool:
@@ -204,6 +207,17 @@ class Findings:
         """Check a class that can only be the user's, such as a callback by its dotted path."""
         if not self.check_own(use, arguments, (*path, "use"), (*path, "with")):
             self._unknown_use(use, (*path, "use"), "value", ("callback",))
+
+    def _function(self, entry: Entry, name: str, value: object, path: Path) -> Call | None:
+        """A function of the catalog that is named outright where one is wanted: `func: numpy.log1p`."""
+        parameter = entry.parameter(name)
+        if not isinstance(value, str) or parameter is None or "callable" not in parameter.types:
+            return None
+        function = catalog.lookup(value, "function")
+        root, dot, _ = value.partition(".")
+        if function is None and dot and root in _CATALOG_ROOTS and catalog.lookup(value) is None:
+            self._unknown_use(value, (*path, name), "value", ("function",))
+        return Call(value, function.target) if function else None
 
     def _nested(self, value: object, path: Path) -> object:
         """An argument with every `{use:, with:}` inside it linked."""
@@ -272,8 +286,8 @@ def either(words: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-_CATALOG_ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
-_NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss")
+_CATALOG_ROOTS = frozenset({"torch", "sklearn", "torchmetrics", "runexp", "numpy"})
+_NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss", "function")
 _SECTION_WORDS = {
     "data": "feature set",
     "nodes": "node",

@@ -35,7 +35,8 @@ def splits_in_fold(spec: Spec, name: str) -> tuple[str, ...] | None:
     if splits.names is None:
         return None
     pooled = pool_of(spec, name)
-    return (*parts, *(split for split in splits.names if split not in pooled and split not in parts))
+    inner = {part for split, divided in (splits.within or {}).items() if split in pooled for part in divided}
+    return (*parts, *(split for split in splits.names if split not in {*pooled, *inner, *parts}))
 
 
 def fitted_in_fold(found: Findings, split: str, path: Path, *, is_written: bool) -> str:

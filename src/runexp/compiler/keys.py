@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from runexp.compiler.findings import Findings, Path
 from runexp.compiler.fold_names import fitted_in_fold, folded
+from runexp.compiler.taking import fills_gaps, takes_words
 from runexp.plan.data import Domain, KeyPlan, TransformPlan
 from runexp.plan.values import Call, FrozenMap
 from runexp.spec.data import Data, Key, Keys
 
 _MASK = "_mask"
 _CODERS = {"ordinal": "OrdinalEncoder", "one_hot": "OneHotEncoder"}
-_TAKE_WORDS = frozenset({"OrdinalEncoder", "OneHotEncoder", "TargetEncoder"})
-_FILL_GAPS = frozenset({"SimpleImputer", "KNNImputer", "IterativeImputer", "MissingIndicator"})
 
 
 def link_keys(found: Findings, data: Data, path: Path) -> tuple[KeyPlan, ...]:
@@ -124,7 +123,7 @@ def _coders(found: Findings, data: Data, path: Path) -> Iterator[TransformPlan]:
         label = _CODERS[key.categorical]
         target = f"sklearn.preprocessing:{label}"
         call = Call(target.replace(":", "."), target, FrozenMap(_arguments(key)))
-        yield TransformPlan((name,), call, _learned_on(found, place), found.origin(place))
+        yield TransformPlan((name,), call, _learned_on(found, place), found.origin(place), inverse="codes")
 
 
 def _arguments(key: Key) -> dict[str, object]:
@@ -134,6 +133,5 @@ def _arguments(key: Key) -> dict[str, object]:
 
 
 def _adapted(key: KeyPlan, call: Call) -> KeyPlan:
-    label = call.target.rpartition(":")[2]
-    gaps = key.gaps or ("fill" if label in _FILL_GAPS else "")
-    return replace(key, words=label in _TAKE_WORDS, gaps=gaps)
+    gaps = key.gaps or ("fill" if fills_gaps(call) else "")
+    return replace(key, words=takes_words(call), gaps=gaps)

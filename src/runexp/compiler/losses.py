@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from runexp.compiler.findings import Path
 from runexp.compiler.routes import link_routes
 from runexp.compiler.scope import Scope
+from runexp.diagnostics import Severity
 from runexp.plan.graph import Decision, LossPlan
 from runexp.spec.losses import Loss
 
@@ -45,9 +46,21 @@ def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | Non
     if made is None or routes is None:
         return None
     call, entry = made
+    _check_reduction(scope, name, loss, path)
     elementwise = bool(entry.traits.get("elementwise", False)) or entry.traits.get("target") == "binary"
     decision = DECISIONS.get(entry.name, "as_is")
     return LossPlan(name, loss.node, call, routes, _weight(loss), elementwise, decision, scope.found.origin(path))
+
+
+def _check_reduction(scope: Scope, name: str, loss: Loss, path: Path) -> None:
+    if loss.arguments.get("reduction") == "sum":
+        scope.found.error(
+            "summed-loss",
+            f"`{name}` is a sum over the rows of a batch: its numbers and its gradient grow with the batch size",
+            (*path, "with", "reduction"),
+            help="leave `reduction` out for the mean of the rows; `weight` changes the share of a loss",
+            severity=Severity.WARNING,
+        )
 
 
 def _named_loss(scope: Scope, name: str, path: Path) -> LossPlan | None:

@@ -11,6 +11,7 @@ from runexp.compiler.findings import Path
 from runexp.compiler.losses import DECISIONS, check_label, inline_name
 from runexp.compiler.routes import domain_of, graph_is_damaged, link_routes, only_target
 from runexp.compiler.scope import Scope
+from runexp.compiler.units import link_units
 from runexp.plan.graph import Decision, LossPlan, MetricPlan, Route, Taken
 from runexp.spec.losses import Metric
 
@@ -54,7 +55,8 @@ def _metric(
     better = entry.traits.get("higher_is_better")
     is_better = better if isinstance(better, bool) else None
     decision = _decision(scope, node, losses)
-    return MetricPlan(name, node, call, routes, _taken(entry), decision, is_better, scope.found.origin(path))
+    plan = MetricPlan(name, node, call, routes, _taken(entry), decision, is_better, scope.found.origin(path))
+    return replace(plan, units=link_units(scope, metric, plan, path))
 
 
 def _taken(entry: Entry) -> Taken:

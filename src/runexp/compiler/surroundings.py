@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runexp.compiler.findings import Path
+from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
@@ -17,7 +18,7 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_sets(scope)
-    _check_samplers(scope)
+    link_samplers(scope)
     for name, callback in spec.experiment_callbacks.items():
         scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
     if spec.sweep is not None:
@@ -48,13 +49,6 @@ def _check_sets(scope: Scope) -> None:
             _check_set(scope, data.join.data, ("data", name, "join", "data"))
         if data.matrix is not None:
             _check_set(scope, data.matrix.rows, ("data", name, "matrix", "rows"))
-
-
-def _check_samplers(scope: Scope) -> None:
-    for name, sampler in scope.found.spec.samplers.items():
-        path: Path = ("samplers", name)
-        if sampler.data is not None:
-            _check_set(scope, sampler.data, (*path, "data"))
 
 
 def _check_sweep(scope: Scope, sweep: Sweep, numbers: tuple[str, ...]) -> None:

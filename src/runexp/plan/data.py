@@ -10,6 +10,8 @@ from runexp.plan.values import Call, FrozenMap, Origin
 Domain = Literal["features", "targets", "tags"]
 SourceKind = Literal["csv", "parquet", "json_lines", "arrow", "numpy", "text", "sql", "call", "files"]
 
+Inverse = Literal["numbers", "codes", "none"]
+
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
@@ -33,7 +35,8 @@ class KeyPlan:
     """Columns gathered into one array: patterns in the order written, shape of a row, dtype (`""`: by domain).
 
     `words`: text is kept, for a transform to code. `gaps`: missing values are kept, for a transform to fill (`fill`) or
-    to become 0 in the end (`zero`). `is_mask`: 1 where the columns have a value, 0 where not.
+    to become 0 in the end (`zero`). `is_mask`: 1 where the columns have a value, 0 where not. `is_made`: a transform
+    makes it of other keys (`into`), and it has no columns of its own.
     """
 
     name: str
@@ -45,13 +48,16 @@ class KeyPlan:
     words: bool = False
     gaps: Literal["", "fill", "zero"] = ""
     is_mask: bool = False
+    is_made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
     """How rows are divided. `kind` says which of the other fields count.
 
-    `where` holds split → column → comparison (`eq`, `in`, …) → what is compared with.
+    `where` holds split → column → comparison (`eq`, `in`, …) → what is compared with; `within` split → the shares of
+    its own parts. `n_bins`: quantiles that `stratify_by` is cut into, 0 for classes as they are. `gap`: rows left out
+    between one part of an order and the next.
     """
 
     kind: Literal["whole", "shares", "column", "order", "where", "files"]
@@ -62,16 +68,34 @@ class SplitPlan:
     origin: Origin
     where: FrozenMap = field(default_factory=FrozenMap)
     allow_overlap: bool = False
+    within: FrozenMap = field(default_factory=FrozenMap)
+    n_bins: int = 0
+    gap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TransformPlan:
-    """A transformer over keys, fitted on the rows of one split."""
+    """A transformer over keys, fitted on the rows of one split: one of its own for each key, or one for all together.
+
+    `target` is the key it learns from besides, `into` the key it makes, empty where it changes its keys themselves.
+    `is_column`: it takes one value a row, as text vectorizers do. `inverse`: whether numbers can be taken back; a code
+    stands for a category, which is no number.
+    """
 
     keys: tuple[str, ...]
     call: Call
     fit_on: str
     origin: Origin
+    target: str = ""
+    into: str = ""
+    is_together: bool = False
+    is_column: bool = False
+    inverse: Inverse = "numbers"
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The keys that hold what it made."""
+        return (self.into,) if self.into else self.keys
 
 
 @dataclass(frozen=True, slots=True)

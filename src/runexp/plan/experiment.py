@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from runexp.plan.data import DataPlan
@@ -34,6 +34,13 @@ class Plan:
     phases: tuple[PhasePlan, ...]
     execution: ExecutionPlan
     cv: CVPlan | None = None
+
+    def in_fold(self) -> Plan:
+        """What one fold of a cross-validation runs; the plan itself where there is none."""
+        if self.cv is None:
+            return self
+        chosen = tuple(phase for phase in self.phases if not self.cv.phases or phase.label in self.cv.phases)
+        return replace(self, phases=chosen, cv=None)
 
     def node(self, name: str) -> NodePlan:
         """The node of that name; `KeyError` where there is none."""

@@ -1,4 +1,4 @@
-"""The planned cross-validation: which rows are pooled, how they are divided, and what the parts of a fold are called."""
+"""The planned cross-validation: which rows are pooled, how they are divided, and what a fold's parts are called."""
 
 from __future__ import annotations
 

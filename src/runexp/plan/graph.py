@@ -94,7 +94,8 @@ class LossPlan:
 class MetricPlan:
     """A metric over a whole split: predictions and targets by their routes.
 
-    `wants`: what it takes as predictions; `decision`: how labels or scores follow from the node's output.
+    `wants`: what it takes as predictions; `decision`: how labels or scores follow from the node's output. `units`: of
+    a target that transforms changed, whether both are taken back to the numbers that were read.
     """
 
     name: str
@@ -105,10 +106,14 @@ class MetricPlan:
     decision: Decision
     higher_is_better: bool | None
     origin: Origin
+    units: Units = ""
 
 
 Taken = Literal["labels", "scores", "probabilities", "values"]
 """What a metric takes as predictions."""
+
+Units = Literal["", "original", "transformed"]
+"""Empty: the target is as it was read."""
 
 Decision = Literal["argmax", "logit", "probability", "as_is"]
 """How classes follow from a node's output: the largest of several, a threshold at 0 or at one half, or as it is."""

@@ -106,7 +106,8 @@ def _loss(loss: LossPlan) -> Branch:
 def _metric(metric: MetricPlan) -> Branch:
     better = {True: "higher is better", False: "lower is better", None: "no better direction"}
     wants = f"wants {metric.wants}" + (f" by {metric.decision}" if metric.decision != "as_is" else "")
-    details = (called(metric.call), f"on {metric.node}", _routes(metric.routes), wants)
+    units = {"": (), "original": ("in the target's own units",), "transformed": ("in transformed units",)}[metric.units]
+    details = (called(metric.call), f"on {metric.node}", _routes(metric.routes), wants, *units)
     return Branch(metric.name, " · ".join((*details, better[metric.higher_is_better])))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan
+from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan, TransformPlan
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -29,10 +29,7 @@ def outline_plan(plan: Plan) -> Branch:
 def _data(data: DataPlan) -> Branch:
     domains = ("features", "targets", "tags")
     keyed = {domain: tuple(_key(key) for key in data.keys if key.domain == domain) for domain in domains}
-    transforms = tuple(
-        Branch(listed(transform.keys), f"{called(transform.call)}, fitted on {transform.fit_on}")
-        for transform in data.transforms
-    )
+    transforms = tuple(Branch(listed(item.keys), _transform(item)) for item in data.transforms)
     return Branch(
         data.name,
         below=(
@@ -42,6 +39,16 @@ def _data(data: DataPlan) -> Branch:
             Branch("transforms", "" if transforms else "none", transforms),
         ),
     )
+
+
+def _transform(transform: TransformPlan) -> str:
+    details = (
+        f"fitted on {transform.fit_on}",
+        f"learns from {transform.target}" if transform.target else "",
+        "one for all keys together" if transform.is_together and len(transform.keys) > 1 else "",
+        f"into {transform.into}" if transform.into else "",
+    )
+    return ", ".join((called(transform.call), *(detail for detail in details if detail)))
 
 
 def _source(source: SourcePlan) -> str:
@@ -55,10 +62,20 @@ def _source(source: SourcePlan) -> str:
 
 def _key(key: KeyPlan) -> Branch:
     shape = "one value a column" if key.shape is None else f"shape {literal(key.shape)}"
+    if key.is_made:
+        return Branch(key.name, "made by a transform")
     return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}")
 
 
 def _splits(splits: SplitPlan) -> str:
+    within = (
+        f" · within {name}: {', '.join(f'{part} {share}' for part, share in shares.items())}"
+        for name, shares in splits.within.items()
+    )
+    return _divided(splits) + "".join(within)
+
+
+def _divided(splits: SplitPlan) -> str:
     shares = ", ".join(f"{name} {share}" for name, share in splits.shares.items())
     match splits.kind:
         case "whole":
@@ -71,10 +88,12 @@ def _splits(splits: SplitPlan) -> str:
             written = (f"{name} where {_where(conditions)}" for name, conditions in splits.where.items())
             return "; ".join(written) + (" · rows may be in several" if splits.allow_overlap else "")
         case "order":
-            return f"{shares} · in order" + (f" of {splits.column}" if splits.column else " of the rows")
+            along = f" of {splits.column}" if splits.column else " of the rows"
+            return f"{shares} · in order{along}" + (f", {splits.gap} rows left out between" if splits.gap else "")
         case "shares":
             groups = f", groups of {splits.group_by} kept together" if splits.group_by else ""
-            strata = f", stratified by {splits.stratify_by}" if splits.stratify_by else ""
+            bins = f" in {splits.n_bins} quantiles" if splits.n_bins else ""
+            strata = f", stratified by {splits.stratify_by}{bins}" if splits.stratify_by else ""
             return f"{shares} · shuffled by the seed{strata}{groups}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import RenderableType
 
@@ -23,10 +23,21 @@ _STATUS = {
 
 
 def render_results(
-    results: RunResults, *, console_width: int, color: bool, unicode: bool = True, folder: str = ""
+    results: RunResults,
+    *,
+    console_width: int,
+    color: bool,
+    unicode: bool = True,
+    folder: str = "",
+    units: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
-    """One page: the numbers, best epochs, reasons of stops, curves; `folder` is where the run lies."""
-    blocks = [_head(results), *numbers_of(results, console_width), *_notes(results, console_width)]
+    """One page: the numbers, best epochs, reasons of stops, curves; `folder` is where the run lies.
+
+    `units` tells of numbers, by phase, whether they are in a target's own units.
+    """
+    blocks = [_head(results), *numbers_of(results, console_width)]
+    blocks += [_units(label, numbers) for label, numbers in (units or {}).items() if label in results.summary()]
+    blocks += _notes(results, console_width)
     blocks += [_warning(message) for message in results.warnings]
     if folder:
         blocks.append([styled(("run folder  ", "dim"), plain(folder))])
@@ -43,6 +54,14 @@ def _head(results: RunResults) -> list[RenderableType]:
         where = f"in {plain(results.where)}: " if results.where else ""
         head.append(styled((f"{where}{plain(results.error)}", _STATUS[results.status])))
     return head
+
+
+def _units(label: str, numbers: Mapping[str, str]) -> list[RenderableType]:
+    """Which numbers of a phase are in the target's own units, and which are not."""
+    words = {"original": "in the target's own units", "transformed": "in transformed units"}
+    named_so = {units: [name for name, found in numbers.items() if found == units] for units in words}
+    told = [f"{plain(', '.join(names))} {words[units]}" for units, names in named_so.items() if names]
+    return [styled(named(label), "  ", ("units  ", "dim"), " · ".join(told))]
 
 
 def _notes(results: RunResults, width: int) -> Iterator[list[RenderableType]]:

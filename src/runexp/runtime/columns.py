@@ -13,6 +13,7 @@ from runexp.plan.values import Origin
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Slot, slot_of
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.units import OriginalUnits
 
 
 class Columns:
@@ -63,6 +64,14 @@ class Columns:
         if route.source == "node":
             return str(route)
         return f"{self._sets[route.name].domain_of(route.key)}.{route.key}"
+
+    def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
+        """The first target among `routes`, as it was read; None where there is none."""
+        for route in routes:
+            if route.source == "data" and self._sets[route.name].domain_of(route.key) == "targets":
+                features = self._sets[route.name]
+                return OriginalUnits(features, route.key, features.raw(route.key)[self._rows[route.name].numpy()])
+        return None
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
         """The estimators among `nodes` that depend on data and on each other only."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic
 from runexp.engine.protocol import ExecutionContext
+from runexp.plan.graph import MetricPlan
 from runexp.plan.phases import EvalPlan
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, stop_at
@@ -35,7 +36,7 @@ class EvalProgram:
         self._metrics: list[BoundMetric] = []
         for metric in plan.metrics:
             with collecting(wrong):
-                self._metrics.append(bind_metric(metric, self._forward, values))
+                self._metrics.append(bind_metric(metric, self._forward, values, columns))
         stop_at(wrong)
         self._columns = [columns.column(slot) for slot in self._forward.columns]
         routes = [route for loss in plan.losses for route in loss.routes]
@@ -45,6 +46,12 @@ class EvalProgram:
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
+
+    @property
+    def hopeless(self) -> tuple[MetricPlan, ...]:
+        """The metrics that training cannot help where they refuse what there is: those of classes, and of numbers
+        those given predictions and targets of different shapes."""
+        return tuple(metric.plan for metric in self._metrics if metric.plan.wants != "values" or not metric.is_level)
 
     def draw(self) -> Iterator[Sequence[Tensor]]:
         """The chunks of the split, in the order of its rows."""

@@ -13,26 +13,36 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
-from runexp.runtime.columns import route_slot
+from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
+from runexp.runtime.units import OriginalUnits
 
 
 @dataclass(frozen=True, slots=True)
 class BoundMetric:
-    """A metric that reads predictions and targets from the slots of a forward pass over a split."""
+    """A metric that reads predictions and targets from the slots of a forward pass over a split.
+
+    `is_level`: these have one shape, so that numbers that it refuses may be right once more has been learned.
+    """
 
     plan: MetricPlan
     function: Callable[..., float]
     arguments: dict[str, Any]
     slots: tuple[int, ...]
     names: tuple[str, ...]
+    units: OriginalUnits | None = None
+    is_level: bool = False
 
     def __call__(self, values: Sequence[Any]) -> float:
         """The metric over all rows."""
         predicted = predictions(values[self.slots[0]], self.plan.wants, self.plan.decision)
         others = [np.asarray(values[slot].detach().cpu()) for slot in self.slots[1:]]
+        if self.units is not None:
+            others[self._target] = self.units.targets
+            if not np.isfinite(predicted := self.units.back(predicted)).all():
+                return float("nan")  # a transform such as Yeo-Johnson's has no way back from everywhere
         predicted, *others = _aligned([predicted, *others])
         named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
         try:
@@ -41,8 +51,14 @@ class BoundMetric:
             message = f"the metric `{self.plan.name}` cannot be computed: {first_line(error)}"
             raise SpecError([_found(self.plan, "undefined-metric", message)]) from error
 
+    @property
+    def _target(self) -> int:
+        """The position, among what predictions are compared with, of the target that has units."""
+        key = self.units.key if self.units else ""
+        return next(index for index, route in enumerate(self.plan.routes[1:]) if route.key == key)
 
-def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any]) -> BoundMetric:
+
+def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], columns: Columns) -> BoundMetric:
     """Bind a metric; its first route gives the predictions, the second the targets, others go by keyword.
 
     `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
@@ -51,7 +67,10 @@ def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any]) -> Bo
     function = resolve(plan.call)
     arguments = keyword_arguments(plan.call, function)
     slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
-    return BoundMetric(plan, function, arguments, slots, tuple(route.argument for route in plan.routes))
+    names = tuple(route.argument for route in plan.routes)
+    units = _units(plan, values[slots[0]], columns)
+    is_level = len({tuple(size for size in values[slot].shape[1:] if size != 1) for slot in slots[:2]}) == 1
+    return BoundMetric(plan, function, arguments, slots, names, units, is_level)
 
 
 def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
@@ -64,6 +83,18 @@ def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
         is_binary = wants == "scores" and decision == "argmax" and scores.ndim > 1 and scores.shape[1] == 2
         return np.asarray(scores[:, 1] if is_binary else scores)
     return np.asarray(output)
+
+
+def _units(plan: MetricPlan, output: Tensor, columns: Columns) -> OriginalUnits | None:
+    """The way back to original units; None where none is asked for, or where the metric will say what misfits."""
+    units = columns.original_units(plan.routes[1:]) if plan.units == "original" else None
+    if units is None or output.is_meta or not units.fits(np.asarray(output.detach().cpu())):
+        return None
+    if not units.is_open:
+        message = f"`{plan.name}` cannot be in original units: a transform of `targets.{units.key}` has no way back"
+        hint = f"`{{use: {plan.call.name}, units: transformed}}` compares what the node learns"
+        raise SpecError([_found(plan, "no-inverse", message, hint)])
+    return units
 
 
 def _check_labels(plan: MetricPlan, output: Tensor) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.protocol import ExecutionContext
 from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Origin
 from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet
+from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.resolve import REFUSALS
 from runexp.runtime.training import TrainProgram
+
+_FEW_ROWS = 128
 
 Leaf = TrainPlan | EvalPlan | FitPlan
 """A phase, or an evaluation inside one."""
@@ -66,7 +70,28 @@ class Rehearsal:
             case TrainPlan():
                 TrainProgram(phase, self.graph, columns, self.device, self.seed).close()
             case EvalPlan():
-                EvalProgram(phase, self.graph, columns, self.device)
+                program = EvalProgram(phase, self.graph, columns, self.device)
+                self._judge(replace(phase, losses=(), metrics=program.hopeless))
+
+    def _judge(self, phase: EvalPlan) -> None:
+        """Compute metrics on some rows, and on all where those will not do."""
+        if not phase.metrics or self.device.type == "meta":
+            return
+        some = few_rows(self.sets, phase.split, phase.data, _FEW_ROWS, many=_FEW_ROWS, is_quick=True)
+        try:
+            replace(self, sets=some).compute(phase)
+        except SpecError:
+            if all(some[name] is self.sets[name] for name in phase.data):
+                raise
+            self.compute(phase)
+
+    def compute(self, phase: EvalPlan) -> None:
+        """Run an evaluation to its numbers, which nobody is told; `SpecError` for one that cannot be computed."""
+        columns = self.columns(phase.split, phase.data, phase.origin)
+        program = EvalProgram(phase, self.graph, columns, self.device)
+        for index, batch in enumerate(program.draw()):
+            program.step(ExecutionContext(phase.label, 0, index, batch))
+        program.finish()
 
     def _culprit(self, phase: Leaf) -> str:
         """The first node that fails on the rows of the phase; empty where none does by itself."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import torch
 
+from runexp.catalog.functions import NUMPY_TARGETS
 from runexp.plan.values import Call
 
 REFUSALS = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, AttributeError, ArithmeticError)
@@ -26,7 +27,7 @@ def resolve(call: Call) -> Any:  # noqa: ANN401 - a class or function of any lib
     """
     module, _, qualname = call.target.partition(":")
     root = module.partition(".")[0]
-    if root not in ROOTS:
+    if root not in ROOTS and call.target not in NUMPY_TARGETS:
         raise LookupError(f"`{call.target}` is outside of {', '.join(sorted(ROOTS))}")
     try:
         found = reduce(getattr, qualname.split("."), importlib.import_module(module))
@@ -54,13 +55,22 @@ def keyword_arguments(call: Call, target: Any) -> dict[str, Any]:  # noqa: ANN40
 
 def _live(value: Any, *, wants_tuple: bool = False) -> Any:  # noqa: ANN401 - any value of a plan
     if isinstance(value, Call):
-        return make(value)
+        return _part(value)
     if isinstance(value, Mapping):
         return {key: _live(item) for key, item in value.items()}
     if isinstance(value, tuple):
         items = [_live(item) for item in value]
         return tuple(items) if wants_tuple else items
     return value
+
+
+def _part(call: Call) -> Any:  # noqa: ANN401 - an instance, or a function of any library
+    """What an argument names: an instance of a class, or a function itself, with the arguments it is given."""
+    target = resolve(call)
+    if isinstance(target, type):
+        return make(call)
+    arguments = keyword_arguments(call, target)
+    return partial(target, **arguments) if arguments else target
 
 
 def _defaults(target: Any) -> dict[str, Any]:  # noqa: ANN401 - any callable

@@ -18,6 +18,7 @@ from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.fitting import FitProgram
+from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
@@ -26,16 +27,19 @@ from runexp.runtime.training import TrainProgram
 
 
 class TorchRuntime:
-    """Builds a plan and drives it. Raises `SpecError` for data or shapes that cannot work."""
+    """Builds a plan and drives it, on the rows of a fold if one is given.
 
-    def __init__(self, plan: Plan, *, folder: Path) -> None:
+    Raises `SpecError` for data or shapes that cannot work.
+    """
+
+    def __init__(self, plan: Plan, *, folder: Path, fold: Fold | None = None) -> None:
         if plan.execution.threads:
             torch.set_num_threads(plan.execution.threads)
         self._device = choose_device(plan.execution.device)
         self.device = str(self._device)
-        self._seed = plan.seed
-        self.sets = _build_sets(plan, folder)
-        self.graph = Graph(plan.nodes, self.sets, self._device, plan.seed, folder=folder)
+        self._seed = plan.seed if fold is None else fold.seed
+        self.sets = _build_sets(plan, folder, fold.rows if fold else {})
+        self.graph = Graph(plan.nodes, self.sets, self._device, self._seed, folder=folder)
         self.graph.build()
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
@@ -118,13 +122,13 @@ def choose_device(wanted: str) -> torch.device:
     return device
 
 
-def _build_sets(plan: Plan, folder: Path) -> dict[str, FeatureSet]:
+def _build_sets(plan: Plan, folder: Path, given: Rows) -> dict[str, FeatureSet]:
     """Every feature set; the mistakes of all of them together."""
     sets: dict[str, FeatureSet] = {}
     found: list[Diagnostic] = []
     for data in plan.data:
         try:
-            sets[data.name] = build_feature_set(data, seed=plan.seed, folder=folder)
+            sets[data.name] = build_feature_set(data, seed=plan.seed, folder=folder, given=given.get(data.name))
         except SpecError as error:
             found += error.diagnostics
     if found:

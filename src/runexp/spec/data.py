@@ -122,6 +122,18 @@ class Splits(Section):
         Field(description="split → its own file, glob or folder, instead of `source`; the same columns in each"),
     ] = None
     allow_overlap: Annotated[bool, Field(description="let `where` put a row into several splits")] = False
+    within: Annotated[
+        dict[Name, dict[Name, Share]] | None,
+        Field(
+            description="split → shares of parts that its rows are divided into again: `{train: {fit: 0.9, inner: "
+            "0.1}}`; the split itself stays, and its parts are divided by the same rules"
+        ),
+    ] = None
+    stratify_bins: Annotated[
+        int | None,
+        Field(ge=2, le=1000, description="quantiles that the numbers of `stratify_by` are cut into to be classes"),
+    ] = None
+    gap: Annotated[int, Field(ge=0, description="rows left out between one part of an `order` and the next")] = 0
 
     @property
     def shares(self) -> dict[str, float]:
@@ -131,7 +143,10 @@ class Splits(Section):
     @property
     def names(self) -> tuple[str, ...] | None:
         """The splits there are, in the order written; None where only the rows can tell."""
-        return None if self.column is not None else tuple(self.where or self.files or self.shares)
+        if self.column is not None:
+            return None
+        inner = (name for parts in (self.within or {}).values() for name in parts)
+        return (*(self.where or self.files or self.shares), *inner)
 
 
 class Transform(Use):
@@ -142,6 +157,17 @@ class Transform(Use):
         Field(description="the key (or keys) of features or targets to transform"),
     ]
     fit_on: Annotated[Name, Field(description="the split it is fitted on")] = "train"
+    target: Annotated[
+        Reference | None,
+        Field(description="the target that a transformer such as `SelectKBest` learns from; left out: the only one"),
+    ] = None
+    into: Annotated[
+        Name | None,
+        Field(description="a new key for the result, made of all keys side by side; they stay as they are"),
+    ] = None
+    together: Annotated[
+        bool, Field(description="one transformer over all keys side by side, instead of one of its own for each")
+    ] = False
 
 
 class Data(Section):

@@ -51,3 +51,10 @@ class Metric(Use):
         Routes | None,
         Field(description="predictions and targets; left out: the node's output and its loss's target"),
     ] = None
+    units: Annotated[
+        Literal["original", "transformed"] | None,
+        Field(
+            description="of a target that transforms changed: `original` compares in its own units, `transformed` as "
+            "it is learned; left out: original where the transforms can be taken back"
+        ),
+    ] = None

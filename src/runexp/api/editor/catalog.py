@@ -17,7 +17,7 @@ from runexp.api.editor.sharing import with_shared_values
 from runexp.api.editor.values import values_of
 from runexp.catalog import KINDS, Entry, Parameter, lookup, names
 
-NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss")
+NESTED_KINDS = ("module", "estimator", "transform", "splitter", "metric", "loss", "function")
 """What an argument may itself be made of."""
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from runexp.runtime.data.parquet import open_parquet
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
 from runexp.runtime.data.table import Array, Column, Source
-from runexp.runtime.data.transforms import Transformed, apply_transforms, check_transforms
+from runexp.runtime.data.transforms import Applied, apply_transforms, check_transforms
 from runexp.runtime.seeds import derive_seed
 
 _ID = "id"
@@ -40,13 +40,15 @@ class Survey:
     found: tuple[Diagnostic, ...]
 
 
-def build_feature_set(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
-    """The feature set of a plan; relative paths are looked for in `folder`.
+def build_feature_set(
+    plan: DataPlan, *, seed: int, folder: Path, given: Mapping[str, Array] | None = None
+) -> FeatureSet:
+    """The feature set of a plan; relative paths are looked for in `folder`. `given` are rows by split, of a fold.
 
     The rows' ids are the tag `id` where there is one, else their numbers from 0.
     Raises `SpecError` with everything that is wrong in the data.
     """
-    surveyed = survey(plan, open_source(plan, seed=seed, folder=folder), seed=seed)
+    surveyed = survey(plan, open_source(plan, seed=seed, folder=folder), seed=seed, given=given)
     stop_at(list(surveyed.found))
     return surveyed.features
 
@@ -62,27 +64,47 @@ def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = Fals
     return open_planned(source, folder)
 
 
-def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
-    """Make all that can be made of a source. What follows from a mistake is not reported again."""
+def survey(plan: DataPlan, source: Source, *, seed: int, given: Mapping[str, Array] | None = None) -> Survey:
+    """Make all that can be made of a source. What follows from a mistake is not reported again.
+
+    `given` are rows by split instead of those that the plan asks for.
+    """
     found: list[Diagnostic] = []
     matches = match_keys(plan, source, found)
     can_divide = check_split_columns(plan, source, found)
     gathered = _gather_all(plan, source, matches, found)
     splits: dict[str, Array] = {}
-    broken = {key.name for key in plan.keys} - gathered.keys()
-    if can_divide and not broken & set(references(plan.splits)):
+    broken = {key.name for key in plan.keys if not key.is_made} - gathered.keys()
+    if given is not None:
+        splits = dict(given)
+    elif can_divide and not broken & set(references(plan.splits)):
         with collecting(found):
             splits = divide(plan, source, _column_of(plan, source, gathered), seed=seed)
     ids: Array = np.arange(source.n_rows)
     with collecting(found):
         ids = _ids(gathered, source, splits)
-    transforms: dict[str, Transformed] = {}
+    applied = Applied({}, {})
     if splits and check_transforms(plan, splits, found):
-        transforms = apply_transforms(plan, gathered, splits, found, seed=seed)
-    wanted = {name for transform in plan.transforms for name in transform.keys}
-    made = {name: array for name, array in gathered.items() if name in transforms or name not in wanted}
-    features = FeatureSet(plan.name, ids, splits, source.fingerprint, made, transforms)
+        applied = apply_transforms(plan, gathered, splits, found, seed=seed)
+    wanted = {name for transform in plan.transforms for name in transform.gives}
+    sound = {name: array for name, array in gathered.items() if name in applied.transforms or name not in wanted}
+    features = FeatureSet(plan.name, ids, splits, source.fingerprint, {**sound, **applied.made}, applied.transforms)
     return Survey(source, matches, features, tuple(found))
+
+
+def refit(plan: DataPlan, features: FeatureSet, splits: Mapping[str, Array], *, seed: int) -> FeatureSet:
+    """The same rows with other splits: every transform fitted anew, on the rows its split has now.
+
+    Raises `SpecError` with every transform that cannot be fitted on them.
+    """
+    found: list[Diagnostic] = []
+    read = {name: array for name, array in features.gathered.items() if not array.key.is_made}
+    applied = Applied({}, {})
+    if check_transforms(plan, splits, found):
+        applied = apply_transforms(plan, read, splits, found, seed=seed)
+    stop_at(found)
+    gathered = {**read, **applied.made}
+    return FeatureSet(features.name, features.ids, dict(splits), features.fingerprint, gathered, applied.transforms)
 
 
 def _gather_all(

@@ -13,7 +13,7 @@ from runexp.runtime.data.table import Array
 
 def prepare_coder(transformer: Any, fitted_rows: Array) -> Any:  # noqa: ANN401 - any transformer
     """The transformer; one that gives unknown values a code of their own gets the first that is free."""
-    parameters = transformer.get_params(deep=False)
+    parameters = transformer.get_params(deep=False) if hasattr(transformer, "get_params") else {}
     if parameters.get("handle_unknown") == "use_encoded_value" and parameters.get("unknown_value") is None:
         n_codes = max((len(np.unique(column)) for column in fitted_rows.T), default=0)
         transformer.set_params(unknown_value=n_codes)

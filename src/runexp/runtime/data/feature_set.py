@@ -98,6 +98,10 @@ class FeatureSet:
             result = step.back(result).reshape(len(values), *step.shape_in)
         return result
 
+    def can_go_back(self, key: str) -> bool:
+        """Whether numbers of the key can be taken back to the units they were read in."""
+        return key not in self.transforms or all(step.can_go_back for step in self.transforms[key].steps)
+
     def tensor(self, key: str, device: str | torch.device) -> torch.Tensor:
         """The whole key on a device, contiguous; made once and kept. On the CPU it shares memory."""
         place = (key, torch.device(device))
@@ -119,6 +123,9 @@ class FeatureSet:
 
     def _make_tensor(self, key: str) -> torch.Tensor:
         values = self.transforms[key].values if key in self.transforms else self.gathered[key].raw
+        if key not in self.transforms and self.gathered[key].key.gaps == "fill" and self.gathered[key].n_missing:
+            message = f"{shown(key)} has missing values, which a transform fills in the key that it makes of it only"
+            raise wrong(self.gathered[key].key.origin, "missing-values", message)
         if values.dtype.kind not in "biuf":
             message = f"{shown(key)} holds no numbers, so that nothing can be computed from it"
             raise wrong(self.gathered[key].key.origin, "non-numeric-column", message)

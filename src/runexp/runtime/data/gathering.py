@@ -48,7 +48,8 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
     _refuse_uneven(key, columns)
     n_missing = sum(column.n_missing for column in columns)
     if key.words or (is_text and key.domain != "features"):
-        values = _shaped(match, np.stack([column.values for column in columns], axis=1), columns[0])
+        texts = [_with_gaps(column) if key.words and key.gaps else column.values for column in columns]
+        values = _shaped(match, np.stack(texts, axis=1), columns[0])
         if key.domain == "tags" or key.words:
             return Gathered(key, values, values, (), n_missing)
         labels, codes = np.unique(values, return_inverse=True)
@@ -69,6 +70,15 @@ def _mask(match: Match, columns: list[Column]) -> Gathered:
             array[column.missing] = 0
     values = _shaped(match, np.stack(ones, axis=1), columns[0])
     return Gathered(match.key, values, values, (), 0)
+
+
+def _with_gaps(column: Column) -> Array:
+    """The values of a column of text as objects, NaN where there is none, as an imputer wants them."""
+    if column.kind != "text" or column.missing is None:
+        return column.values
+    values = column.values.astype(object)
+    values[column.missing] = np.nan
+    return values
 
 
 def dtype_of(key: KeyPlan, columns: list[Column]) -> DType:
@@ -98,7 +108,7 @@ def _check(key: KeyPlan, columns: list[Column], source: Source, *, is_text: bool
         elif len({column.is_numeric or column.kind for column in columns}) > 1:
             message = f"the columns of {shown(key.name)} are of different kinds, which one array cannot hold"
             raise wrong(key.origin, "mixed-columns", message, hint="give each kind a key of its own")
-        if key.domain != "tags":
+        if key.domain != "tags" and not key.gaps:
             _stop_at_columns([check_present(column, source, key.origin) for column in columns])
         return
     coded = is_text and key.domain == "targets" and not key.dtype.startswith("float")

@@ -14,7 +14,13 @@ FOLDER = "artifacts/transforms"
 # What scikit-learn's own transformers hold beyond the types that skops trusts by itself.
 TRUSTED = frozenset(
     {
+        *(
+            f"sklearn.feature_selection._univariate_selection.{name}"
+            for name in ("chi2", "f_classif", "f_regression", "r_regression")
+        ),
+        *(f"sklearn.feature_selection._mutual_info.mutual_info_{kind}" for kind in ("classif", "regression")),
         "numpy.dtype",
+        "numpy.mean",
         "scipy._lib.array_api_compat.numpy._aliases.asarray",
         "scipy.interpolate._bsplines.BSpline",
     }
@@ -24,12 +30,12 @@ TRUSTED = frozenset(
 def transformer_files(sets: Iterable[FeatureSet]) -> Iterator[tuple[str, bytes]]:
     """The path in a run folder, `artifacts/transforms/<data>/<key>-<n>.skops`, and the content of every transformer.
 
-    `n` counts from 0 in the order they are applied.
+    `n` counts from 0 in the order they are applied. What skops cannot write is a `.txt` that says so.
     """
     for features in sets:
         for key in features.transforms:
             for index, transformer in enumerate(features.transformers(key)):
-                yield f"{FOLDER}/{features.name}/{key}-{index}.skops", _skops().dumps(transformer)
+                yield _file(f"{FOLDER}/{features.name}/{key}-{index}", transformer)
 
 
 def load_transformer(path: Path) -> Any:  # noqa: ANN401 - any transformer
@@ -39,6 +45,13 @@ def load_transformer(path: Path) -> Any:  # noqa: ANN401 - any transformer
     if foreign:
         raise ValueError(f"{path.name} holds types that are not trusted: {', '.join(sorted(foreign))}")
     return _skops().loads(content, trusted=sorted(TRUSTED))
+
+
+def _file(path: str, transformer: Any) -> tuple[str, bytes]:  # noqa: ANN401 - any transformer
+    try:
+        return f"{path}.skops", _skops().dumps(transformer)
+    except importlib.import_module("skops.io.exceptions").UnsupportedTypeException as error:
+        return f"{path}.txt", f"{type(transformer).__name__} could not be kept: {error}\n".encode()
 
 
 def _skops() -> Any:  # noqa: ANN401 - skops has no types

@@ -24,8 +24,9 @@ class Match:
 
 
 def match_keys(plan: DataPlan, source: Source, found: list[Diagnostic]) -> tuple[Match, ...]:
-    """The columns of every key that has all of its own, in the order of the patterns and, inside one, of the source."""
-    matches = (_match(key, source, found) for key in plan.keys)
+    """The columns of every key that is read and has all of its own, in the order of the patterns and, inside one, of
+    the source."""
+    matches = (_match(key, source, found) for key in plan.keys if not key.is_made)
     return tuple(match for match in matches if match is not None)
 
 

@@ -25,9 +25,15 @@ def divide_plain(n_rows: int, shares: Sequence[float], generator: np.random.Gene
     return _cut(generator.permutation(n_rows), counts_of(n_rows, shares))
 
 
-def divide_ordered(order: Array, shares: Sequence[float]) -> list[Array]:
-    """Rows cut along an order."""
-    return _cut(order, counts_of(len(order), shares))
+def divide_ordered(order: Array, shares: Sequence[float], gap: int = 0) -> list[Array]:
+    """Rows cut along an order; `gap` rows between one part and the next are in none."""
+    n_gaps = max(0, sum(share > 0 for share in shares) - 1)
+    counts = counts_of(max(0, len(order) - gap * n_gaps), shares)
+    parts, start = [], 0
+    for count, share in zip(counts, shares, strict=True):
+        parts.append(np.sort(order[start : start + count]))
+        start += int(count) + (gap if share else 0)
+    return parts
 
 
 def divide_stratified(codes: Array, shares: Sequence[float], generator: np.random.Generator) -> list[Array]:
@@ -59,9 +65,7 @@ def divide_grouped(codes: Array, shares: Sequence[float], generator: np.random.G
     wanted = np.asarray(shares, dtype=float) * len(codes)
     owner = np.empty(len(sizes), dtype=np.int64)
     is_empty = wanted > 0
-    shuffled = generator.permutation(len(sizes))
-    # By powers of two only: groups of about one size come in an order that depends on the seed.
-    order = shuffled[np.argsort(-np.floor(np.log2(sizes[shuffled])), kind="stable")]
+    order = _large_to_small(sizes, generator)
     for position, group in enumerate(order):
         must_fill = len(order) - position <= np.count_nonzero(is_empty)
         part = _part_for(sizes[group], np.where(is_empty, wanted, 0) if must_fill else wanted, generator)
@@ -69,6 +73,42 @@ def divide_grouped(codes: Array, shares: Sequence[float], generator: np.random.G
         wanted[part] -= sizes[group]
         is_empty[part] = False
     return [np.flatnonzero(owner[codes] == part) for part in range(len(wanted))]
+
+
+def divide_stratified_grouped(
+    codes: Array, groups: Array, shares: Sequence[float], generator: np.random.Generator
+) -> list[Array]:
+    """Groups stay whole, and each part gets about its share of every class: large groups first, each goes to the part
+    where its classes are furthest from full.
+
+    Greedy, as scikit-learn's StratifiedGroupKFold is: no promise beyond that can be kept while groups stay whole.
+    """
+    held = np.zeros((groups.max() + 1, codes.max() + 1))
+    np.add.at(held, (groups, codes), 1)
+    wanted = np.outer(shares, held.sum(axis=0))
+    filled = np.zeros_like(wanted)
+    owner = np.empty(len(held), dtype=np.int64)
+    is_open = np.asarray(shares) > 0
+    is_empty = is_open.copy()
+    for position, group in enumerate(_large_to_small(held.sum(axis=1), generator)):
+        must_fill = len(held) - position <= np.count_nonzero(is_empty)
+        rows = held[group]
+        # Of the squares of what each part is over or under its share of a class, relative to that share, the increase.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cost = np.nansum(rows * (2 * filled + rows) / wanted, axis=1)
+        cost = np.where(is_empty if must_fill else is_open, cost, np.inf)
+        part = int(generator.choice(np.flatnonzero(cost <= cost.min() + _EPSILON)))
+        owner[group] = part
+        filled[part] += rows
+        is_empty[part] = False
+    return [np.flatnonzero(owner[groups] == part) for part in range(len(wanted))]
+
+
+def _large_to_small(sizes: Array, generator: np.random.Generator) -> Array:
+    """Groups by powers of two only: those of about one size come in an order that depends on the seed."""
+    shuffled = generator.permutation(len(sizes))
+    order: Array = shuffled[np.argsort(-np.floor(np.log2(sizes[shuffled])), kind="stable")]
+    return order
 
 
 def _part_for(size: int, wanted: Array, generator: np.random.Generator) -> int:

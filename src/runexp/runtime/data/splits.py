@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from runexp.diagnostics import did_you_mean
 from runexp.plan.data import DataPlan, SplitPlan
+from runexp.plan.values import FrozenMap
 from runexp.runtime.data.conditions import divide_where
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.several import SPLIT_OF_FILE
-from runexp.runtime.data.shares import divide_grouped, divide_ordered, divide_plain, divide_stratified
+from runexp.runtime.data.shares import (
+    divide_grouped,
+    divide_ordered,
+    divide_plain,
+    divide_stratified,
+    divide_stratified_grouped,
+)
+from runexp.runtime.data.strata import codes_of, renumbered, strata_of
 from runexp.runtime.data.table import Array, Column, Source, make_column
 from runexp.runtime.seeds import derive_seed
 
@@ -33,37 +43,83 @@ def divide(plan: DataPlan, source: Source, column_of: ColumnOf, *, seed: int) ->
     elif splits.kind == "where":
         parts = divide_where(splits, source, column_of)
     else:
-        parts = _by_shares(plan, source, column_of, seed=seed)
+        parts = _by_shares(splits, splits.shares, None, _rules(splits, source, column_of), seed=seed)
     _refuse_empty(splits, parts)
     if splits.group_by and splits.kind != "shares":
         _refuse_straddling(splits, parts, _present(splits, source, column_of(splits.group_by)))
-    return parts
+    return (
+        parts | _parts_within(splits, parts, _rules(splits, source, column_of), seed=seed) if splits.within else parts
+    )
 
 
-def _by_shares(plan: DataPlan, source: Source, column_of: ColumnOf, *, seed: int) -> dict[str, Array]:
-    splits = plan.splits
-    _check_shares(splits)
-    names, shares = list(splits.shares), list(splits.shares.values())
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rules:
+    """What rows are divided by, (N,) of all rows each: their order, their classes, their groups."""
+
+    n_rows: int
+    order: Array | None
+    strata: Array | None
+    groups: Array | None
+
+
+def _rules(splits: SplitPlan, source: Source, column_of: ColumnOf) -> _Rules:
+    return _Rules(
+        source.n_rows,
+        _order(splits, source, column_of) if splits.kind == "order" else None,
+        strata_of(splits, _present(splits, source, column_of(splits.stratify_by))) if splits.stratify_by else None,
+        codes_of(_present(splits, source, column_of(splits.group_by))) if splits.group_by else None,
+    )
+
+
+def _parts_within(splits: SplitPlan, parts: Mapping[str, Array], rules: _Rules, *, seed: int) -> dict[str, Array]:
+    """The parts of splits that are divided again, in the order written."""
+    inner: dict[str, Array] = {}
+    for name, shares in splits.within.items():
+        whole = {**parts, **inner}
+        if name not in whole:
+            hint = did_you_mean(name, whole, kind="splits")
+            message = f"there is no split {shown(name)} to divide again"
+            raise wrong(splits.origin, "unknown-split", message, hint=hint)
+        taken = set(shares) & set(whole)
+        if taken:
+            raise wrong(splits.origin, "name-clash", f"a part of {shown(name)} is called as a split is: {taken.pop()}")
+        made = _by_shares(splits, shares, whole[name], rules, seed=derive_seed(seed, "within", name))
+        _refuse_empty(replace(splits, shares=FrozenMap(shares)), made)
+        inner |= made
+    return inner
+
+
+def _by_shares(
+    splits: SplitPlan, written: Mapping[str, float], rows: Array | None, rules: _Rules, *, seed: int
+) -> dict[str, Array]:
+    """Some rows, or all, divided by shares and by the rules."""
+    _check_shares(splits, written)
+    names, shares = list(written), list(written.values())
     generator = np.random.default_rng(derive_seed(seed, "split"))
-    if splits.kind == "order":
-        parts = divide_ordered(_order(splits, source, column_of), shares)
-    elif splits.stratify_by:
-        parts = divide_stratified(_codes(_present(splits, source, column_of(splits.stratify_by))), shares, generator)
-    elif splits.group_by:
-        parts = divide_grouped(_codes(_present(splits, source, column_of(splits.group_by))), shares, generator)
+    inside = np.arange(rules.n_rows) if rows is None else rows
+    if not len(inside):
+        return dict.fromkeys(names, inside)
+    strata = None if rules.strata is None else renumbered(rules.strata[inside])
+    groups = None if rules.groups is None else renumbered(rules.groups[inside])
+    if rules.order is not None:
+        order = rules.order if rows is None else rules.order[np.isin(rules.order, rows)]
+        return dict(zip(names, divide_ordered(order, shares, splits.gap), strict=True))
+    if strata is not None and groups is not None:
+        parts = divide_stratified_grouped(strata, groups, shares, generator)
+    elif strata is not None:
+        parts = divide_stratified(strata, shares, generator)
+    elif groups is not None:
+        parts = divide_grouped(groups, shares, generator)
     else:
-        parts = divide_plain(source.n_rows, shares, generator)
-    return dict(zip(names, parts, strict=True))
+        parts = divide_plain(len(inside), shares, generator)
+    return {name: inside[part] for name, part in zip(names, parts, strict=True)}
 
 
-def _check_shares(splits: SplitPlan) -> None:
-    total = sum(splits.shares.values())
+def _check_shares(splits: SplitPlan, shares: Mapping[str, float]) -> None:
+    total = sum(shares.values())
     if abs(total - 1) > _TOLERANCE:
-        written = " + ".join(f"{share:g}" for share in splits.shares.values()) or "nothing"
+        written = " + ".join(f"{share:g}" for share in shares.values()) or "nothing"
         raise wrong(splits.origin, "bad-shares", f"the shares of the splits add up to {total:g} ({written}), not to 1")
-    if splits.kind == "shares" and splits.stratify_by and splits.group_by:
-        message = "`stratify_by` and `group_by` cannot both be kept"
-        raise wrong(splits.origin, "exclusive-keys", message, hint="leave one of them out")
 
 
 def _order(splits: SplitPlan, source: Source, column_of: ColumnOf) -> Array:
@@ -101,14 +157,6 @@ def _present(splits: SplitPlan, source: Source, column: Column) -> Column:
     raise wrong(splits.origin, "missing-values", message)
 
 
-def _codes(column: Column) -> Array:
-    """(N,) whole numbers, equal where the rows' values are."""
-    axis = None if column.values.ndim == 1 else 0
-    flat = column.values if axis is None else column.values.reshape(len(column.values), -1)
-    codes: Array = np.unique(flat, axis=axis, return_inverse=True)[1].reshape(-1)
-    return codes
-
-
 def _refuse_empty(splits: SplitPlan, parts: Mapping[str, Array]) -> None:
     for name, rows in parts.items():
         if len(rows) == 0 and splits.shares.get(name, 1):
@@ -119,7 +167,7 @@ def _refuse_empty(splits: SplitPlan, parts: Mapping[str, Array]) -> None:
 
 
 def _refuse_straddling(splits: SplitPlan, parts: Mapping[str, Array], groups: Column) -> None:
-    codes = _codes(groups)
+    codes = codes_of(groups)
     seen: dict[int, str] = {}
     for name, rows in parts.items():
         for code in np.unique(codes[rows]).tolist():

@@ -1,43 +1,20 @@
-"""scikit-learn transformers over keys: fitted on one split, applied to all rows, and taken back."""
+"""scikit-learn transformers over keys: fitted on one split, applied to all rows, one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 
 from runexp.diagnostics import Diagnostic, did_you_mean
 from runexp.plan.data import DataPlan, TransformPlan
-from runexp.plan.values import Origin
-from runexp.runtime.data.coding import check_known, prepare_coder
+from runexp.runtime.data.fitted import Fitted, fit, is_finite
 from runexp.runtime.data.gathering import Gathered
-from runexp.runtime.data.problems import collecting, first_line, problem, shown, wrong
+from runexp.runtime.data.matrices import Matrix, dense_in_the_end, flat, side_by_side
+from runexp.runtime.data.problems import collecting, problem, shown, wrong
 from runexp.runtime.data.table import Array
-from runexp.runtime.resolve import make
 from runexp.runtime.seeds import derive_seed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
-    """A transformer fitted for one key, and the shapes of a row before and after it."""
-
-    transformer: Any
-    origin: Origin
-    shape_in: tuple[int, ...]
-    shape_out: tuple[int, ...]
-
-    def back(self, values: Array) -> Array:
-        """(N, width of shape_out) → (N, width of shape_in), float64; objects where categories were words."""
-        if not callable(getattr(self.transformer, "inverse_transform", None)):
-            message = f"{shown(type(self.transformer).__name__)} cannot be taken back to the original units"
-            raise wrong(self.origin, "no-inverse", message)
-        with _scikit_learn_at(self.origin):
-            result = self.transformer.inverse_transform(_flat(values))
-            return result if isinstance(result, np.ndarray) and result.dtype.kind in "OU" else _dense(result)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +23,24 @@ class Transformed:
 
     values: Array
     steps: tuple[Fitted, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Applied:
+    """The transformed keys by name, and what stood side by side in the keys that transforms made (`into`)."""
+
+    transforms: Mapping[str, Transformed]
+    made: Mapping[str, Gathered]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chain:
+    """A key on its way: its rows in the shape they have by now, and what was done to them."""
+
+    gathered: Gathered
+    values: Matrix
+    shape: tuple[int, ...]
+    steps: tuple[Fitted, ...] = ()
 
 
 def check_transforms(plan: DataPlan, splits: Mapping[str, Array], found: list[Diagnostic]) -> bool:
@@ -70,62 +65,118 @@ def check_transforms(plan: DataPlan, splits: Mapping[str, Array], found: list[Di
 
 def apply_transforms(
     plan: DataPlan, gathered: Mapping[str, Gathered], splits: Mapping[str, Array], found: list[Diagnostic], *, seed: int
-) -> dict[str, Transformed]:
-    """The transformed keys among those gathered, by name; of each other one its first transform that fails is found."""
-    chains: dict[str, list[TransformPlan]] = {}
+) -> Applied:
+    """Everything that transforms make of the keys gathered; of each key its first transform that fails is found.
+
+    A plain function of the values as they were read and of the rows to fit on: other rows fit anew.
+    """
+    chains: dict[str, _Chain] = {}
+    lost: set[str] = set()
     for transform in plan.transforms:
-        for name in transform.keys:
-            chains.setdefault(name, []).append(transform)
+        for names in [transform.keys] if transform.is_together else [(name,) for name in transform.keys]:
+            read = (*names, transform.target) if transform.target else names
+            if lost & set(read) or any(name not in gathered and name not in chains for name in read):
+                lost |= set(transform.gives if transform.is_together else names)
+                continue
+            n_found = len(found)
+            with collecting(found):
+                started = {name: chains.get(name) or _started(name, transform, gathered[name]) for name in names}
+                target = _target(transform, chains, gathered)
+                step_seed = derive_seed(seed, "transform", plan.name, transform.into or "+".join(names))
+                chains |= _extended(plan, transform, started, splits[transform.fit_on], target, seed=step_seed)
+            if len(found) > n_found:
+                lost |= set(transform.gives if transform.is_together else names)
     done: dict[str, Transformed] = {}
     for name, chain in chains.items():
-        if name not in gathered:
-            continue
-        with collecting(found):
-            done[name] = _chained(gathered[name], chain, splits, seed=derive_seed(seed, "transform", plan.name, name))
-    return done
+        if name not in lost:
+            with collecting(found):
+                done[name] = _finished(chain)
+    return Applied(done, {name: chains[name].gathered for name in done if name not in gathered})
 
 
-def _chained(gathered: Gathered, chain: list[TransformPlan], splits: Mapping[str, Array], *, seed: int) -> Transformed:
-    name = gathered.key.name
-    words = gathered.key.words
-    if gathered.exact.dtype.kind not in "biuf" and not words:
+def _started(name: str, transform: TransformPlan, gathered: Gathered) -> _Chain:
+    if gathered.exact.dtype.kind not in "biuf" and not gathered.key.words:
         message = f"{shown(name)} holds no numbers, and transformers take numbers"
-        raise wrong(chain[0].origin, "non-numeric-column", message)
-    values = gathered.exact if words else gathered.exact.astype(np.float64, copy=False)
-    may_lack = gathered.key.gaps == "zero"
-    steps: list[Fitted] = []
-    for transform in chain:
-        step, values = _fit(name, transform, values, splits[transform.fit_on], seed=seed)
-        steps.append(step)
-        is_fine = np.isfinite(values) | (may_lack & np.isnan(values))
-        if not is_fine.all():
-            row = int(np.argmin(is_fine.reshape(len(values), -1).all(axis=1)))
-            what = f"row {row} of {shown(name)}"
-            message = f"{shown(transform.call.name)} turns {what} into a value that is not finite"
-            raise wrong(transform.origin, "non-finite-values", message)
-    return Transformed(_rounded(gathered, np.nan_to_num(values, nan=0) if may_lack else values), tuple(steps))
+        hint = "an encoder, or for text a vectorizer, as the first transform takes words"
+        raise wrong(transform.origin, "non-numeric-column", message, hint=hint)
+    values = gathered.exact if gathered.key.words else gathered.exact.astype(np.float64, copy=False)
+    return _Chain(gathered, values, values.shape[1:])
 
 
-def _fit(name: str, transform: TransformPlan, values: Array, rows: Array, *, seed: int) -> tuple[Fitted, Array]:
-    """A transformer of its own for each key: what one learns of a key says nothing about another."""
-    with _scikit_learn_at(transform.origin):
-        flat = _flat(values)
-        transformer = prepare_coder(_seeded(make(transform.call), seed), flat[rows]).fit(flat[rows])
-        check_known(name, transform, transformer, flat)
-        result = _dense(transformer.transform(flat))
-    if result.ndim != 2 or len(result) != len(values):
-        message = f"{shown(transform.call.name)} does not give one row for each row"
-        raise wrong(transform.origin, "transform-failed", message)
-    shape_in = values.shape[1:]
-    shape_out = shape_in if result.shape[1] == flat.shape[1] else (result.shape[1],)
-    return Fitted(transformer, transform.origin, shape_in, shape_out), result.reshape(len(values), *shape_out)
+def _target(transform: TransformPlan, chains: Mapping[str, _Chain], gathered: Mapping[str, Gathered]) -> Array | None:
+    """(N,) or (N, width) of what a transformer learns from, as it was read."""
+    if not transform.target:
+        return None
+    found = chains[transform.target].gathered if transform.target in chains else gathered[transform.target]
+    values = found.raw
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _seeded(transformer: Any, seed: int) -> Any:  # noqa: ANN401 - any transformer
-    parameters = transformer.get_params(deep=False)
-    if "random_state" in parameters and parameters["random_state"] is None:
-        transformer.set_params(random_state=seed % 2**32)
-    return transformer
+def _extended(
+    plan: DataPlan,
+    transform: TransformPlan,
+    chains: Mapping[str, _Chain],
+    rows: Array,
+    target: Array | None,
+    *,
+    seed: int,
+) -> dict[str, _Chain]:
+    """The chains with one transformer more, or the new one that it makes of them."""
+    names = tuple(chains)
+    joined = side_by_side([flat(chain.values) for chain in chains.values()], names, transform)
+    transformer, result = fit(transform, names, joined, rows, target, seed=seed)
+    may_lack = any(chain.gathered.key.gaps == "zero" for chain in chains.values())
+    is_fine = is_finite(result, may_lack=may_lack)
+    if not is_fine.all():
+        what = f"row {int(np.argmin(is_fine))} of {', '.join(map(shown, names))}"
+        message = f"{shown(transform.call.name)} turns {what} into a value that is not finite"
+        raise wrong(transform.origin, "non-finite-values", message)
+    if transform.into:
+        base = _joined(plan, transform, chains, joined)
+        chains = {transform.into: _Chain(base, joined, base.raw.shape[1:])}
+    widths = [flat(chain.values).shape[1] for chain in chains.values()]
+    if len(chains) > 1 and result.shape[1] != sum(widths):
+        message = f"{shown(transform.call.name)} makes {result.shape[1]} columns of the {sum(widths)} of {_all(names)}"
+        hint = "`into: NAME` makes one key of them"
+        raise wrong(transform.origin, "transform-failed", message, hint=hint)
+    starts = np.cumsum([0, *widths])
+    return {
+        name: _longer(chain, result if len(chains) == 1 else result[:, start : start + width], transformer, transform)
+        for (name, chain), start, width in zip(chains.items(), starts, widths, strict=False)
+    }
+
+
+def _longer(chain: _Chain, result: Matrix, transformer: object, transform: TransformPlan) -> _Chain:
+    is_as_wide = result.shape[1] == flat(chain.values).shape[1]
+    shape = chain.shape if is_as_wide else (result.shape[1],)
+    is_shared = transform.is_together and not transform.into
+    step = Fitted(transformer, transform, chain.shape, shape, is_shared)
+    values = result.reshape(len(result), *shape) if isinstance(result, np.ndarray) else result
+    return _Chain(chain.gathered, values, shape, (*chain.steps, step))
+
+
+def _joined(plan: DataPlan, transform: TransformPlan, chains: Mapping[str, _Chain], joined: Matrix) -> Gathered:
+    """What a key made of others starts from: their columns side by side."""
+    sources = [chain.gathered.key for chain in chains.values()]
+    is_masked = any(source.gaps == "zero" for source in sources)
+    exact = dense_in_the_end(transform.into, joined, transform)
+    is_words = exact.dtype.kind not in "biuf"
+    key = replace(plan.key(transform.into), words=is_words, gaps="zero" if is_masked else "")
+    raw = exact if is_words else exact.astype(np.float32)
+    return Gathered(key, np.nan_to_num(raw, nan=0) if is_masked and not is_words else raw, exact, (), 0)
+
+
+def _finished(chain: _Chain) -> Transformed:
+    last = chain.steps[-1].plan
+    name = chain.gathered.key.name
+    values = dense_in_the_end(name, chain.values, last)
+    if values.dtype.kind not in "biuf":
+        message = f"{shown(name)} still holds words after {shown(last.call.name)}"
+        hint = "an encoder, or for text a vectorizer, as the next transform makes numbers of them"
+        raise wrong(last.origin, "non-numeric-column", message, hint=hint)
+    if chain.gathered.key.gaps == "zero":
+        values = np.nan_to_num(values, nan=0)
+    return Transformed(_rounded(chain.gathered, values), chain.steps)
 
 
 def _rounded(gathered: Gathered, values: Array) -> Array:
@@ -141,20 +192,5 @@ def _rounded(gathered: Gathered, values: Array) -> Array:
     return values.astype(np.float32)
 
 
-def _flat(values: Array) -> Array:
-    """(N, anything) → (N, width); (N,) is a column."""
-    return values.reshape(len(values), -1)
-
-
-def _dense(result: Any) -> Array:  # noqa: ANN401 - array, sparse matrix or data frame
-    return np.asarray(result.toarray() if sparse.issparse(result) else result, dtype=np.float64)
-
-
-@contextmanager
-def _scikit_learn_at(origin: Origin) -> Iterator[None]:
-    """What scikit-learn refuses is a mistake in the spec, at the place the transform was written."""
-    try:
-        yield
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
-        error.add_note(f"in {origin}")
-        raise wrong(origin, "transform-failed", f"scikit-learn refuses: {first_line(error)}") from error
+def _all(names: Sequence[str]) -> str:
+    return ", ".join(map(shown, names))

@@ -7,13 +7,12 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.engine.protocol import ExecutionContext
 from runexp.plan.graph import LossPlan, MetricPlan
 from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
-from runexp.runtime.deep.sampling import Sampled, few_rows
-from runexp.runtime.evaluation import EvalProgram
+from runexp.runtime.data.few_rows import few_rows
+from runexp.runtime.deep.sampling import Sampled
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.rehearsal import Leaf, Rehearsal
 
@@ -43,11 +42,7 @@ def _computed(phase: EvalPlan, rehearsal: Rehearsal) -> tuple[Diagnostic, ...]:
     some = replace(rehearsal, sets=few_rows(rehearsal.sets, phase.split, phase.data, _FEW_ROWS))
     try:
         with some.blaming(phase):
-            columns = some.columns(phase.split, phase.data, phase.origin)
-            program = EvalProgram(phase, some.graph, columns, some.device)
-            for index, batch in enumerate(program.draw()):
-                program.step(ExecutionContext(phase.label, 0, index, batch))
-            program.finish()
+            some.compute(phase)
     except SpecError as error:
         return error.diagnostics
     return ()

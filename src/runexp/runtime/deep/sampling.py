@@ -15,6 +15,7 @@ from runexp.plan.data import DataPlan
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.build import Survey, open_source, survey
+from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.data.files import locate
 from runexp.runtime.data.finding import find_files
 from runexp.runtime.data.table import Array
@@ -27,7 +28,6 @@ _PACKED = frozenset({".gz", ".bz2", ".zst", ".lz4"})
 _MOST_MADE = 20_000  # rows asked of a generator
 _MANY_ROWS = 1000
 _SOME_ROWS = 512
-_MOST_CLASSES = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,19 +88,6 @@ def sample(plan: DataPlan, *, seed: int, folder: Path) -> Sampled:
     return Sampled(plan, surveyed, features, found, n_rows, is_whole=not is_head, is_divided=is_divided)
 
 
-def few_rows(sets: Mapping[str, FeatureSet], split: str, used: Sequence[str], most: int) -> dict[str, FeatureSet]:
-    """The sets with at most `most` rows in a split, spread over it, with at least one of every class."""
-    known = {name: sets[name].splits[split] for name in used}
-    n_rows = min((len(rows) for rows in known.values()), default=0)
-    if n_rows <= max(most, _MANY_ROWS):
-        return dict(sets)
-    chosen = {int(position) for position in np.linspace(0, n_rows - 1, most)}
-    for name, rows in known.items():
-        chosen |= _one_of_each(sets[name], rows[:n_rows])
-    positions = np.asarray(sorted(chosen))
-    return {**sets, **{name: replace(sets[name], splits={split: rows[positions]}) for name, rows in known.items()}}
-
-
 def attempts(
     sets: Mapping[str, FeatureSet], split: str, used: Sequence[str]
 ) -> list[tuple[dict[str, FeatureSet], bool]]:
@@ -112,15 +99,6 @@ def attempts(
 
 
 _ASK_FOR_ALL_ROWS = frozenset({"empty-split", "unknown-split", "missing-split"})
-
-
-def _one_of_each(features: FeatureSet, rows: Array) -> set[int]:
-    first: set[int] = set()
-    for name, gathered in features.gathered.items():
-        if gathered.key.domain == "targets" and gathered.raw.dtype.kind in "iub" and gathered.raw.ndim == 1:
-            values, positions = np.unique(features.raw(name)[rows], return_index=True)
-            first |= set(positions.tolist()) if len(values) <= _MOST_CLASSES else set()
-    return first
 
 
 def _is_large(plan: DataPlan, folder: Path) -> bool:

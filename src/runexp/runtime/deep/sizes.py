@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, Severity, SpecError
 from runexp.plan.phases import EvalPlan, FitPlan, OptimizerPlan, TrainPlan
-from runexp.runtime.deep.sampling import Sampled, few_rows
+from runexp.runtime.data.few_rows import few_rows
+from runexp.runtime.deep.sampling import Sampled
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.rehearsal import Leaf, Rehearsal
