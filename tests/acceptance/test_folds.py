@@ -57,7 +57,10 @@ def test_a_support_vector_classifier_on_stratified_folds_of_iris(tmp_path):
 
 def test_a_scaler_and_a_classifier_on_shuffled_splits_of_iris(tmp_path):
     """The figures of scikit-learn's user guide for a pipeline in `ShuffleSplit`: the scaler learns from each part."""
-    text = IRIS + "    transforms: [{on: x, use: standard_scaler}]\n" + dedent("""\
+    text = (
+        IRIS
+        + "    transforms: [{on: x, use: standard_scaler}]\n"
+        + dedent("""\
         nodes:
           svc: {inputs: iris.x, use: sklearn.svm.SVC, with: {C: 1}}
         phases:
@@ -65,6 +68,7 @@ def test_a_scaler_and_a_classifier_on_shuffled_splits_of_iris(tmp_path):
           score: {kind: eval, split: val, metrics: [accuracy]}
         cv: {folds: {use: shuffle_split, with: {n_splits: 5, test_size: 0.3, random_state: 0}}}
         """)
+    )
     found = folds(tmp_path / "iris.yaml", text)
     assert [round(value, 3) for value in found.numbers("score.accuracy").values()] == [
         0.978, 0.933, 0.956, 0.933, 0.978,

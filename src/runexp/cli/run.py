@@ -114,7 +114,7 @@ def stop_on_signals(control: Control) -> None:
 
 def _report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: bool, verbose: bool) -> None:
     if form is Format.JSON:
-        print(json.dumps({"run": str(finished.folder), "status": finished.status}))
+        print(json.dumps({"run": str(finished.folder), "status": finished.status} | _spreads(finished)))
     else:
         from runexp.report.results import render_results
 
@@ -129,6 +129,16 @@ def _report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: 
         sys.stdout.write(text)
     if finished.error is not None:
         show_failure(finished.error, files, verbose=verbose)
+
+
+def _spreads(finished: Run) -> dict[str, object]:
+    """Of a cross-validation: mean, spread and interval of every final number."""
+    if finished.results.cv is None:
+        return {}
+    from dataclasses import asdict
+
+    spreads = finished.results.cv.spreads()
+    return {"cv": {"folds": len(finished.results.cv), "spread": {name: asdict(spreads[name]) for name in spreads}}}
 
 
 def show_failure(error: Exception, files: Mapping[str, str], *, verbose: bool) -> None:
