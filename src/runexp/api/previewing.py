@@ -84,6 +84,12 @@ class Preview:
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
+        facts = self._described(phase)
+        if self._plan.cv is None:
+            return facts
+        return replace(facts, notes=(*facts.notes, "the rows are those of the first fold"))
+
+    def _described(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
         found = describe(self._runtime, phase)
         match phase:  # a fit phase describes its estimators, the others what they judge
             case TrainPlan():

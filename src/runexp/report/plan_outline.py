@@ -8,6 +8,7 @@ from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan, Transform
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
+from runexp.report.fold_outline import outline_folds
 from runexp.report.outline import Branch, called, listed, literal
 from runexp.report.phase_outline import outline_phase
 
@@ -21,6 +22,7 @@ def outline_plan(plan: Plan) -> Branch:
             Branch("data", below=tuple(_data(data) for data in plan.data)),
             Branch("graph", "in the order it runs", tuple(_node(node) for node in plan.nodes)),
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
+            *((outline_folds(plan.cv),) if plan.cv is not None else ()),
             _execution(plan.execution),
         ),
     )

@@ -71,9 +71,9 @@ def run_fold(
             wants=around.wants,
         )
         ended = yield from _told(experiment, fold)
-        finished, error = _kept(job, runtime, ended, experiment.error)
+        finished, failure = _kept(job, runtime, ended, experiment.error)
     yield finished
-    return error
+    return failure
 
 
 def _told(experiment: Experiment, fold: Fold) -> Generator[Event, None, RunFinished]:

@@ -152,8 +152,10 @@ class _Crew:
             for connection in busy:
                 with suppress(OSError):
                     connection.send(self._around.control.signal)
-        for connection in wait(list(busy), _TICK_S):
-            self._take(busy[connection])  # type: ignore[index]  # only connections were waited for
+        ready = wait(list(busy), _TICK_S)
+        for worker in busy.values():
+            if worker.connection in ready:
+                self._take(worker)
 
     def _take(self, worker: _Worker) -> None:
         assert worker.job is not None

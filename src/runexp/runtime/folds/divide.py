@@ -60,7 +60,7 @@ def _fold(index: int, cut: Cut, cv: CVPlan, pools: Sequence[Pool], together: Tog
     if cv.val:
         train, parts[cv.val] = _inner(index, cut, cv, together, seed=seed)
     parts = {cv.train: train} | parts
-    rows = {pool.asked.data: together.rows_of(number, parts) | pool.outside for number, pool in enumerate(pools)}
+    rows = {pool.asked.data: together.rows_of(number, parts) | dict(pool.outside) for number, pool in enumerate(pools)}
     for name in parts:
         for pool in pools:
             if not len(rows[pool.asked.data][name]):

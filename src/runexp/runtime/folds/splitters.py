@@ -148,11 +148,11 @@ def _cuts(cv: CVPlan, together: Together, splitter: Any) -> Iterator[Cut]:  # no
     except REFUSALS as error:
         raise _refused(cv, error) from error
     for number, (train, held_out) in enumerate(made):
-        parts = [np.unique(_checked(part, len(order), cv.origin)) for part in (train, held_out)]
-        if not all(map(len, parts)) or np.isin(*parts).any():
-            fault = "has an empty part" if not all(map(len, parts)) else "trains on rows that it holds out"
+        learns, held = (np.unique(_checked(part, len(order), cv.origin)) for part in (train, held_out))
+        if not len(learns) or not len(held) or np.isin(learns, held).any():
+            fault = "trains on rows that it holds out" if len(learns) and len(held) else "has an empty part"
             raise wrong(cv.origin, "overlapping-splits", f"fold {number} {fault}")
-        yield Cut("", np.sort(order[parts[0]]), np.sort(order[parts[1]]), is_series=is_series)
+        yield Cut("", np.sort(order[learns]), np.sort(order[held]), is_series=is_series)
 
 
 def _checked(part: Iterable[int], n_units: int, origin: Origin) -> Array:
