@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 SHORT = {
+    "char_model": ["phases.train.epochs=1", "data.help.windows.stride=48"],
     "diabetes_regression": ["phases.train.epochs=3"],
+    "forecast": ["phases.train.epochs=3"],
     "pca_hybrid": ["phases.train.epochs=3"],
     "quickstart": ["phases.train.epochs=3"],
     "wine_two_heads": ["phases.train.epochs=5"],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from runexp.compiler import link
 from runexp.diagnostics import Diagnostic, SpecError, in_document_order
 from runexp.plan.experiment import Plan
+from runexp.records import dataclass
 from runexp.source import Document, read
 from runexp.spec import Parsed, Spec, parse
 

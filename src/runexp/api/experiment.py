@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runexp.api.checking import Checked, check
+from runexp.api.describing import read_set, set_names
 from runexp.api.previewing import Length, Preview, labels
 from runexp.api.running import Place, Run
 from runexp.api.running import run as run_checked
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import Plan
 from runexp.results import GroupResults, PhaseResults, UnknownNameError
+from runexp.runtime.data import FeatureSet
 from runexp.spec import Spec
 
 
@@ -46,6 +48,13 @@ class Experiment:
     def plan(self) -> Plan:
         """The experiment as it will run."""
         return self._checked.linked
+
+    def data(self, name: str) -> FeatureSet:
+        """A feature set as phases receive it, read anew: arrays, views, tables. `SpecError` for what is wrong in it."""
+        if name not in set_names(self._checked):
+            known = did_you_mean(name, set_names(self._checked), kind="feature sets")
+            raise UnknownNameError(f"there is no feature set `{name}`; {known}")
+        return read_set(self._checked, name)
 
     @property
     def history(self) -> tuple[Run, ...]:

@@ -14,6 +14,7 @@ from runexp.results import RunResults, loss_nodes_of
 from runexp.runtime.data import transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.fold import Fold
+from runexp.runtime.folds.predictions import as_file, merged, out_of_fold
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.atomic import make_folders, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
@@ -27,18 +28,33 @@ class FoldFiles:
     """The files of each fold below a run folder, under the fold's label."""
 
     path: Path
+    plan: Plan
+    held_out: str
 
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> Checkpoints:
         """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
         return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=f"{fold.label}/")
 
     def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
-        """The weights it ended with, and the transformers fitted on its rows: `artifacts/fold-0/transforms/…`."""
+        """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), and what
+        it says of the rows held out."""
         self.checkpoints(fold, runtime).save_final(status)
         for path, content in transformer_files(
             features for name, features in runtime.sets.items() if name in fold.rows
         ):
             self._write(path.replace("artifacts/", f"artifacts/{fold.label}/", 1), content)
+        if status == "completed":
+            said = out_of_fold(self.plan, runtime, fold, held_out=self.held_out)
+            if said is not None:
+                self._write(_predictions(fold), as_file(said))
+
+    def conclude(self, folds: Iterable[Fold]) -> None:
+        """Put the predictions of all folds into one file, `predictions/out_of_fold.parquet`."""
+        files = [path for fold in folds if (path := inside(self.path, _predictions(fold))).exists()]
+        if files:
+            self._write("predictions/out_of_fold.parquet", merged(files))
+        for path in files:
+            path.unlink()
 
     def _write(self, relative: str, content: bytes) -> None:
         path = inside(self.path, relative)
@@ -46,11 +62,20 @@ class FoldFiles:
         write_atomically(path, content)
 
 
+def files_of(plan: Plan, folder: RunFolder) -> FoldFiles:
+    """Where the folds of a plan leave their files."""
+    return FoldFiles(folder.path, plan.in_fold(), plan.cv.held_out if plan.cv is not None else "")
+
+
 def jobs_of(checked: Checked, division: Division, folder: RunFolder) -> list[FoldJob]:
     """A job for every fold of a spec."""
-    plan, files = checked.linked.in_fold(), FoldFiles(folder.path)
+    plan, files = checked.linked.in_fold(), files_of(checked.linked, folder)
     n_folds = len(division.folds)
     return [FoldJob(plan, checked.folder, fold, n_folds, files) for fold in division.folds]
+
+
+def _predictions(fold: Fold) -> str:
+    return f"predictions/{fold.label}.parquet"
 
 
 def folded_loss_nodes(plan: Plan, labels: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -33,6 +33,8 @@ from runexp.results import Recorder, loss_nodes_of
 from runexp.runtime.description import ComputedFacts, Description, describe
 from runexp.runtime.torch_runtime import TorchRuntime
 
+_MOST_CLASSES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Length:
@@ -95,7 +97,8 @@ class Preview:
             case TrainPlan():
                 return _train_facts(phase, found)
             case EvalPlan():
-                return _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                facts = _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                return replace(facts, batch_size=phase.batch_size)
             case FitPlan():
                 return _facts_of(phase, "fit", found)
 
@@ -136,11 +139,18 @@ def _facts_of(
         device=found.device,
         n_batches=found.n_batches,
         inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
+        classes=tuple(_classes(item.name, item.words) for item in found.classes),
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
         metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
         notes=(waits,) if found.waits_for else (),
     )
+
+
+def _classes(name: str, words: Sequence[str]) -> str:
+    """`iris.kind: 0 setosa, 1 versicolor`: the column of an output that stands for each word."""
+    shown = ", ".join(f"{code} {word}" for code, word in enumerate(words[:_MOST_CLASSES]))
+    return f"{name}: {shown}" + (f", … {len(words)} in all" if len(words) > _MOST_CLASSES else "")
 
 
 def _node(item: ComputedFacts) -> NodeFacts:

@@ -16,7 +16,7 @@ from runexp.events import Event
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
-from runexp.runtime.data import membership, transformer_files
+from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.torch_runtime import TorchRuntime
@@ -48,6 +48,8 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, div
         folder.write("folds.parquet", fold_membership(division))
     for path, content in transformer_files(whole):
         folder.write(path, content)
+    for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
+        folder.write(path, text)
     write_lock_file(
         folder.path,
         versions=library_versions(),

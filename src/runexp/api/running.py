@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
-from runexp.api.folds import folded_loss_nodes, jobs_of, summary_of
+from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -125,6 +125,7 @@ def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Wat
     folder.checkpoints()  # freed of what is half-written
     sinks = _sinks(folder, recorder, watch(around.live))
     finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
+    files_of(plan, folder).conclude(folds.folds)
     results = recorder.results()
     units = units_of(plan)
     write_summary(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +14,7 @@ from runexp.catalog.source_names import Definition, Import, Names, names_of
 from runexp.catalog.source_search import find_module, read_source
 from runexp.catalog.source_signature import Signature, class_signature, function_signature
 from runexp.diagnostics import did_you_mean
+from runexp.records import dataclass
 
 _MOST_REEXPORTS = 5
 

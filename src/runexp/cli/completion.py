@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
+import typer
 
 
 def complete_spec(incomplete: str) -> list[str]:
@@ -21,7 +21,7 @@ def complete_spec(incomplete: str) -> list[str]:
     return [name for name in offered if name[len(place) :].startswith(begun)]
 
 
-def complete_phase(ctx: click.Context, incomplete: str) -> list[str]:
+def complete_phase(ctx: typer.Context, incomplete: str) -> list[str]:
     """The labels of the phases and groups in the spec of the command line."""
     # Words behind an option that still lacks its value are left in `args`.
     spec = ctx.params.get("spec") or next((word for word in ctx.args if not word.startswith("-")), None)
@@ -34,7 +34,7 @@ def complete_phase(ctx: click.Context, incomplete: str) -> list[str]:
     return [label for label in _labels(phases, "") if label.startswith(incomplete)]
 
 
-def complete_name(ctx: click.Context, incomplete: str) -> list[str]:
+def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of the catalog, of the kind asked for where there is one; dotted ones only once begun."""
     from runexp.catalog import KINDS, names
 

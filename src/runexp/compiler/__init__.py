@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from runexp.compiler.advice import advise
@@ -16,6 +16,7 @@ from runexp.compiler.scope import Scope
 from runexp.compiler.surroundings import check_surroundings
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
+from runexp.records import dataclass
 from runexp.spec import Parsed
 from runexp.spec.later import unsupported
 

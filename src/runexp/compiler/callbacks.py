@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from runexp import catalog
 from runexp.compiler.findings import Path
@@ -20,6 +19,7 @@ from runexp.plan.phases import (
     EvaluationPlan,
     Mode,
 )
+from runexp.records import dataclass
 from runexp.spec.base import Use
 from runexp.spec.callbacks import Callback, Custom, EarlyStopping, Evaluation
 from runexp.spec.losses import Loss

@@ -12,10 +12,11 @@ from runexp.diagnostics import (
     Diagnostic,
     Related,
     Severity,
+    Span,
     did_you_mean,
     in_document_order,
 )
-from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.plan.values import COUNT, Call, FrozenMap, Origin
 from runexp.source import Document, MappingNode
 from runexp.spec import Parsed, Spec
 from runexp.spec.shape import dotted, sameness
@@ -104,7 +105,7 @@ class Findings:
         found = Diagnostic(
             code=code,
             message=message,
-            span=self.document.span_of(path, part),
+            span=self._missing_by(path) if code == "missing-parameter" else self.document.span_of(path, part),
             label=label,
             help=help,
             related=(*related, *self.document.chain(path)),
@@ -114,6 +115,11 @@ class Findings:
         self._found.setdefault(sameness(found), found)  # a definition used twice is wrong once
         if found.is_error and code not in _ARGUMENT_CODES:
             self._unsure.add(path[0])
+
+    def _missing_by(self, path: Path) -> Span:
+        """Where an argument is missing: at the override of `use`, if there is one."""
+        owner = path[:-1] if path[-1] == "with" else path
+        return self.document.redirected(owner) or self.document.span_of(path, "key")
 
     def not_yet(self, what: str, path: Path) -> None:
         """Report something the language has and this version cannot run."""
@@ -175,7 +181,9 @@ class Findings:
                 self._unknown_use(use, written, use_part, kinds)
             return None
         inferred = frozenset(entry.words("infers"))
-        self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
+        numbers = {name: 1 if _is_count(value) else value for name, value in arguments.items()}
+        checked = numbers if "module" in kinds else arguments  # only layers take numbers that the data give
+        self._check_arguments(entry, checked, with_path or (*path, "with"), supplied | inferred)
         tensors = tuple(
             item.name
             for item in entry.parameters
@@ -273,6 +281,10 @@ class Findings:
                 return with_article(word)
         splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.names or ()}
         return "a split" if kind != "split" and name in splits else ""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, str) and COUNT.fullmatch(value) is not None
 
 
 def with_article(words: str) -> str:

@@ -13,7 +13,8 @@ def folded(spec: Spec) -> dict[str, CVData]:
         return {}
     if spec.cv.data:
         return dict(spec.cv.data)
-    return {name: CVData() for name, data in spec.data.items() if data.features}
+    joined = {join.data for data in spec.data.values() for join in data.joins}
+    return {name: CVData() for name, data in spec.data.items() if data.features and name not in joined}
 
 
 def pool_of(spec: Spec, name: str) -> tuple[str, ...]:

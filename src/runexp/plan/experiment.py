@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.phases import GroupPlan, PhasePlan
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runexp.plan.values import Call, Origin
+from runexp.records import dataclass
 
 Execution = Literal["sequential", "processes"]
 

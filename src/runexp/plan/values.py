@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runexp.diagnostics import Span
+from runexp.records import dataclass
+
+COUNT = re.compile(r"\$\{classes:([^.}]+)\.([^}]+)\}")
+"""An argument that the data give: how many classes or tokens a key (feature set, name) has."""
 
 
 class FrozenMap(Mapping[str, Any]):

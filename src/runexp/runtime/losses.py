@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.plan.graph import LossPlan
+from runexp.plan.graph import LossPlan, Route
+from runexp.runtime.blocks import with_blocks
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
@@ -27,6 +28,11 @@ class BoundLoss:
     function: Callable[..., Tensor]
     positional: tuple[int, ...]
     keyword: tuple[tuple[str, int], ...]
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The slots it is given."""
+        return (*self.positional, *(slot for _, slot in self.keyword))
 
     def __call__(self, values: Sequence[Any]) -> Tensor:
         """The loss of one batch."""
@@ -48,7 +54,7 @@ def bind_losses(
         with collecting(wrong):
             read.append((plan, slots_of(plan, lambda slot: values[forward.slot(slot)], columns)))
     forward.add_columns([slot for _, slots in read for slot in slots])
-    bound = tuple(_bind(plan, slots, forward, device) for plan, slots in read)
+    bound = tuple(_bind(plan, slots, forward, columns, device) for plan, slots in read)
     values = first_rows(forward, columns)
     for (plan, _), loss in zip(read, bound, strict=True):
         with collecting(wrong):
@@ -60,7 +66,7 @@ def bind_losses(
 def first_rows(forward: Forward, columns: Columns) -> list[Any]:
     """All slots of a forward pass over the first two rows."""
     with torch.no_grad():
-        return forward([columns.column(slot)[:2] for slot in forward.columns])
+        return forward([columns.drawn(slot).first(2) for slot in forward.columns])
 
 
 def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tensor:
@@ -71,14 +77,22 @@ def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tens
     return total
 
 
-def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, device: torch.device) -> BoundLoss:
+def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: Columns, device: torch.device) -> BoundLoss:
     target = resolve(plan.call)
     is_class = isinstance(target, type)
     function = make(plan.call).to(device) if is_class and issubclass(target, nn.Module) else target
+    if any(route.source == "pairs" for route in plan.routes):
+        function = with_blocks(function, plan.routes, columns)
     read = [(route.argument, forward.slot(slot)) for route, slot in zip(plan.routes, slots, strict=True)]
     positional = tuple(slot for argument, slot in read if not argument)
     keyword = tuple((argument, slot) for argument, slot in read if argument)
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
+
+
+def _shape(route: Route, value: Tensor, columns: Columns) -> str:
+    """The shape of an input: a matrix gives a block between the rows of the batch."""
+    shape = columns.shape(value)
+    return shape if route.source != "pairs" else f"({shape[1:-2]}, {shape[1:-2]})"
 
 
 def _on_one_device(values: Sequence[Any]) -> list[Any]:
@@ -92,10 +106,10 @@ def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Column
     try:
         value = loss(values)
     except REFUSALS as error:
-        slots = [*loss.positional, *(slot for _, slot in loss.keyword)]
         routes = sorted(plan.routes, key=lambda route: bool(route.argument))
         given = ", ".join(
-            f"{columns.called(route)} {columns.shape(values[slot])}" for route, slot in zip(routes, slots, strict=True)
+            f"{columns.called(route)} {_shape(route, values[slot], columns)}"
+            for route, slot in zip(routes, loss.reads, strict=True)
         )
         message = f"the loss `{plan.name}` cannot be computed: {first_line(error)}"
         hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""

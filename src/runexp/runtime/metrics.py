@@ -19,6 +19,8 @@ from runexp.runtime.graph.forward import Forward
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.units import OriginalUnits
 
+_OF_SEVERAL = ("argmax", "each_step")
+
 
 @dataclass(frozen=True, slots=True)
 class BoundMetric:
@@ -35,14 +37,22 @@ class BoundMetric:
     units: OriginalUnits | None = None
     is_level: bool = False
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The slots it is given."""
+        return self.slots
+
     def __call__(self, values: Sequence[Any]) -> float:
         """The metric over all rows."""
-        predicted = predictions(values[self.slots[0]], self.plan.wants, self.plan.decision)
+        output = values[self.slots[0]]
+        by_step = self.plan.decision == "each_step" and self.plan.wants != "values"
+        predicted = predictions(output.flatten(0, -2) if by_step else output, self.plan.wants, self.plan.decision)
         others = [np.asarray(values[slot].detach().cpu()) for slot in self.slots[1:]]
         if self.units is not None:
             others[self._target] = self.units.targets
             if not np.isfinite(predicted := self.units.back(predicted)).all():
                 return float("nan")  # a transform such as Yeo-Johnson's has no way back from everywhere
+        others = [other.reshape(-1) for other in others] if by_step else others
         predicted, *others = _aligned([predicted, *others])
         named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
         try:
@@ -114,14 +124,14 @@ def _found(plan: MetricPlan, code: str, message: str, hint: str = "") -> Diagnos
 def _labels(output: Tensor, decision: Decision) -> Tensor:
     if decision == "as_is":
         return output
-    if decision == "argmax" and output.ndim > 1 and output.shape[1] > 1:
+    if decision in _OF_SEVERAL and output.ndim > 1 and output.shape[1] > 1:
         return output.argmax(dim=1)
     threshold = 0.5 if decision == "probability" else 0.0
     return (output > threshold).long()
 
 
 def _scores(output: Tensor, decision: Decision) -> Tensor:
-    if decision == "argmax" and output.ndim > 1 and output.shape[1] > 1:
+    if decision in _OF_SEVERAL and output.ndim > 1 and output.shape[1] > 1:
         return output if _are_chances(output) else torch.softmax(output, dim=1)
     return torch.sigmoid(output) if decision == "logit" else output
 

@@ -1,7 +1,5 @@
 """What every section of the language is made of: strict frozen models, names, and `use`/`with`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue

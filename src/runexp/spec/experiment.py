@@ -1,7 +1,5 @@
 """The whole spec: its sections, in the order one reads them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The `nodes` and `bindings` sections: the graph, and what data feeds its heads."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

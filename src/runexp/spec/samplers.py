@@ -1,7 +1,5 @@
 """The `samplers` section: how rows are drawn where a plain batch size does not say enough."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

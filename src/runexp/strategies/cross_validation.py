@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from runexp.events import Event, FoldFinished, RunFinished, RunStarted
 from runexp.plan.experiment import Plan, digest, walk
 from runexp.plan.phases import GroupPlan
+from runexp.runtime.folds.fold import Fold
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.strategies.fold_run import Around, FoldJob, run_fold
 from runexp.strategies.processes import run_in_processes
@@ -26,6 +27,11 @@ class CrossValidation:
         self._device = first.device
         self._failed: list[FoldFinished] = []
         self._interrupted: FoldFinished | None = None
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """The folds, in the order they are told."""
+        return tuple(job.fold for job in self._jobs)
 
     @property
     def labels(self) -> tuple[str, ...]:

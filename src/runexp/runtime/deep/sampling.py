@@ -14,7 +14,7 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.data import DataPlan
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
-from runexp.runtime.data.build import Survey, open_source, survey
+from runexp.runtime.data.build import Survey, open_source, survey, with_matrices
 from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.data.files import locate
 from runexp.runtime.data.finding import find_files
@@ -89,7 +89,10 @@ def sample(plan: DataPlan, *, seed: int, folder: Path, fold: SomeFold | None = N
         given = dict.fromkeys(fold.parts, np.arange(source.n_rows))
     surveyed = survey(plan, source, seed=seed, given=given)
     found = surveyed.found
-    features = surveyed.features
+    unmatched: list[Diagnostic] = []
+    features = with_matrices(plan, surveyed.features, folder=folder, found=unmatched)
+    if not is_head:
+        found = (*found, *unmatched)
     is_divided = bool(features.splits) and not (is_head and (fold is not None or plan.splits.kind == "column"))
     if is_head:
         found = tuple(item for item in found if item.code not in _ASK_FOR_ALL_ROWS)

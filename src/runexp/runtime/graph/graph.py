@@ -14,6 +14,8 @@ from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.problems import first_line
+from runexp.runtime.graph.counts import embedded, with_counts
+from runexp.runtime.graph.embeddings import too_small
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
@@ -137,6 +139,9 @@ class Graph:
             self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
 
     def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor:
+        outside = too_small(plan, self._sets)
+        if outside:
+            raise SpecError([outside])
         torch.manual_seed(derive_seed(self._seed, "node", plan.name))
         positional = [value for feed, value in zip(plan.feeds, inputs, strict=True) if not feed.argument]
         keyword = {feed.argument: value for feed, value in zip(plan.feeds, inputs, strict=True) if feed.argument}
@@ -159,7 +164,8 @@ class Graph:
     ) -> tuple[nn.Module, Tensor]:
         """Build the calls one by one, each from what the one before gives."""
         layers = []
-        for call in plan.calls:
+        for index, written in enumerate(plan.calls):
+            call = with_counts(written if index else embedded(plan.feeds, written, self._sets), self._sets)
             first = next(iter([*positional, *keyword.values()]))
             layer = self._layer(call, first)
             try:
