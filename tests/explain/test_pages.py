@@ -23,7 +23,6 @@ IS_UPDATING = bool(os.environ.get("RUNEXP_UPDATE_GOLDEN"))
 NOT_YET = "not-yet-supported"
 AHEAD = (
     "unknown-number",
-    "unknown-phase",
     "invalid-target",
     "unknown-module",
     "unknown-attribute",

@@ -24,6 +24,7 @@ from runexp.plan.experiment import Plan
 from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
 from runexp.runtime.folds.divide import Division, divide_folds
+from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
@@ -95,10 +96,11 @@ def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None
 def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
     plan = checked.require().linked
     try:
-        division = divide_folds(plan, folder=checked.folder)
-        first = division.folds[0] if division.folds else None
-        runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
-        runtime.rehearse(plan.in_fold().phases)
+        with kept_randomness():
+            division = divide_folds(plan, folder=checked.folder)
+            first = division.folds[0] if division.folds else None
+            runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
+            runtime.rehearse(plan.in_fold().phases)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
     return runtime, division

@@ -29,7 +29,7 @@ def check_needs(scope: Scope, cv: CrossValidation, call: Call) -> None:
         return  # only its author knows what it looks at
     takes = {"group_by": "Group" in label, "stratify_by": "Stratified" in label}
     for key, is_taken in takes.items():
-        written = [name for name, data in cv.data.items() if getattr(data, key) is not None]
+        written = [name for name, data in cv.data.items() if getattr(data, key) is not None and not data.column]
         if is_taken and not written:
             message = f"`{label}` needs `{key}`, which no feature set of `cv.data` has"
             hint = f"for instance `cv: {{data: {{{next(iter(scope.found.names('data')), 'table')}: {{{key}: …}}}}}}`"
@@ -109,7 +109,8 @@ def _check_outside(scope: Scope, cv: CrossValidation, name: str, splits: tuple[s
         hint = f"say which: `cv: {{data: {{{name}: {{pool: [{', '.join(splits)}]}}}}}}`"
         scope.found.error("missing-key", f"no split of `{name}` is pooled", _PATH, part="key", help=hint)
         return
-    for split in splits:
+    is_misspelt = not set(pooled) <= set(splits)
+    for split in () if is_misspelt else splits:
         if split in cv.parts and split not in pooled:
             scope.found.error(
                 "name-clash",

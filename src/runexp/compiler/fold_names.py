@@ -33,9 +33,9 @@ def splits_in_fold(spec: Spec, name: str) -> tuple[str, ...] | None:
     splits = spec.data[name].splits
     if splits is None:
         return parts
-    if splits.names is None:
-        return None
     pooled = pool_of(spec, name)
+    if splits.names is None or not set(pooled) <= set(splits.names):
+        return None  # or what is pooled is misspelt, of which enough is said
     inner = {part for split, divided in (splits.within or {}).items() if split in pooled for part in divided}
     return (*parts, *(split for split in splits.names if split not in {*pooled, *inner, *parts}))
 
