@@ -17,7 +17,7 @@ EMITTERS = {
     "found",
     "_found",
 }
-EMITTERS |= {"_refuse", "_warned", "_wrong", "_problem", "SignatureProblem"}
+EMITTERS |= {"_refuse", "_warned", "_wrong", "_problem", "SignatureProblem", "Misfit"}
 UNKNOWN_DOMAINS = ("target", "feature", "tag")
 
 

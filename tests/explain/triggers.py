@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
+from explain.pages import example, sections
 from runexp.api.checking import check
+from runexp.api.trust import distrusted
 from runexp.diagnostics import SpecError
 from runexp.plan.values import Call, FrozenMap
+from runexp.report.explanations import explanations
 from runexp.runtime.data import build_feature_set
 from runexp.runtime.sampling import make_sampler
 from sampling.linked import samplers_of
@@ -113,6 +117,18 @@ def sampled(written):
     return trigger
 
 
+def from_elsewhere(folder):
+    """A spec outside of the folder one stands in."""
+    page = next(page for page in explanations() if page.code == "untrusted-import")
+    (folder / "spec.yaml").write_text(example(sections(page.text)["Wrong"]).files["fragment"])
+    (folder / "mine.py").write_text("class Head: ...\n")
+    (folder / "project").mkdir()
+    (folder / "project/pyproject.toml").touch()
+    with chdir(folder / "project"):
+        checked = check("../spec.yaml")
+        return distrusted(checked), checked.files
+
+
 def found(result):
     return result.diagnostics, result.files
 
@@ -123,6 +139,7 @@ TRIGGERS = {
     "not-utf8": latin,
     "too-many-mistakes": many,
     "no-inverse": cannot_go_back,
+    "untrusted-import": from_elsewhere,
     "group-straddle": straddling,
     "unknown-source": no_source("fetch_openml"),
     "unreadable-source": no_table,

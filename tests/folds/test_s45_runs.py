@@ -116,8 +116,8 @@ def test_a_fold_is_what_a_run_on_its_rows_alone_would_be(tmp_path):
 
 def test_folds_start_alike_unless_each_is_to_have_a_seed_of_its_own(tmp_path):
     path = spec(tmp_path, "{folds: 2}")
-    still = ["phases.train.optimizer.with.lr=0.0", "phases.train.optimizer.with.weight_decay=0.0"]
-    path.write_text(path.read_text().replace("lr: 0.05", "lr: 0.0, weight_decay: 0.0"))
+    still = ["phases.train.optimizer.with.lr=1e-30", "phases.train.optimizer.with.weight_decay=0.0"]
+    path.write_text(path.read_text().replace("lr: 0.05", "lr: 1e-30, weight_decay: 0.0"))
     ran(path, tmp_path / "same", *still)
     ran(path, tmp_path / "others", *still, "cv.new_seed=true")
     assert weights(tmp_path / "same", 0) == weights(tmp_path / "same", 1)

@@ -12,10 +12,8 @@ from torch.optim import lr_scheduler
 
 from runexp.diagnostics import SpecError
 from runexp.events import BatchesRecorded
-from runexp.plan.phases import BatchPlan, SchedulePlan
+from runexp.plan.phases import SchedulePlan
 from runexp.plan.values import FrozenMap, Origin
-from runexp.runtime.batching import Batcher
-from runexp.runtime.lanes.column import Held
 from runexp.runtime.schedules import learning_rate_ratio
 from runexp.runtime.seeds import derive_seed
 from runtime.tables import N_TRAIN, columns, opened, run, same, weights
@@ -236,30 +234,6 @@ def test_a_short_last_group_of_accumulated_batches_is_a_mean_too(tmp_path):
         optimizer.step()
     hand = weights(runtime)
     assert all(torch.allclose(ours[key], hand[key], atol=1e-7) for key in ours)
-
-
-def drawn(**options):
-    plan = BatchPlan(**{"size": 7, "shuffle": True, "drop_last": False} | options)
-    batcher = Batcher([Held(torch.arange(50)), Held(torch.arange(50) * 2)], plan, 9, "train")
-    return lambda epoch: [tuple(column.tolist() for column in batch) for batch in batcher.draw(epoch)]
-
-
-def test_every_epoch_has_a_new_order_of_all_rows_and_the_same_one_on_every_re_run():
-    epochs = [[row for batch, _ in drawn()(epoch) for row in batch] for epoch in range(4)]
-    again = [[row for batch, _ in drawn()(epoch) for row in batch] for epoch in reversed(range(4))]
-    assert len({tuple(order) for order in epochs}) == 4
-    assert all(sorted(order) == list(range(50)) for order in epochs)
-    assert epochs == again[::-1]
-
-
-def test_the_columns_of_a_batch_are_of_the_same_rows():
-    assert all(second == [2 * row for row in first] for first, second in drawn()(3))
-
-
-def test_without_shuffling_rows_come_in_their_order_and_drop_last_leaves_out_the_rest():
-    batches = drawn(shuffle=False, drop_last=True)(0)
-    assert [len(first) for first, _ in batches] == [7] * 7
-    assert [row for first, _ in batches for row in first] == list(range(49))
 
 
 def test_two_runs_of_a_spec_give_the_same_bits(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runexp.api.checking import Checked, check
@@ -11,6 +11,7 @@ from runexp.api.describing import read_set, set_names
 from runexp.api.previewing import Length, Preview, labels
 from runexp.api.running import Place, Run
 from runexp.api.running import run as run_checked
+from runexp.api.trust import allowing
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import Plan
 from runexp.results import GroupResults, PhaseResults, UnknownNameError
@@ -24,9 +25,12 @@ def load(path: Path | str, *, overrides: Mapping[str, object] | None = None) -> 
     return check(path, overrides=written).require()
 
 
-def compile(checked: Checked) -> Experiment:
-    """The experiment a checked spec describes."""
-    return Experiment(checked)
+def compile(checked: Checked, *, allow_imports: Sequence[str] = ()) -> Experiment:
+    """The experiment a checked spec describes.
+
+    `allow_imports` agrees to code that a spec from outside of the current project would run, by its prefixes.
+    """
+    return Experiment(allowing(checked, allow_imports))
 
 
 class Experiment:

@@ -9,6 +9,7 @@ from typing import Any
 
 from runexp.api.checking import Checked
 from runexp.api.recording import Checkpoints
+from runexp.api.trust import roots_of
 from runexp.plan.experiment import Plan
 from runexp.results import RunResults, loss_nodes_of
 from runexp.runtime.data import transformer_files
@@ -70,8 +71,10 @@ def files_of(plan: Plan, folder: RunFolder) -> FoldFiles:
 def jobs_of(checked: Checked, division: Division, folder: RunFolder) -> list[FoldJob]:
     """A job for every fold of a spec."""
     plan, files = checked.linked.in_fold(), files_of(checked.linked, folder)
+    names = tuple(prefix.removesuffix(".*") for prefix in checked.parsed_spec.imports)
+    folders = roots_of(checked) if names else ()
     n_folds = len(division.folds)
-    return [FoldJob(plan, checked.folder, fold, n_folds, files) for fold in division.folds]
+    return [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names) for fold in division.folds]
 
 
 def _predictions(fold: Fold) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from runexp.api.checking import Checked
 from runexp.api.recording import ResultsSink
 from runexp.api.running import Run, Watch, build
+from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.experiment import shortened
@@ -29,8 +30,9 @@ from runexp.plan.phases import (
 from runexp.plan.units import units_of
 from runexp.plan.values import Call
 from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, PreviewFacts, ScheduleFacts
+from runexp.report.wording import counted
 from runexp.results import Recorder, loss_nodes_of
-from runexp.runtime.description import ComputedFacts, Description, describe
+from runexp.runtime.description import ComputedFacts, Description, LaneFacts, describe
 from runexp.runtime.torch_runtime import TorchRuntime
 
 _MOST_CLASSES = 20
@@ -61,7 +63,9 @@ class Preview:
         plan = checked.require().linked
         self._plan: Plan = plan
         self._phase = plan.phase(label)
-        self._runtime: TorchRuntime = build(checked)
+        self._modules = own_modules(checked)
+        with self._modules:
+            self._runtime: TorchRuntime = build(checked)
 
     @property
     def waits_for(self) -> tuple[str, ...]:
@@ -73,7 +77,8 @@ class Preview:
     def facts(self, length: Length) -> tuple[PreviewFacts, ...]:
         """A page for the phase, or one for each phase of a group; a phase whose nodes wait for a fit says so."""
         phase = shortened(self._phase, n_epochs=length.n_epochs, n_steps=length.n_steps)
-        return tuple(self._facts(part) for part in _leaves(phase))
+        with self._modules:
+            return tuple(self._facts(part) for part in _leaves(phase))
 
     def run(self, length: Length, *, watch: Watch, control: Control | None = None) -> Run:
         """Run it, shortened as asked, and restore every bit; nothing is written."""
@@ -82,7 +87,8 @@ class Preview:
         events = experiment.preview_phase(
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
-        finished = pump(events, [ResultsSink(recorder), *watch(live)])
+        with self._modules:
+            finished = pump(events, [ResultsSink(recorder), *watch(live)])
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
@@ -108,7 +114,7 @@ def _train_facts(phase: TrainPlan, found: Description) -> PreviewFacts:
     facts = _facts_of(phase, "train", found, losses=phase.losses)
     return replace(
         facts,
-        batch_size=phase.batches.size,
+        batch_size=phase.batch_size,
         n_batches=found.n_batches,
         n_epochs=phase.n_epochs,
         n_steps_an_epoch=found.n_steps_an_epoch,
@@ -138,13 +144,20 @@ def _facts_of(
         n_rows=found.n_rows,
         device=found.device,
         n_batches=found.n_batches,
+        lanes=tuple(_lane(lane) for lane in found.lanes),
         inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
         classes=tuple(_classes(item.name, item.words) for item in found.classes),
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
         metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
-        notes=(waits,) if found.waits_for else (),
+        notes=((waits,) if found.waits_for else ()) + ((found.steps,) if found.steps else ()) + found.notes,
     )
+
+
+def _lane(lane: LaneFacts) -> str:
+    drawn = f"{lane.kind} of {lane.split}, {counted(lane.n_batches, 'batch')} of up to {lane.size}"
+    roles = f", as {', '.join(lane.roles)}" if any(lane.roles) else ""
+    return f"{lane.name}: {drawn}{roles} → {', '.join(lane.feeds)}"
 
 
 def _classes(name: str, words: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from runexp.api.checking import Checked
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
+from runexp.api.redaction import redacted_text
+from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
@@ -70,25 +72,42 @@ class Place:
 def build(checked: Checked) -> TorchRuntime:
     """The live things of a valid spec, those of the first fold where it has folds.
 
-    `SpecError` for data or shapes that cannot work; writes nothing.
+    `SpecError` for data or shapes that cannot work; writes nothing. Code of the user's is imported, so
+    `own_modules(checked)` has to be entered.
     """
     return _built(checked)[0]
 
 
 def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
-    runtime, division = _built(checked)
-    plan = checked.require().linked
+    with own_modules(checked) as modules:
+        runtime, division = _built(checked)
+        opened = _Opened(checked, runtime, division, modules.digests())
+        return _run_built(opened, place, watch, control or Control())
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A spec made ready: its live things, its folds, the hashes of its code."""
+
+    checked: Checked
+    runtime: TorchRuntime
+    division: Division
+    code: Mapping[str, str]
+
+
+def _run_built(opened: _Opened, place: Place, watch: Watch, control: Control) -> Run:
+    plan, runtime = opened.checked.require().linked, opened.runtime
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
         try:
-            write_inputs(folder, checked, runtime, division)
+            write_inputs(folder, opened.checked, runtime, opened.division, code=opened.code)
         except OSError as error:
             with suppress(OSError):  # the disk that refused the inputs may refuse this too
                 folder.status.update("failed", error=f"{type(error).__name__}: {error}")
             raise
-        around = Around(control or Control(), Live(), frozenset())
-        if division.folds:
-            jobs = jobs_of(checked, division, folder)
+        around = Around(control, Live(), frozenset())
+        if opened.division.folds:
+            jobs = jobs_of(opened.checked, opened.division, folder)
             return _run_folds(folder, plan, CrossValidation(plan, jobs, first=runtime), watch, around)
         return _run_in(folder, plan, runtime, watch, around)
 
@@ -148,7 +167,8 @@ def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> l
 
 
 def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:
-    """What is known by its address alone, at the place that address was written."""
+    """What is known by its address alone, at the place that address was written; code may have told a secret."""
+    found = replace(found, message=redacted_text(found.message, checked.document))
     if found.span is not None or not found.path or checked.document is None:
         return found
     return replace(found, span=checked.document.span_of(tuple(found.path.split("."))))

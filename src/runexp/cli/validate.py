@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runexp.cli.completion import complete_spec
-from runexp.cli.options import NoColor, Overrides, as_overrides
+from runexp.cli.options import AllowImport, NoColor, Overrides, as_overrides
 from runexp.cli.validating import DiagnosticForm, Wanted, validate_specs
 
 Specs = Annotated[
@@ -25,6 +25,7 @@ def validate(
     deep: Annotated[
         bool, typer.Option("--deep", help="Also build the graph and read rows: shapes, dtypes, columns, sizes.")
     ] = False,
+    allow_import: AllowImport = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of files that are right.")] = False,
     no_color: NoColor = False,
 ) -> None:
@@ -33,7 +34,9 @@ def validate(
     Imports no torch, runs nothing a spec names, writes nothing; `--deep` imports and builds, and writes nothing either.
     Exit code 2 if there is any error.
     """
-    wanted = Wanted(tuple(specs), tuple(as_overrides(overrides)), form, deep, quiet, no_color)
+    wanted = Wanted(
+        tuple(specs), tuple(as_overrides(overrides)), form, deep, quiet, no_color, tuple(allow_import or ())
+    )
     code = validate_specs(wanted)
     if code:
         raise typer.Exit(code)

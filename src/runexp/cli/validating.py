@@ -33,6 +33,7 @@ class Wanted:
     deep: bool = False
     quiet: bool = False
     no_color: bool = False
+    allow_import: tuple[str, ...] = ()
 
 
 def read_plainly(words: Sequence[str]) -> Wanted | None:
@@ -72,7 +73,7 @@ def validate_specs(wanted: Wanted) -> int:
     checked = [check(spec, overrides=wanted.overrides, stdin=stdin) for spec in wanted.specs]
     sizes: list[SizeFacts] = []
     if wanted.deep:
-        checked, sizes = _deepened(checked)
+        checked, sizes = _deepened(checked, wanted.allow_import)
     found = [item for one in checked for item in one.diagnostics]
     files = {name: text for one in checked for name, text in one.files.items()}
     is_text = wanted.form is DiagnosticForm.TEXT
@@ -84,12 +85,13 @@ def validate_specs(wanted: Wanted) -> int:
     return 0 if all(one.is_valid for one in checked) else 2
 
 
-def _deepened(checked: list[Checked]) -> tuple[list[Checked], list[SizeFacts]]:
+def _deepened(checked: list[Checked], allow: Sequence[str]) -> tuple[list[Checked], list[SizeFacts]]:
     if not any(one.is_valid for one in checked):  # nothing to import torch for
         return checked, []
     from runexp.api.deep import check_deep
+    from runexp.api.trust import allowing
 
-    deepened = [check_deep(one) for one in checked]
+    deepened = [check_deep(allowing(one, allow)) for one in checked]
     return [one.checked for one in deepened], [one.sizes for one in deepened if one.sizes and one.checked.is_valid]
 
 

@@ -17,6 +17,7 @@ _PATH: Path = ("cv",)
 def check_folds(scope: Scope, cv: CrossValidation, phases: tuple[PhasePlan, ...]) -> None:
     """Report what does not go together in the section, and what its phases lack."""
     _check_counts(scope, cv)
+    _check_held(scope, cv)
     _check_phases(scope, cv, phases)
     _check_parts(scope, cv)
     _check_stopping(scope, cv, phases)
@@ -89,6 +90,16 @@ def _check_counts(scope: Scope, cv: CrossValidation) -> None:
     if cv.workers is not None and cv.execution == "sequential":
         message = "`workers` counts processes, and folds run one after the other"
         scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key", help="`execution: processes`")
+
+
+def _check_held(scope: Scope, cv: CrossValidation) -> None:
+    for name in folded(scope.found.spec):
+        if name in scope.data and scope.data[name].stream is not None:
+            message = f"folds divide rows at will, and `{name}` is streamed"
+            place = ("cv", "data", name) if name in cv.data else _PATH
+            scope.found.error(
+                "exclusive-keys", message, place, part="key", help=f"`data: {{{name}: {{stream: false}}}}`"
+            )
 
 
 def _check_parts(scope: Scope, cv: CrossValidation) -> None:

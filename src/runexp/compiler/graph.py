@@ -11,6 +11,7 @@ from runexp.catalog import Entry
 from runexp.compiler.counts import check_counts, counted_feeds
 from runexp.compiler.findings import Findings, Path
 from runexp.compiler.merging import check_no_merge, link_merge
+from runexp.compiler.own_calls import check_forward
 from runexp.compiler.weights import link_weights
 from runexp.compiler.wrapped import deciding
 from runexp.diagnostics import nearest
@@ -36,7 +37,8 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
             linked[name] = plan
     for name, feed in fed:
         if name in linked:
-            linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+            linked[name] = _with_feed(linked[name], feed)
+    check_forward(found, linked)
     bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
         if name not in bound:
@@ -56,10 +58,11 @@ def ancestors(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[
     return tuple(name for name in nodes if name in needed)
 
 
-def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[str, ...]:
-    """The feature sets that feed `targets`, directly or through other nodes."""
-    feeds = (feed for name in ancestors(nodes, targets) for feed in nodes[name].feeds if feed.source == "data")
-    return tuple(dict.fromkeys(feed.name for feed in feeds))
+def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...], *, others: bool = False) -> tuple[str, ...]:
+    """The feature sets that feed `targets`, directly or through other nodes; with `others`, by any binding."""
+    plans = [nodes[name] for name in ancestors(nodes, targets)]
+    feeds = (feed for plan in plans for feed in (*plan.feeds, *(plan.others if others else ())))
+    return tuple(dict.fromkeys(feed.name for feed in feeds if feed.source == "data"))
 
 
 def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], bound: Feed | None) -> NodePlan | None:
@@ -69,7 +72,7 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], 
     if made is None:
         return None
     kind, calls, entry = made
-    init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
+    init = _init(found, node, path)
     decides = deciding(calls[0], entry) if entry and calls else entry
     method = _method(found, node, decides, path) if kind == "estimator" else _no_method(found, node, path)
     return NodePlan(
@@ -117,6 +120,20 @@ def _made(
         return None
     call, entry = linked
     return ("estimator" if entry.kind in _ESTIMATORS else "module", (call,), entry)
+
+
+def _init(found: Findings, node: Node, path: Path) -> dict[str, object]:
+    """Pattern → an initialiser's name, or the call of a function of the user's."""
+    path = (*path, "init")
+    if isinstance(node.init, str):
+        written = {"*": (node.init, path)}
+    else:
+        written = {pattern: (rule, (*path, pattern)) for pattern, rule in (node.init or {}).items()}
+    rules: dict[str, object] = {}
+    for pattern, (rule, place) in written.items():
+        linked = found.call(rule, {}, place, kinds=("initialiser",), use_path=place) if "." in rule else None
+        rules[pattern] = linked[0] if linked else rule
+    return rules
 
 
 def _layer(
@@ -174,10 +191,20 @@ def _feeds(found: Findings, node: Node, path: Path, data: Mapping[str, DataPlan]
             yield replace(feed, argument=argument)
 
 
+def _with_feed(plan: NodePlan, feed: Feed) -> NodePlan:
+    """The node with one more binding: of an input that another binding feeds already, it is a further call."""
+    if any(known.binding and known.argument == feed.argument for known in plan.feeds):
+        return replace(plan, others=(*plan.others, feed))
+    return replace(plan, feeds=(*plan.feeds, feed))
+
+
 def _feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPlan]) -> Feed | None:
-    if "." in reference:
-        return data_feed(found, reference, path, data)
     names = found.names("nodes")
+    head, _, role = reference.partition(".")
+    if role and head in names and head not in found.names("data"):
+        return Feed("node", head, role=role)  # which roles there are, a phase tells
+    if role:
+        return data_feed(found, reference, path, data)
     if reference in names:
         return Feed("node", reference)
     if reference in data:
@@ -228,7 +255,7 @@ def _bound(found: Findings, data: Mapping[str, DataPlan]) -> Iterator[tuple[str,
             continue
         feed = data_feed(found, binding.data, (*path, "data"), data)
         if feed is not None:
-            yield binding.node, replace(feed, argument=binding.argument or "")
+            yield binding.node, replace(feed, argument=binding.argument or "", binding=name)
 
 
 def _check_fed(found: Findings, name: str, plan: NodePlan, bound: Set[str]) -> None:

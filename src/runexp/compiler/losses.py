@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from runexp.compiler.findings import Path
+from runexp.compiler.own_calls import check_routes, named_routes
 from runexp.compiler.routes import link_routes, refuse_pairs
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
@@ -47,6 +48,9 @@ def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | Non
     if made is None or routes is None:
         return None
     call, entry = made
+    if loss.inputs is None:
+        routes = named_routes(scope.found, call, routes)
+    check_routes(scope.found, call, routes, path)
     _check_reduction(scope, name, loss, path)
     elementwise = bool(entry.traits.get("elementwise", False)) or entry.traits.get("target") == "binary"
     pairs = next((route for route in routes if route.source == "pairs"), None)

@@ -9,6 +9,7 @@ from runexp import catalog
 from runexp.catalog import Entry
 from runexp.compiler.findings import Path
 from runexp.compiler.losses import DECISIONS, check_label, inline_name
+from runexp.compiler.own_calls import check_routes, named_routes
 from runexp.compiler.routes import domain_of, graph_is_damaged, link_routes, only_target, refuse_pairs
 from runexp.compiler.scope import Scope
 from runexp.compiler.units import link_units
@@ -53,6 +54,9 @@ def _metric(
     if routes is None:
         return None
     call, entry = made
+    if metric.inputs is None:
+        routes = named_routes(scope.found, call, routes)
+    check_routes(scope.found, call, routes, path)
     better = entry.traits.get("higher_is_better")
     is_better = better if isinstance(better, bool) else None
     decision = _decision(scope, node, losses)
@@ -99,7 +103,7 @@ def _metric_routes(
     if compared is None and scope.found.is_unsure("losses"):
         return None
     target = compared or only_target(scope, node, (*path, "inputs"))
-    return (Route("node", node), target) if target else None
+    return (Route("node", node, role=target.role), target) if target else None
 
 
 def _compared(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Route | None:
@@ -119,7 +123,7 @@ def _decision(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Decision
     if plan.is_estimator:
         return "argmax" if plan.method == "predict_proba" else "as_is"
     for loss in losses:
-        if loss.node == node:
+        if loss.node == node and loss.call.code is None:  # what the user's own loss means by outputs, nobody knows
             return loss.decision
     for other in scope.found.spec.losses.values():
         entry = catalog.lookup(other.use, "loss")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,13 @@ from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan, Route
+from runexp.plan.values import Call
 from runexp.runtime.blocks import with_blocks
-from runexp.runtime.columns import Columns, route_slot
+from runexp.runtime.broadcasting import BroadcastWatch
 from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
+from runexp.runtime.lanes.table import PhaseTable
+from runexp.runtime.own_code import guarded, misfit
 from runexp.runtime.resolve import REFUSALS, make, resolve
 from runexp.runtime.targets import found, slots_of
 
@@ -43,10 +47,12 @@ class BoundLoss:
 
 
 def bind_losses(
-    plans: Sequence[LossPlan], forward: Forward, columns: Columns, device: torch.device
+    plans: Sequence[LossPlan], forward: Forward, columns: PhaseTable, device: torch.device
 ) -> tuple[BoundLoss, ...]:
     """Bind every loss and let batches carry what it reads; all that cannot fit is a `SpecError`."""
-    forward.add_columns([route_slot(route) for plan in plans for route in plan.routes if route.source == "node"])
+    forward.add_columns(
+        [forward.read_by(plan.node, route) for plan in plans for route in plan.routes if route.source == "node"]
+    )
     values = first_rows(forward, columns)
     wrong: list[Diagnostic] = []
     read: list[tuple[LossPlan, tuple[Slot, ...]]] = []
@@ -54,16 +60,17 @@ def bind_losses(
         with collecting(wrong):
             read.append((plan, slots_of(plan, lambda slot: values[forward.slot(slot)], columns)))
     forward.add_columns([slot for _, slots in read for slot in slots])
-    bound = tuple(_bind(plan, slots, forward, columns, device) for plan, slots in read)
+    bound: list[BoundLoss] = []
     values = first_rows(forward, columns)
-    for (plan, _), loss in zip(read, bound, strict=True):
+    for plan, slots in read:
         with collecting(wrong):
-            _try(plan, loss, _on_one_device(values), columns)
+            bound.append(_bind(plan, slots, forward, columns, device))
+            _try(plan, bound[-1], _on_one_device(values), columns)
     stop_at(wrong)
-    return bound
+    return tuple(bound)
 
 
-def first_rows(forward: Forward, columns: Columns) -> list[Any]:
+def first_rows(forward: Forward, columns: PhaseTable) -> list[Any]:
     """All slots of a forward pass over the first two rows."""
     with torch.no_grad():
         return forward([columns.drawn(slot).first(2) for slot in forward.columns])
@@ -77,10 +84,10 @@ def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tens
     return total
 
 
-def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: Columns, device: torch.device) -> BoundLoss:
-    target = resolve(plan.call)
-    is_class = isinstance(target, type)
-    function = make(plan.call).to(device) if is_class and issubclass(target, nn.Module) else target
+def _bind(
+    plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: PhaseTable, device: torch.device
+) -> BoundLoss:
+    function = _own(plan.call, device) if plan.call.code else _function(plan.call, device)
     if any(route.source == "pairs" for route in plan.routes):
         function = with_blocks(function, plan.routes, columns)
     read = [(route.argument, forward.slot(slot)) for route, slot in zip(plan.routes, slots, strict=True)]
@@ -89,10 +96,25 @@ def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: Colu
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
 
 
-def _shape(route: Route, value: Tensor, columns: Columns) -> str:
+def _shape(route: Route, value: Tensor, columns: PhaseTable) -> str:
     """The shape of an input: a matrix gives a block between the rows of the batch."""
     shape = columns.shape(value)
     return shape if route.source != "pairs" else f"({shape[1:-2]}, {shape[1:-2]})"
+
+
+def _function(call: Call, device: torch.device) -> Callable[..., Tensor]:
+    target = resolve(call)
+    is_class = isinstance(target, type)
+    function: Callable[..., Tensor] = make(call).to(device) if is_class and issubclass(target, nn.Module) else target
+    return function
+
+
+def _own(call: Call, device: torch.device) -> Callable[..., Tensor]:
+    """A class, a factory or a function of the user's, ready to be called (S-15)."""
+    made = make(call)
+    if not callable(made):
+        raise misfit(call, f"makes a `{type(made).__name__}`, and a loss is called with outputs and targets")
+    return guarded(call, made.to(device) if isinstance(made, nn.Module) else made)
 
 
 def _on_one_device(values: Sequence[Any]) -> list[Any]:
@@ -102,9 +124,11 @@ def _on_one_device(values: Sequence[Any]) -> list[Any]:
     return [value.to("meta") for value in values]
 
 
-def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Columns) -> None:
+def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: PhaseTable) -> None:
+    watch = BroadcastWatch()
     try:
-        value = loss(values)
+        with watch if plan.call.code else nullcontext():
+            value = loss(values)
     except REFUSALS as error:
         routes = sorted(plan.routes, key=lambda route: bool(route.argument))
         given = ", ".join(
@@ -114,6 +138,11 @@ def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Column
         message = f"the loss `{plan.name}` cannot be computed: {first_line(error)}"
         hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""
         raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}", help=hint)]) from error
+    if watch.operation:
+        message = f"the loss `{plan.name}` compares every row with every other: `{watch.operation}` of (N, 1) and (N,)"
+        raise SpecError([found(plan, "shape-mismatch", message, help="`outputs.squeeze(1)`, or `targets[:, None]`")])
+    if not isinstance(value, Tensor):
+        raise misfit(plan.call, f"gives a `{type(value).__name__}`, and a loss is a tensor of one number")
     if value.ndim:
         message = f"the loss `{plan.name}` gives {columns.shape(value)}, not one number"
         raise SpecError([found(plan, "unreduced-loss", message, help="leave out `reduction: none`")])

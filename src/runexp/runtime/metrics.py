@@ -13,10 +13,12 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
-from runexp.runtime.columns import Columns, route_slot
+from runexp.plan.values import Call
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
-from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
+from runexp.runtime.lanes.table import PhaseTable
+from runexp.runtime.own_code import guarded, misfit
+from runexp.runtime.resolve import REFUSALS, keyword_arguments, make, resolve
 from runexp.runtime.units import OriginalUnits
 
 _OF_SEVERAL = ("argmax", "each_step")
@@ -44,6 +46,8 @@ class BoundMetric:
 
     def __call__(self, values: Sequence[Any]) -> float:
         """The metric over all rows."""
+        if self.plan.call.code is not None:
+            return self._own(values)
         output = values[self.slots[0]]
         by_step = self.plan.decision == "each_step" and self.plan.wants != "values"
         predicted = predictions(output.flatten(0, -2) if by_step else output, self.plan.wants, self.plan.decision)
@@ -61,6 +65,19 @@ class BoundMetric:
             message = f"the metric `{self.plan.name}` cannot be computed: {first_line(error)}"
             raise SpecError([_found(self.plan, "undefined-metric", message)]) from error
 
+    def _own(self, values: Sequence[Any]) -> float:
+        """A metric of the user's: every input as an array, in the units it was read in, by its order or its name."""
+        arrays = [np.asarray(values[slot].detach().cpu()) for slot in self.slots]
+        if self.units is not None and self.plan.routes[0].source == "node":
+            arrays[0], arrays[1 + self._target] = self.units.back(arrays[0]), self.units.targets
+        given = [array for array, name in zip(arrays, self.names, strict=True) if not name]
+        named = {name: array for array, name in zip(arrays, self.names, strict=True) if name}
+        value = self.function(*given, **named)
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise misfit(self.plan.call, f"gives a `{type(value).__name__}`, and a metric is one number") from error
+
     @property
     def _target(self) -> int:
         """The position, among what predictions are compared with, of the target that has units."""
@@ -68,19 +85,30 @@ class BoundMetric:
         return next(index for index, route in enumerate(self.plan.routes[1:]) if route.key == key)
 
 
-def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], columns: Columns) -> BoundMetric:
+def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], columns: PhaseTable) -> BoundMetric:
     """Bind a metric; its first route gives the predictions, the second the targets, others go by keyword.
 
     `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
     """
-    _check_labels(plan, values[forward.slot(route_slot(plan.routes[0]))])
-    function = resolve(plan.call)
-    arguments = keyword_arguments(plan.call, function)
-    slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
+    _check_labels(plan, values[forward.slot(forward.read_by(plan.node, plan.routes[0]))])
+    function, arguments = _own(plan.call) if plan.call.code else _of_catalog(plan.call)
+    slots = tuple(forward.slot(forward.read_by(plan.node, route)) for route in plan.routes)
     names = tuple(route.argument for route in plan.routes)
     units = _units(plan, values[slots[0]], columns)
     is_level = len({tuple(size for size in values[slot].shape[1:] if size != 1) for slot in slots[:2]}) == 1
     return BoundMetric(plan, function, arguments, slots, names, units, is_level)
+
+
+def _of_catalog(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:
+    function = resolve(call)
+    return function, keyword_arguments(call, function)
+
+
+def _own(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:
+    made = make(call)
+    if not callable(made):
+        raise misfit(call, f"makes a `{type(made).__name__}`, and a metric is called with outputs and targets")
+    return guarded(call, made), {}
 
 
 def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
@@ -95,7 +123,7 @@ def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
     return np.asarray(output)
 
 
-def _units(plan: MetricPlan, output: Tensor, columns: Columns) -> OriginalUnits | None:
+def _units(plan: MetricPlan, output: Tensor, columns: PhaseTable) -> OriginalUnits | None:
     """The way back to original units; None where none is asked for, or where the metric will say what misfits."""
     units = columns.original_units(plan.routes[1:]) if plan.units == "original" else None
     if units is None or output.is_meta or not units.fits(np.asarray(output.detach().cpu())):

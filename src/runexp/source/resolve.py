@@ -121,7 +121,8 @@ class Resolution:
             value = values.resolve(text)
         except values.NotOfTypeError:
             value = text
-        secret = reference.written if reference.kind == "secret" else ""
+        is_url = "://" in str(reference.use.value) or "://" in text  # which may hold a password
+        secret = reference.written if reference.kind == "secret" or is_url else ""
         return ScalarNode(value, reference.use.span, reference.use.chain, text, secret)
 
     def _child(self, node: Node | None, name: str) -> Node | None:

@@ -16,6 +16,11 @@ Pattern = Annotated[str, Field(min_length=1, max_length=256)]
 Reference = Annotated[str, Field(min_length=1, max_length=256)]
 """The written form of a link: a name, `outputs`, `targets.label`, `digits.pixels`."""
 
+OwnName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", max_length=256, description="a dotted path to code of yours")
+]
+"""A class or function that only the user can bring."""
+
 Arguments = dict[str, JsonValue]
 """Keyword arguments of what `use:` names; a value may itself be a `{use:, with:}` mapping."""
 

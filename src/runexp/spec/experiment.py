@@ -39,9 +39,7 @@ class Spec(Section):
     metrics: Annotated[dict[Name, Metric], Field(description="metrics by name")] = {}
     callbacks: Annotated[dict[Name, Callback], Field(description="callbacks by name")] = {}
     phases: Annotated[dict[Name, Phase], Field(description="what happens in which order")]
-    samplers: Annotated[
-        dict[Name, Sampler], Field(description="how rows are drawn"), Later("a sampler of its own")
-    ] = {}
+    samplers: Annotated[dict[Name, Sampler], Field(description="how rows are drawn")] = {}
     experiment_callbacks: Annotated[
         dict[Name, Custom], Field(description="callbacks around phases and groups"), Later("experiment callbacks")
     ] = {}
@@ -56,6 +54,7 @@ class Spec(Section):
         Register | None, Field(alias="register", description="the model in a registry"), Later("registering a model")
     ] = None
     imports: Annotated[
-        tuple[str, ...], Field(description="dotted prefixes of code of yours that may run"), Later("code of yours")
+        tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
+        Field(description="dotted prefixes of code of yours that may run", examples=[["mylab.layers"]]),
     ] = ()
     execution: Annotated[Execution, Field(default_factory=Execution, description="device and threads")]

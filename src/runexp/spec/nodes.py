@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Arguments, Count, Name, Reference, Section
+from runexp.spec.base import Arguments, Count, Name, OwnName, Reference, Section
 from runexp.spec.later import Later
 
 Initializer = Literal[
@@ -18,9 +18,6 @@ NameWithArguments = Annotated[
 Layer = Reference | NameWithArguments
 Inputs = Reference | tuple[Reference, ...] | dict[Name, Reference]
 Method = Literal["transform", "predict", "predict_proba", "decision_function"]
-
-
-_BINDING = Later("a binding with a split or sampler of its own")
 
 
 class Weights(Section):
@@ -58,8 +55,11 @@ class Node(Section):
     ] = None
     freeze: Annotated[bool, Field(description="start frozen: no gradients, no updates, no statistics")] = False
     init: Annotated[
-        Initializer | dict[str, Initializer] | None,
-        Field(description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"),
+        Initializer | OwnName | dict[str, Initializer | OwnName] | None,
+        Field(
+            description="how parameters start: an initialiser of torch.nn.init, a function of yours that is given a "
+            "parameter, or one of these by parameter pattern"
+        ),
     ] = None
     merge: Annotated[
         Literal["concat", "sum", "mean", "max", "product", "stack"] | None,
@@ -96,6 +96,6 @@ class Binding(Section):
     columns: Annotated[
         tuple[Name, ...] | None, Field(min_length=1, description="several keys at once"), Later("several keys at once")
     ] = None
-    split: Annotated[Name | None, Field(description="instead of the phase's"), _BINDING] = None
-    sampler: Annotated[Name | None, Field(description="a sampler by name"), _BINDING] = None
-    stream: Annotated[Name | None, Field(description="which stream of the sampler"), _BINDING] = None
+    split: Annotated[Name | None, Field(description="instead of a train phase's")] = None
+    sampler: Annotated[Name | None, Field(description="a sampler by name, instead of a train phase's batches")] = None
+    stream: Annotated[Name | None, Field(description="which stream of the sampler")] = None

@@ -31,13 +31,18 @@ class Keeping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FoldJob:
-    """Everything that one fold needs to run, in this process or in another. `plan` is that of a fold."""
+    """Everything that one fold needs to run, in this process or in another. `plan` is that of a fold.
+
+    `code_folders` and `code_names` say where code of the user's is imported from, and below which names.
+    """
 
     plan: Plan
     folder: Path
     fold: Fold
     n_folds: int
     keeping: Keeping
+    code_folders: tuple[Path, ...] = ()
+    code_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

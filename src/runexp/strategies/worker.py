@@ -11,6 +11,7 @@ from threading import Thread
 from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.engine.live import Live
+from runexp.runtime.importing import OwnModules
 from runexp.strategies.fold_run import Around, FoldJob, run_fold
 from runexp.strategies.processes import Ended
 
@@ -27,7 +28,8 @@ def serve(descriptor: int) -> None:
     Thread(target=_listen, args=(connection, control, jobs), daemon=True).start()
     while (given := jobs.get()) is not None:
         job, wants = given
-        _work(job, Around(control, Live(), wants), connection)
+        with OwnModules(job.code_folders, job.code_names):
+            _work(job, Around(control, Live(), wants), connection)
 
 
 def _listen(connection: Connection, control: Control, jobs: _Jobs) -> None:

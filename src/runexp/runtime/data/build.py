@@ -14,6 +14,7 @@ from runexp.plan.values import Origin
 from runexp.runtime.data.bundled import open_bundled
 from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
+from runexp.runtime.data.function import open_function
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.joining import check_matched, join_tables, without_joined
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
@@ -89,7 +90,10 @@ def _open(source: SourcePlan, name: str, *, seed: int, folder: Path, is_head: bo
     if source.call is not None:
         made_by = derive_seed(seed, "source", name)
         opener = own_source(source.call.name)
-        return opener(source, source.call, made_by) if opener else open_bundled(source, source.call, seed=made_by)
+        if opener is not None:
+            return opener(source, source.call, made_by)
+        open_call = open_function if source.call.code else open_bundled
+        return open_call(source, source.call, seed=made_by)
     if is_head:
         open_file = open_parquet if source.kind == "parquet" else open_delimited
         return open_file(source, folder, is_head=True)

@@ -100,14 +100,15 @@ def _table(runtime: TorchRuntime, fold: Fold, evaluation: EvalPlan, judged: Sequ
         "id": pa.array(features.ids[rows].astype(str), pa.string()),
     }
     for item in judged:
-        columns |= _said(runtime, item, outputs[item.node], len(rows))
+        if item.node in outputs:
+            columns |= _said(runtime, item, outputs[item.node], len(rows))
     return pa.table(columns)
 
 
 def _outputs(runtime: TorchRuntime, evaluation: EvalPlan, nodes: Sequence[str]) -> Mapping[str, torch.Tensor]:
     program = runtime.open_eval(evaluation)
     chunks = [program.outputs(batch, nodes) for batch in program.draw()]
-    return {node: torch.cat([chunk[node] for chunk in chunks]).cpu() for node in nodes}
+    return {node: torch.cat([chunk[node] for chunk in chunks]).cpu() for node in chunks[0]}
 
 
 def _said(runtime: TorchRuntime, item: _Judged, output: torch.Tensor, n_rows: int) -> dict[str, Any]:
