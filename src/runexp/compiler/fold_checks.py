@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runexp.compiler.findings import Path
 from runexp.compiler.fold_names import folded, pool_of
 from runexp.compiler.scope import Scope
@@ -20,7 +22,6 @@ def check_folds(scope: Scope, cv: CrossValidation, phases: tuple[PhasePlan, ...]
     _check_held(scope, cv)
     _check_phases(scope, cv, phases)
     _check_parts(scope, cv)
-    _check_stopping(scope, cv, phases)
 
 
 def check_needs(scope: Scope, cv: CrossValidation, call: Call) -> None:
@@ -156,11 +157,13 @@ def _check_phases(scope: Scope, cv: CrossValidation, phases: tuple[PhasePlan, ..
             return
 
 
-def _check_stopping(scope: Scope, cv: CrossValidation, phases: tuple[PhasePlan, ...]) -> None:
+def check_stopping(scope: Scope, phases: Sequence[PhasePlan]) -> None:
     """A fold that is stopped by its score on the held-out part has chosen its weights by it: the score is too good."""
-    for phase in (part for part in walk(phases) if isinstance(part, TrainPlan)):
+    cv = scope.found.spec.cv
+    training = (part for part in walk(tuple(phases)) if isinstance(part, TrainPlan))
+    for phase in training if cv is not None else ():
         evaluations = [item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan)]
-        judged = {name for plan in evaluations if plan.split == cv.held_out_name for name in plan.produces}
+        judged = {name for plan in evaluations if cv and plan.split == cv.held_out_name for name in plan.produces}
         for callback in phase.callbacks:
             if isinstance(callback, EarlyStoppingPlan) and callback.monitor in judged:
                 name = next(iter(folded(scope.found.spec)), "table")
