@@ -81,26 +81,35 @@ def build(checked: Checked) -> TorchRuntime:
 def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules:
-        runtime, division = _built(checked)
-        opened = _Opened(checked, runtime, division, modules.digests())
-        return _run_built(opened, place, watch, control or Control())
+        opened = _Opened(checked, *_built(checked))
+        return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Opened:
-    """A spec made ready: its live things, its folds, the hashes of its code."""
+    """A spec made ready: its live things, those of the first fold where it has folds, and its folds."""
 
     checked: Checked
-    runtime: TorchRuntime
+    runtime: TorchRuntime | None
     division: Division
-    code: Mapping[str, str]
+
+    def write_inputs(self, folder: RunFolder, code: Mapping[str, str]) -> None:
+        """Write what the run starts from."""
+        if self.runtime is not None:
+            write_inputs(folder, self.checked, self.runtime, self.division, code=code)
+
+    def hand_over(self) -> TorchRuntime:
+        """The live things, which are held here no longer: the rows of the first fold are not to outlive it."""
+        runtime, self.runtime = self.runtime, None
+        assert runtime is not None
+        return runtime
 
 
-def _run_built(opened: _Opened, place: Place, watch: Watch, control: Control) -> Run:
-    plan, runtime = opened.checked.require().linked, opened.runtime
+def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
+    plan = opened.checked.require().linked
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
         try:
-            write_inputs(folder, opened.checked, runtime, opened.division, code=opened.code)
+            opened.write_inputs(folder, code)
         except OSError as error:
             with suppress(OSError):  # the disk that refused the inputs may refuse this too
                 folder.status.update("failed", error=f"{type(error).__name__}: {error}")
@@ -108,8 +117,8 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, control: Control) ->
         around = Around(control, Live(), frozenset())
         if opened.division.folds:
             jobs = jobs_of(opened.checked, opened.division, folder)
-            return _run_folds(folder, plan, CrossValidation(plan, jobs, first=runtime), watch, around)
-        return _run_in(folder, plan, runtime, watch, around)
+            return _run_folds(folder, plan, CrossValidation(plan, jobs, first=opened.hand_over()), watch, around)
+        return _run_in(folder, plan, opened.hand_over(), watch, around)
 
 
 def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
