@@ -188,7 +188,7 @@ class _Watching:
         pass
 
 
-@pytest.mark.parametrize("execution", ["sequential", "processes"])
+@pytest.mark.parametrize("execution", ["sequential", pytest.param("processes", marks=pytest.mark.slow)])
 def test_a_signal_ends_the_run_after_the_batch_and_no_other_fold_begins(tmp_path, execution):
     control = Control()
     cv = (
