@@ -16,7 +16,8 @@ from corpus.hostile import FINE, HOSTILE, RICH
 from corpus.judge import HANG_S
 
 ROOT = Path(__file__).parents[2]
-# The peak is read from /proc: `ru_maxrss` would count what the parent held when it forked.
+# `validate` leaves without tidying up, so it is measured from a small process around it: `ru_maxrss` of a child counts
+# what its parent held when it forked.
 _SCRIPT = """
 import resource, subprocess, sys
 ended = subprocess.run([sys.executable, "-m", "runexp", *sys.argv[1:]], check=False)
