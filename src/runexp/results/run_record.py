@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,27 @@ def _descend(value: Any, steps: Steps) -> Any:  # noqa: ANN401 - plain JSON data
             if key in value:
                 return _descend(value[key], steps[taken:])
     return MISSING
+
+
+def as_json(record: RunRecord) -> dict[str, Any]:
+    """A run as plain JSON data, without its spec and its lock; numbers that are not finite are words."""
+    return {
+        **{name: json_value_at(record, name) for name in FACTS},
+        "tags": list(record.tags),
+        "metrics": {phase: _jsonable(dict(numbers)) for phase, numbers in record.metrics.items()},
+        "problems": list(record.problems),
+    }
+
+
+def json_value_at(record: RunRecord, path: str) -> Any:  # noqa: ANN401 - plain JSON data
+    """The value at a path as JSON data; None where it is missing."""
+    value = value_at(record, steps_of(path))
+    return None if value is MISSING else _jsonable(value)
+
+
+def _jsonable(value: Any) -> Any:  # noqa: ANN401 - plain JSON data
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -67,10 +67,10 @@ def _record(
             row.spec = json.dumps(read_spec(folder))
             changed[place] = row
         record = replace(record, spec=_parsed(row.spec))
-    return _as_it_stands(record)
+    return as_it_stands(record)
 
 
-def _as_it_stands(record: RunRecord) -> RunRecord:
+def as_it_stands(record: RunRecord) -> RunRecord:
     """A run that says `running` while nobody holds it was killed, as far as this machine can tell."""
     if record.status != "running" or record.host not in ("", socket.gethostname()) or is_locked(record.folder):
         return record

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +63,22 @@ def read_record(folder: Path, name: str) -> RunRecord:
 
 def read_spec(folder: Path) -> dict[str, Any]:
     """The spec as it was understood; empty where it cannot be read."""
-    path = folder / RESOLVED
-    if not path.is_file():
+    try:
+        text = (folder / RESOLVED).read_bytes()
+    except OSError:
         return {}
-    document, _ = read(str(path))
+    if len(text) > _LARGEST or re.search(rb"[&*]id\d", text):  # an anchor may be of another section
+        return _parsed_yaml(text)
+    sections = re.split(rb"(?m)^(?=[A-Za-z])", text)
+    return {key: value for section in sections if section for key, value in _parsed_yaml(section).items()}
+
+
+@lru_cache(maxsize=4096)
+def _parsed_yaml(text: bytes) -> dict[str, Any]:
+    """The mapping a text holds. The runs of a sweep share most sections, so each is parsed once."""
+    document, _ = read("-", stdin=text)
     plain = document.plain() if document else None
-    return _jsonable(plain) if isinstance(plain, Mapping) else {}
-
-
-def _jsonable(plain: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(plain, default=str))
-    return found
+    return json.loads(json.dumps(plain, default=str)) if isinstance(plain, Mapping) else {}
 
 
 def _mapping(path: Path, problems: list[str], *, must_be: bool = False) -> dict[str, Any]:
