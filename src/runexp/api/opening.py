@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from html import escape
 from importlib import import_module
@@ -16,6 +16,7 @@ from typing import Any
 from runexp.events import EpochFinished, EvaluationFinished, Event, PhaseFinished, PhaseStarted, RunStarted
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.values import FrozenMap
+from runexp.report.run_page import CheckpointFacts
 from runexp.results import GroupResults, PhaseResults, Recorder, RunResults
 from runexp.results.comparison import Comparison, compare
 from runexp.results.run_record import RunRecord, as_json
@@ -29,15 +30,6 @@ METRICS = "metrics.parquet"
 _COLUMNS = ("phase", "kind", "epoch", "batch", "step", "name", "value")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCheckpoint:
-    """A checkpoint that lies in a run folder; `role` is best, last or empty."""
-
-    name: str
-    role: str
-    n_bytes: int
-
-
 class StoredRun:
     """A run in its folder. Everything is read when it is first asked for, and then kept."""
 
@@ -49,7 +41,8 @@ class StoredRun:
         return f"StoredRun({self.name!r}, {self.id!r}, {self.status}{': ' if numbers else ''}{numbers})"
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self.record.name))} {escape(self.id)}: {self.status}</p>{self.results.results._repr_html_()}"
+        head = f"<p>{escape(self.name)} {escape(self.id)}: {self.status}</p>"
+        return head + self.results.results._repr_html_()
 
     def __getitem__(self, label: str) -> PhaseResults | GroupResults:
         """The results of a phase or group by its label; `UnknownNameError` for another."""
@@ -58,7 +51,7 @@ class StoredRun:
     @cached_property
     def record(self) -> RunRecord:
         """How it stands, its final numbers, its lock, and its spec as it was understood."""
-        record = as_it_stands(read_record(self.folder, self.folder.resolve().parent.name))
+        record = as_it_stands(read_record(self.folder, ""))
         return replace(record, spec=read_spec(self.folder))
 
     @property
@@ -101,8 +94,12 @@ class StoredRun:
         for stamped in log.facts if log else ():
             recorder.receive(stamped.event, stamped.time)
         found = recorder.results()
-        lost = "interrupted" if self.status in ("killed", "unknown") else found.status
-        return replace(found, status=lost) if found.status == "running" else found
+        if found.status != "running":
+            return found
+        status = self.status
+        return replace(
+            found, status="running" if status == "running" else "killed" if status == "killed" else "unknown"
+        )
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -116,7 +113,7 @@ class StoredRun:
         return found if isinstance(found, dict) else {}
 
     @property
-    def checkpoints(self) -> tuple[StoredCheckpoint, ...]:
+    def checkpoints(self) -> tuple[CheckpointFacts, ...]:
         """The checkpoints that lie in the folder, whole ones alone."""
         root = self.folder / "checkpoints"
         folder = CheckpointFolder(root)
@@ -124,10 +121,10 @@ class StoredRun:
         roles: dict[str, str] = {}
         for phase in dict.fromkeys(name.rpartition("/")[0] for name in names):
             roles |= {name: role for role, name in _pointers(folder, phase)}
-        return tuple(StoredCheckpoint(name, roles.get(name, ""), _size(root / name)) for name in names)
+        return tuple(CheckpointFacts(name, roles.get(name, ""), _size(root / name)) for name in names)
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """Every recorded number as columns: phase, kind, epoch, batch, step, name, value; None where one does not apply."""
+        """Every recorded number as columns, as in metrics.csv; None where one does not apply."""
         columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         for row in self.rows():
             for name, value in zip(_COLUMNS, row, strict=True):

@@ -8,7 +8,21 @@ import traceback
 
 import typer
 
-from runexp.cli import catalog, doctor, explain, fmt, init, list_runs, plan, preview, run, schema, validate
+from runexp.cli import (
+    catalog,
+    compare,
+    doctor,
+    explain,
+    fmt,
+    init,
+    list_runs,
+    plan,
+    preview,
+    run,
+    schema,
+    show,
+    validate,
+)
 from runexp.version import __version__
 
 _HELP = """An ML experiment as a YAML spec: checked like a program, run like a loop.
@@ -32,6 +46,8 @@ app.command("validate")(validate.validate)
 app.command("preview")(preview.preview)
 app.command("plan")(plan.plan)
 app.command("list")(list_runs.list_runs)
+app.command("show")(show.show)
+app.command("compare")(compare.compare)
 app.command("init")(init.init)
 app.command("fmt")(fmt.fmt)
 app.command("catalog")(catalog.catalog)

@@ -19,6 +19,8 @@ _STATUS = {
     "interrupted": "yellow",
     "failed": "red",
     "running": "cyan",
+    "killed": "red",
+    "unknown": "magenta",
 }
 
 

@@ -54,13 +54,14 @@ def render_runs(
 
 
 def default_numbers(records: Iterable[RunRecord]) -> list[str]:
-    """`<phase>.<number>` of the final numbers that say most: those of the last phases, had by most runs, no rates."""
+    """`<phase>.<number>` of the final numbers that say most: those of the last phases that half of the runs have, no rates."""
     count: dict[str, int] = {}
-    for record in records:
+    judged = [record for record in records if record.metrics]
+    for record in judged:
         for phase, numbers in reversed(list(record.metrics.items())):
             for name in _telling(numbers):
                 count[f"{phase}.{name}"] = count.get(f"{phase}.{name}", 0) + 1
-    return sorted(count, key=lambda name: -count[name])[:_MOST_NUMBERS]
+    return sorted(count, key=lambda name: 2 * count[name] < len(judged))[:_MOST_NUMBERS]
 
 
 def _telling(numbers: Mapping[str, float]) -> list[str]:

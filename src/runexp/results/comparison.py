@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Runs, and what they have at each address: in `spec`, `environment` and `data` only what differs, in `metrics` all."""
+    """Runs, and what they have at each address: of spec, environment and data only what differs, of metrics all."""
 
     runs: tuple[RunRecord, ...]
     spec: tuple[Row, ...]

@@ -36,7 +36,7 @@ from runexp.results.metrics import MetricStore
 from runexp.results.series import LossSeries, MetricSeries
 
 E = TypeVar("E", bound=Event)
-State = Status | Literal["running"]
+State = Status | Literal["running", "killed", "unknown"]
 
 
 class Best(NamedTuple):

@@ -162,7 +162,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
     return {
         **{name: json_value_at(record, name) for name in FACTS},
         "tags": list(record.tags),
-        "metrics": {phase: _jsonable(dict(numbers)) for phase, numbers in record.metrics.items()},
+        "metrics": {phase: jsonable(dict(numbers)) for phase, numbers in record.metrics.items()},
         "problems": list(record.problems),
     }
 
@@ -170,12 +170,13 @@ def as_json(record: RunRecord) -> dict[str, Any]:
 def json_value_at(record: RunRecord, path: str) -> Any:  # noqa: ANN401 - plain JSON data
     """The value at a path as JSON data; None where it is missing."""
     value = value_at(record, steps_of(path))
-    return None if value is MISSING else _jsonable(value)
+    return None if value is MISSING else jsonable(value)
 
 
-def _jsonable(value: Any) -> Any:  # noqa: ANN401 - plain JSON data
+def jsonable(value: Any) -> Any:  # noqa: ANN401 - plain JSON data
+    """Plain data as JSON can hold it: numbers that are not finite become words."""
     if isinstance(value, float) and not isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    return [_jsonable(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {str(key): jsonable(item) for key, item in value.items()}
+    return [jsonable(item) for item in value] if isinstance(value, (list, tuple)) else value

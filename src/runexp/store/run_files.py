@@ -40,7 +40,7 @@ def read_record(folder: Path, name: str) -> RunRecord:
     ended = _text(status.get("ended"))
     return RunRecord(
         folder=folder,
-        name=name or _text(first.get("name")) or folder.name,
+        name=name or _text(first.get("name")) or folder.resolve().parent.name,
         id=folder.name,
         status=_state(status.get("state") or finished.get("status")),
         started=started,
