@@ -22,6 +22,7 @@ Curves = Mapping[str, Sequence[Sequence[float]]]
 """By `<phase>.<number>`: the values of each run by epoch, in the order of the runs; empty where one has none."""
 
 _GAP = 2
+_ABSENT = "·"
 _WIDEST_CURVE = 60
 _NARROWEST_CURVE = 8
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -75,13 +76,16 @@ def _differences(title: str, rows: Sequence[Row], letters: Sequence[str], width:
         return
     for name, values in cells:
         yield indented(styled(plain(name)))
+        held: dict[str, list[str]] = {}
         for letter, value in zip(letters, values, strict=True):
-            yield indented(Text.assemble((f"{letter}  ", "bold"), value, overflow="fold"), 4)
+            held.setdefault(value, []).append(letter)
+        pieces = [piece for value, by in held.items() for piece in ((" ".join(by), "bold"), f" {value}   ")]
+        yield indented(Text.assemble(*pieces, overflow="fold"), 4)
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - any value of a spec
     if value is MISSING:
-        return "–"
+        return _ABSENT
     if isinstance(value, (list, Mapping)):
         return plain(json.dumps(value, ensure_ascii=False))
     return f"'{value}'" if value == "" else cell(value)
@@ -108,7 +112,7 @@ def _numbers(rows: Sequence[Row], letters: Sequence[str], width: int) -> Iterato
 def _number_cells(row: Row) -> list[str]:
     """The first value, then each other one with its distance from the first."""
     values = [None if value is MISSING else value for value in row.values]
-    shown = [text or "–" for text in column(values)]
+    shown = [text or _ABSENT for text in column(values)]
     far = [_distance(values[0], value) for value in values[1:]]
     return [shown[0], *chain.from_iterable(zip(shown[1:], far, strict=True))]
 
@@ -149,7 +153,7 @@ def _curves(
         return
     yield styled((plain(name), "bold"))
     longest = max(len(values) for values in lines)
-    ends = [f"{number(values[0])} → {number(values[-1])}" if values else "–" for values in lines]
+    ends = [f"{number(values[0])} → {number(values[-1])}" if values else _ABSENT for values in lines]
     room = min(_WIDEST_CURVE, longest, width - _GAP - 3 - _GAP - max(map(len, ends)))
     for letter, values, end in zip(letters, lines, ends, strict=True):
         share = max(1, round(room * len(values) / longest)) if values else 0

@@ -54,7 +54,7 @@ def render_runs(
 
 
 def default_numbers(records: Iterable[RunRecord]) -> list[str]:
-    """`<phase>.<number>` of the final numbers that say most: those of the last phases that half of the runs have, no rates."""
+    """The final numbers that say most, as `<phase>.<number>`: those of most runs first, of the last phases first."""
     count: dict[str, int] = {}
     judged = [record for record in records if record.metrics]
     for record in judged:
