@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -17,8 +13,8 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
-from bench.long_spec import long_spec
 from bench.loops import JOBS, Job, by_gather, by_hand, by_loader, by_runexp, measure, table_of
+from bench.startup import start_up
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,7 +28,7 @@ def main() -> None:
     console = Console(width=100)
     for job in JOBS:
         console.print(_steps(job, rounds))
-    console.print(_start_up())
+    console.print(start_up(5))
 
 
 def _steps(job: Job, rounds: int) -> Table:
@@ -56,36 +52,6 @@ def _steps(job: Job, rounds: int) -> Table:
     for name, measured in seconds.items():
         table.add_row(name, f"{median(measured) / n_steps * 1e6:.1f}", f"{median(measured) / best:.3f}")
     return table
-
-
-def _start_up() -> Table:
-    """CPU time of commands against the interpreter alone and against the libraries that must be imported."""
-    imports = "import pydantic.main, ruamel.yaml, typer, rich"
-    commands = {
-        "python -c pass": [sys.executable, "-c", "pass"],
-        f"python -c '{imports}'": [sys.executable, "-c", imports],
-        "runexp --help": [sys.executable, "-m", "runexp", "--help"],
-        "runexp validate quickstart": [sys.executable, "-m", "runexp", "validate", str(ROOT / "specs/quickstart.yaml")],
-    }
-    with tempfile.TemporaryDirectory() as name:
-        for n_lines in (100, 1_000, 10_000):
-            path = Path(name) / f"{n_lines}.yaml"
-            path.write_text(long_spec(n_lines))
-            commands[f"runexp validate, {n_lines} lines"] = [sys.executable, "-m", "runexp", "validate", str(path)]
-        measured = {name: median(_cpu_seconds(command) for _ in range(5)) for name, command in commands.items()}
-    base = list(measured.values())[1]
-    table = Table("command", "CPU ms", "ratio to the imports", title="start-up")
-    for name, seconds in measured.items():
-        table.add_row(name, f"{seconds * 1e3:.0f}", f"{seconds / base:.2f}")
-    return table
-
-
-def _cpu_seconds(command: list[str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

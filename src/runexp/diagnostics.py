@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from unicodedata import normalize
+
+from runexp.records import dataclass
 
 
 class Severity(StrEnum):

@@ -173,8 +173,8 @@ def test_text_does_not_become_a_tensor(tmp_path):
 
 def test_the_summary_describes_every_key_as_it_was_read(tmp_path):
     rows = build(plan(csv_file(tmp_path, "a,b,word\n1,,u\n3,2,\n"), features("a"), tag("b"), tag("word", name="w")))
-    assert rows.summary() == (
+    assert [tuple(row[:8]) for row in rows.summary()] == [
         ("x", "features", (1,), "float32", 1.0, 3.0, 2.0, 0),
         ("t", "tags", (), "float64", 2.0, 2.0, 2.0, 1),
         ("w", "tags", (), "<U1" if rows.dtype_of("w").name == "<U1" else "str32", None, None, None, 1),
-    )
+    ]

@@ -106,6 +106,7 @@ def test_the_command_ends_with_2_for_errors_and_tells_sizes_for_what_it_could_lo
     assert outcome.exit_code == 2
     assert "good.yaml: valid\n  d: 60 rows" in outcome.stdout
     assert "bad.yaml: valid" not in outcome.stdout
+    assert outcome.stdout.count("parameters:") == 1  # what could not be looked at through has no sizes
     assert "error[shape-mismatch]" in outcome.stderr
     assert cli("bad.yaml").exit_code == 0
 

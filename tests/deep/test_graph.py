@@ -56,8 +56,8 @@ def test_values_that_an_embedding_has_no_row_for_are_refused_at_its_node(tmp_pat
     )
     parts = {"features": "{x: {columns: [id], dtype: int64}}", "splits": "{train: 0.7, test: 0.3, order: true}"}
     found = the_one(tried(tmp_path, node=node.format(10), **parts), "failed-rows", "nodes.head")
-    assert "cannot take the rows of `train`" in found.message
-    assert "`num_embeddings`" in found.help
+    assert "is 10, and d.x has indices up to 59" in found.message
+    assert "`num_embeddings: 60` would fit" in found.help
     assert tried(tmp_path, node=node.format(60), **parts) == ()
 
 

@@ -121,6 +121,7 @@ def test_every_phase_is_seeded_by_its_label_before_it_is_opened():
 
 CHECKPOINTS = [
     pytest.param("every_n: 2", "1 3 5", "", id="every second"),
+    pytest.param("every_n: 4", "3 5", "", id="every fourth, and the last"),
     pytest.param("max_to_keep: 2", "4 5", "", id="the newest two"),
     pytest.param("max_to_keep: 2, monitor: val_loss", "2 4 5", "2", id="the newest two and the best"),
     pytest.param("max_to_keep: 1, monitor: val_loss", "2 5", "2", id="the newest and the best"),
@@ -138,3 +139,13 @@ def test_the_checkpoints_that_stay_are_the_newest_and_the_best(rule, kept, best)
     list(Experiment(plan, FakeRuntime({"train/validate": numbers}), checkpoints=store).run())
     assert store.kept == [f"train/epoch-000{epoch}" for epoch in kept.split()]
     assert store.pointers == {"last": "train/epoch-0005"} | ({"best": f"train/epoch-000{best}"} if best else {})
+
+
+def test_a_phase_that_is_stopped_early_keeps_its_final_state_as_the_last():
+    store = FakeStore()
+    text = "train: {TRAIN, epochs: 6, callbacks: [validate, stop], checkpoints: {every_n: 5}}"
+    numbers = [{"loss": loss, "ce": loss, "accuracy": 0.5} for loss in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+    events = list(Experiment(plan_of(text), FakeRuntime({"train/validate": numbers}), checkpoints=store).run())
+    (finished,) = [event for event in events if isinstance(event, PhaseFinished)]
+    assert 0 < finished.n_epochs < 5
+    assert store.pointers == {"last": f"train/epoch-000{finished.n_epochs - 1}"}

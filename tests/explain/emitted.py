@@ -12,11 +12,12 @@ EMITTERS = {
     "fail",
     "report",
     "wrong",
+    "warning",
     "problem",
     "found",
     "_found",
 }
-EMITTERS |= {"_refuse", "_warned", "_wrong", "_problem", "SignatureProblem"}
+EMITTERS |= {"_refuse", "_warned", "_wrong", "_problem", "SignatureProblem", "Misfit"}
 UNKNOWN_DOMAINS = ("target", "feature", "tag")
 
 

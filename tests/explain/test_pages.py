@@ -24,12 +24,11 @@ NOT_YET = "not-yet-supported"
 AHEAD = (
     "unknown-number",
     "unknown-phase",
-    "invalid-target",
-    "unknown-module",
-    "unknown-attribute",
-    "unreadable-module",
 )
 """Mistakes in sections that are checked and cannot run yet, so that any example that holds one says so too."""
+
+SAMPLED = ("undrawn-rows", "nothing-to-draw", "large-groups")
+"""Mistakes of samplers: a plan makes them, whether a phase can draw from samplers yet or not."""
 
 ALSO = {"too-many-mistakes": {"duplicate-key"}}
 WIDTH = 90
@@ -95,7 +94,8 @@ def test_the_text_is_what_runexp_prints(page, root):
 @every_page
 def test_the_good_example_is_free_of_the_mistake_and_of_others(page):
     found, _ = attempt(page, "Right")
-    assert {one.code for one in found} == ({NOT_YET} if page.code in AHEAD else set())
+    codes_found = {one.code for one in found} - ({NOT_YET} if page.code in SAMPLED else set())
+    assert codes_found == ({NOT_YET} if page.code in AHEAD else set())
 
 
 def test_the_documentation_holds_the_pages_that_ship(root):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import sklearn.datasets
 
+from explain.pages import example, sections
 from runexp.api.checking import check
+from runexp.api.trust import distrusted
 from runexp.diagnostics import SpecError
 from runexp.plan.values import Call, FrozenMap
+from runexp.report.explanations import explanations
 from runexp.runtime.data import build_feature_set
+from runexp.runtime.sampling import make_sampler
+from sampling.linked import samplers_of
 
 TABLE = "patient,age,weight,split\n1,31,70,train\n1,45,82,test\n2,28,58,train\n2,52,79,train\n"
 SPEC = """runexp: 1
@@ -92,6 +100,35 @@ def no_table(folder):
         return no_source("make_words")(folder)
 
 
+def sampled(written):
+    """A sampler of the table, made as a run would make it."""
+
+    def trigger(folder):
+        text = SPEC.replace("weight: weight}", "weight: weight}\n    tags: {patient: patient}")
+        files = checked(folder, f"{text}samplers:\n  s: {written}\n").files
+        plan = samplers_of(Path("spec.yaml"))[0]["s"]
+        (folder / "people.csv").write_text(TABLE + "3,39,66,train\n")
+        columns = {"patient": np.array([1, 1, 2, 2, 3])}
+        try:
+            return make_sampler(plan, columns, 5, 0, "train").diagnostics, files
+        except SpecError as refused:
+            return refused.diagnostics, files
+
+    return trigger
+
+
+def from_elsewhere(folder):
+    """A spec outside of the folder one stands in."""
+    page = next(page for page in explanations() if page.code == "untrusted-import")
+    (folder / "spec.yaml").write_text(example(sections(page.text)["Wrong"]).files["fragment"])
+    (folder / "mine.py").write_text("class Head: ...\n")
+    (folder / "project").mkdir()
+    (folder / "project/pyproject.toml").touch()
+    with chdir(folder / "project"):
+        checked = check("../spec.yaml")
+        return distrusted(checked), checked.files
+
+
 def found(result):
     return result.diagnostics, result.files
 
@@ -102,7 +139,11 @@ TRIGGERS = {
     "not-utf8": latin,
     "too-many-mistakes": many,
     "no-inverse": cannot_go_back,
+    "untrusted-import": from_elsewhere,
     "group-straddle": straddling,
     "unknown-source": no_source("fetch_openml"),
     "unreadable-source": no_table,
+    "undrawn-rows": sampled("{use: n_way, by: patient, n_way: 2, k_shot: 2}"),
+    "nothing-to-draw": sampled("{use: n_way, by: patient, n_way: 5, k_shot: 1}"),
+    "large-groups": sampled("{use: grouped, by: patient, size: 1}"),
 }

@@ -27,7 +27,8 @@ SUITED = {
 }
 MORE_INPUTS = {
     "torch.nn.CTCLoss", "torch.nn.CosineEmbeddingLoss", "torch.nn.GaussianNLLLoss", "torch.nn.LinearCrossEntropyLoss",
-    "torch.nn.MarginRankingLoss", "torch.nn.TripletMarginLoss", "torch.nn.TripletMarginWithDistanceLoss",
+    "torch.nn.MarginRankingLoss", "torch.nn.TripletMarginLoss", "torch.nn.TripletMarginWithDistanceLoss", "causal_lm",
+    "contrastive", "pairwise_distance",  # over pairs of rows: tests/pairs
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from runexp.events import BatchesRecorded
 from runexp.plan.phases import BatchPlan, SchedulePlan
 from runexp.plan.values import FrozenMap, Origin
 from runexp.runtime.batching import Batcher
+from runexp.runtime.lanes.column import Held
 from runexp.runtime.schedules import learning_rate_ratio
 from runexp.runtime.seeds import derive_seed
 from runtime.tables import N_TRAIN, columns, opened, run, same, weights
@@ -67,8 +68,7 @@ def trained_both_ways(folder, phase, make, **hooks):
     run(plan, runtime)
     ours = weights(runtime)
     runtime.restore(start)
-    model = net(runtime)
-    optimizer = make(list(model.parameters()))
+    optimizer = make(list((model := net(runtime)).parameters()))
     hooks = {name: hook(model, optimizer) for name, hook in hooks.items()}
     by_hand(model, optimizer, *columns(runtime, "train", "x", "kind"), n_epochs=2, **hooks)
     return ours, weights(runtime)
@@ -240,7 +240,7 @@ def test_a_short_last_group_of_accumulated_batches_is_a_mean_too(tmp_path):
 
 def drawn(**options):
     plan = BatchPlan(**{"size": 7, "shuffle": True, "drop_last": False} | options)
-    batcher = Batcher([torch.arange(50), torch.arange(50) * 2], plan, 9, "train")
+    batcher = Batcher([Held(torch.arange(50)), Held(torch.arange(50) * 2)], plan, 9, "train")
     return lambda epoch: [tuple(column.tolist() for column in batch) for batch in batcher.draw(epoch)]
 
 
@@ -276,6 +276,29 @@ def test_a_last_batch_of_one_row_is_refused_where_batches_are_normalised(tmp_pat
     with pytest.raises(SpecError) as caught:
         opened(tmp_path, NORMED + train("epochs: 1", size=20))
     assert [(item.code, item.path) for item in caught.value.diagnostics] == [("single-row-batch", "phases.train")]
+
+
+IMAGES = """\
+nodes:
+  body:
+    inputs: t.x
+    layers:
+      - torch.nn.Unflatten: {dim: 1, unflattened_size: [1, SHAPE]}
+      - torch.nn.Conv2d: {out_channels: 4, kernel_size: 1}
+      - torch.nn.BatchNorm2d
+      - torch.nn.Flatten
+  head: {inputs: body, use: torch.nn.Linear, with: {out_features: 3}}
+losses: {ce: {node: head, use: cross_entropy, inputs: [outputs, targets.kind]}}
+phases:
+"""
+
+
+def test_a_last_batch_of_one_image_trains_since_a_channel_has_many_values(tmp_path):
+    plan, runtime = opened(tmp_path, IMAGES.replace("SHAPE", "2, -1") + train("epochs: 1", size=N_TRAIN - 1))
+    statistics = runtime.graph.modules["body"][2].running_mean.clone()
+    assert torch.equal(statistics, torch.zeros(4))  # looking at it moved nothing
+    run(plan, runtime)
+    assert not torch.equal(runtime.graph.modules["body"][2].running_mean, statistics)
 
 
 def test_a_frozen_node_keeps_weights_and_statistics_bit_for_bit(tmp_path):

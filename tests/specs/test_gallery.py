@@ -1,4 +1,4 @@
-"""Every spec of the gallery runs, and running it twice gives the same numbers and weights, bit for bit."""
+"""Every spec of the gallery and the examples runs, and running it twice gives the same numbers and weights exactly."""
 
 from __future__ import annotations
 
@@ -12,18 +12,26 @@ from runexp.api.running import Place, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SPECS = sorted((ROOT / "specs").glob("*.yaml"))
+SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "examples").glob("*/spec.yaml"))]
 SHORT = {
+    "char_model": ["phases.train.epochs=1", "data.help.windows.stride=48"],
     "diabetes_regression": ["phases.train.epochs=3"],
+    "forecast": ["phases.train.epochs=3"],
     "pca_hybrid": ["phases.train.epochs=3"],
     "quickstart": ["phases.train.epochs=3"],
     "wine_two_heads": ["phases.train.epochs=5"],
+    "custom_code/spec": ["phases.train.epochs=2"],
 }
 
 
 def run_short(spec, folder, *overrides):
-    checked = check(spec, overrides=[*SHORT.get(spec.stem, ()), *overrides])
+    checked = check(spec, overrides=[*SHORT.get(named(spec), ()), *overrides])
     return run(checked, Place(at=folder), watch=lambda live: ())
+
+
+def named(spec):
+    """`quickstart`, or `custom_code/spec` for one in a folder of its own."""
+    return spec.stem if spec.parent.name == "specs" else f"{spec.parent.name}/{spec.stem}"
 
 
 def left_behind(folder):
@@ -53,14 +61,14 @@ def runs(tmp_path_factory):
 
     def twice(spec):
         if spec not in made:
-            folders = [tmp_path_factory.mktemp(spec.stem) / name for name in ("first", "second")]
+            folders = [tmp_path_factory.mktemp(named(spec).replace("/", "-")) / name for name in ("first", "second")]
             made[spec] = [(run_short(spec, folder).status, folder) for folder in folders]
         return made[spec]
 
     return twice
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+@pytest.mark.parametrize("spec", SPECS, ids=named)
 def test_every_spec_of_the_gallery_runs_to_its_end(spec, runs):
     (status, folder), _ = runs(spec)
     assert status == "completed"
@@ -70,13 +78,13 @@ def test_every_spec_of_the_gallery_runs_to_its_end(spec, runs):
     assert summary["not_finite"] == []
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+@pytest.mark.parametrize("spec", SPECS, ids=named)
 def test_two_runs_of_one_spec_agree_bit_for_bit(spec, runs):
     (_, first), (_, second) = runs(spec)
     assert left_behind(first) == left_behind(second)
 
 
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.stem in SHORT], ids=lambda spec: spec.stem)
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if named(spec) in SHORT], ids=named)
 def test_another_seed_gives_other_weights(spec, runs, tmp_path):
     (_, folder), _ = runs(spec)
     run_short(spec, tmp_path / "run", "seed=1234")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from runexp.compiler import link
 from runexp.diagnostics import Diagnostic, SpecError, in_document_order
 from runexp.plan.experiment import Plan
+from runexp.records import dataclass
 from runexp.source import Document, read
 from runexp.spec import Parsed, Spec, parse
 
@@ -19,7 +19,7 @@ class Checked:
     """What checking one spec gave: the stages it reached, and every diagnostic in document order.
 
     `files` are the texts that were read, by the name diagnostics use, also where no document came of them; `folder`
-    is where relative paths start.
+    is where relative paths start; `allowed` are prefixes of code that whoever runs the spec has agreed to.
     """
 
     path: str
@@ -29,6 +29,7 @@ class Checked:
     plan: Plan | None
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, str]
+    allowed: tuple[str, ...] = ()
 
     @property
     def is_valid(self) -> bool:

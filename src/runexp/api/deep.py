@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runexp.api.checking import Checked
+from runexp.api.redaction import redacted_text
+from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import Diagnostic, in_document_order
 from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
 from runexp.runtime.deep import Sizes, deep_check
@@ -20,17 +22,25 @@ class DeepChecked:
 
 
 def check_deep(checked: Checked) -> DeepChecked:
-    """Look deeper into a spec in which plain checking found no error. Never raises for what a user wrote."""
+    """Look deeper into a spec in which plain checking found no error. Never raises for what a user wrote.
+
+    Code that the spec brings is imported, if it may be.
+    """
     if checked.plan is None or not checked.is_valid:
         return DeepChecked(checked, None)
-    deep = deep_check(checked.plan, folder=checked.folder)
+    untrusted = distrusted(checked)
+    if untrusted:
+        return DeepChecked(replace(checked, diagnostics=in_document_order((*checked.diagnostics, *untrusted))), None)
+    with own_modules(checked):
+        deep = deep_check(checked.plan, folder=checked.folder)
     located = [_located(item, checked.document) for item in deep.diagnostics]
     everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
     return DeepChecked(replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes))
 
 
 def _located(item: Diagnostic, document: Document | None) -> Diagnostic:
-    """What no item of the plan owns is shown where its section was written."""
+    """What no item of the plan owns is shown where its section was written; code may have told a secret."""
+    item = replace(item, message=redacted_text(item.message, document))
     if item.span is not None or document is None or not item.path:
         return item
     return replace(item, span=document.span_of(tuple(item.path.split("."))))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runexp.api.checking import Checked, check
+from runexp.api.describing import read_set, set_names
 from runexp.api.previewing import Length, Preview, labels
 from runexp.api.running import Place, Run
 from runexp.api.running import run as run_checked
+from runexp.api.trust import allowing
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import Plan
 from runexp.results import GroupResults, PhaseResults, UnknownNameError
+from runexp.runtime.data import FeatureSet
 from runexp.spec import Spec
 
 
@@ -22,9 +25,12 @@ def load(path: Path | str, *, overrides: Mapping[str, object] | None = None) -> 
     return check(path, overrides=written).require()
 
 
-def compile(checked: Checked) -> Experiment:
-    """The experiment a checked spec describes."""
-    return Experiment(checked)
+def compile(checked: Checked, *, allow_imports: Sequence[str] = ()) -> Experiment:
+    """The experiment a checked spec describes.
+
+    `allow_imports` agrees to code that a spec from outside of the current project would run, by its prefixes.
+    """
+    return Experiment(allowing(checked, allow_imports))
 
 
 class Experiment:
@@ -46,6 +52,13 @@ class Experiment:
     def plan(self) -> Plan:
         """The experiment as it will run."""
         return self._checked.linked
+
+    def data(self, name: str) -> FeatureSet:
+        """A feature set as phases receive it, read anew: arrays, views, tables. `SpecError` for what is wrong in it."""
+        if name not in set_names(self._checked):
+            known = did_you_mean(name, set_names(self._checked), kind="feature sets")
+            raise UnknownNameError(f"there is no feature set `{name}`; {known}")
+        return read_set(self._checked, name)
 
     @property
     def history(self) -> tuple[Run, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 from runexp.api.checking import Checked
 from runexp.api.recording import ResultsSink
 from runexp.api.running import Run, Watch, build
+from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.experiment import shortened
@@ -32,6 +33,8 @@ from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, 
 from runexp.results import Recorder, loss_nodes_of
 from runexp.runtime.description import ComputedFacts, Description, describe
 from runexp.runtime.torch_runtime import TorchRuntime
+
+_MOST_CLASSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ class Preview:
         plan = checked.require().linked
         self._plan: Plan = plan
         self._phase = plan.phase(label)
-        self._runtime: TorchRuntime = build(checked)
+        self._modules = own_modules(checked)
+        with self._modules:
+            self._runtime: TorchRuntime = build(checked)
 
     @property
     def waits_for(self) -> tuple[str, ...]:
@@ -71,7 +76,8 @@ class Preview:
     def facts(self, length: Length) -> tuple[PreviewFacts, ...]:
         """A page for the phase, or one for each phase of a group; a phase whose nodes wait for a fit says so."""
         phase = shortened(self._phase, n_epochs=length.n_epochs, n_steps=length.n_steps)
-        return tuple(self._facts(part) for part in _leaves(phase))
+        with self._modules:
+            return tuple(self._facts(part) for part in _leaves(phase))
 
     def run(self, length: Length, *, watch: Watch, control: Control | None = None) -> Run:
         """Run it, shortened as asked, and restore every bit; nothing is written."""
@@ -80,7 +86,8 @@ class Preview:
         events = experiment.preview_phase(
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
-        finished = pump(events, [ResultsSink(recorder), *watch(live)])
+        with self._modules:
+            finished = pump(events, [ResultsSink(recorder), *watch(live)])
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
@@ -89,7 +96,8 @@ class Preview:
             case TrainPlan():
                 return _train_facts(phase, found)
             case EvalPlan():
-                return _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                facts = _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
+                return replace(facts, batch_size=phase.batch_size)
             case FitPlan():
                 return _facts_of(phase, "fit", found)
 
@@ -130,11 +138,18 @@ def _facts_of(
         device=found.device,
         n_batches=found.n_batches,
         inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
+        classes=tuple(_classes(item.name, item.words) for item in found.classes),
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
         metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
         notes=(waits,) if found.waits_for else (),
     )
+
+
+def _classes(name: str, words: Sequence[str]) -> str:
+    """`iris.kind: 0 setosa, 1 versicolor`: the column of an output that stands for each word."""
+    shown = ", ".join(f"{code} {word}" for code, word in enumerate(words[:_MOST_CLASSES]))
+    return f"{name}: {shown}" + (f", … {len(words)} in all" if len(words) > _MOST_CLASSES else "")
 
 
 def _node(item: ComputedFacts) -> NodeFacts:

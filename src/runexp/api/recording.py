@@ -11,22 +11,25 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
+from runexp.api.redaction import redacted
 from runexp.engine.protocol import State
 from runexp.events import Event
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
-from runexp.runtime.data import membership, transformer_files
+from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
-from runexp.source import Document
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
 
-def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
-    """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment."""
+def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, code: Mapping[str, str]) -> None:
+    """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment.
+
+    `code` maps the modules of the user's that were imported to the hashes of their files.
+    """
     checked = checked.require()
     if checked.plan is None or checked.document is None:
         return
@@ -39,12 +42,15 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> 
     folder.write("splits.parquet", membership(runtime.sets.values()))
     for path, content in transformer_files(runtime.sets.values()):
         folder.write(path, content)
+    for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
+        folder.write(path, text)
     write_lock_file(
         folder.path,
         versions=library_versions(),
         seed=checked.plan.seed,
         plan_digest=digest(checked.plan),
         sources=runtime.fingerprints,
+        code=code,
         argv=sys.argv,
         spec_folder=checked.folder,
     )
@@ -59,20 +65,6 @@ def resolved_yaml(checked: Checked) -> str:
     understood = checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     yaml.dump(redacted(understood, checked.document), text)
     return text.getvalue()
-
-
-def redacted(data: Any, document: Document | None) -> Any:  # noqa: ANN401 - plain JSON data
-    """The data with every secret of the spec replaced by the reference that gave it."""
-    secrets = document.secrets() if document else {}
-    return _redacted(data, secrets) if secrets else data
-
-
-def _redacted(data: Any, secrets: Mapping[str, str]) -> Any:  # noqa: ANN401 - plain JSON data
-    if isinstance(data, dict):
-        return {key: _redacted(item, secrets) for key, item in data.items()}
-    if isinstance(data, list):
-        return [_redacted(item, secrets) for item in data]
-    return secrets.get(str(data), data)
 
 
 class Checkpoints:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
+from runexp.api.redaction import redacted_text
+from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
@@ -63,7 +65,10 @@ class Place:
 
 
 def build(checked: Checked) -> TorchRuntime:
-    """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing."""
+    """The live things of a valid spec. `SpecError` for data or shapes that cannot work; writes nothing.
+
+    Code of the user's is imported, so `own_modules(checked)` has to be entered.
+    """
     plan = checked.require().linked
     try:
         runtime = TorchRuntime(plan, folder=checked.folder)
@@ -75,16 +80,23 @@ def build(checked: Checked) -> TorchRuntime:
 
 def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
-    runtime = build(checked)
+    with own_modules(checked) as modules:
+        runtime = build(checked)
+        return _run_built(checked, runtime, place, watch, code=modules.digests(), control=control or Control())
+
+
+def _run_built(
+    checked: Checked, runtime: TorchRuntime, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control
+) -> Run:
     plan = checked.require().linked
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
         try:
-            write_inputs(folder, checked, runtime)
+            write_inputs(folder, checked, runtime, code=code)
         except OSError as error:
             with suppress(OSError):  # the disk that refused the inputs may refuse this too
                 folder.status.update("failed", error=f"{type(error).__name__}: {error}")
             raise
-        return _run_in(folder, plan, runtime, watch, control or Control())
+        return _run_in(folder, plan, runtime, watch, control)
 
 
 def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, control: Control) -> Run:
@@ -110,7 +122,8 @@ def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, 
 
 
 def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:
-    """What is known by its address alone, at the place that address was written."""
+    """What is known by its address alone, at the place that address was written; code may have told a secret."""
+    found = replace(found, message=redacted_text(found.message, checked.document))
     if found.span is not None or not found.path or checked.document is None:
         return found
     return replace(found, span=checked.document.span_of(tuple(found.path.split("."))))

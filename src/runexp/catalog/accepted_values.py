@@ -113,6 +113,8 @@ def _word_phrases(parameter: Parameter, word: str) -> list[str]:
     if word in ("int", "float"):
         numbers = [f"{choice}" for choice in parameter.choices if _is_number(choice)]
         return [_range_phrase(span) for span in parameter.ranges] or numbers or [_PHRASES[word]]
+    if word == "tensor" and {"int", "float"} & set(parameter.types):
+        return ["a list of numbers"]  # a single one is told of with its bounds
     return [_PHRASES.get(word, word)]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from runexp.catalog.accepted_values import accepted_text, accepts, value_text, whole_number_meant
 from runexp.catalog.entry import Entry, Parameter
 from runexp.diagnostics import did_you_mean, nearest
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

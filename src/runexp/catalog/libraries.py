@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from functools import cache
 
 from runexp.catalog.versions import installed_version
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from runexp.catalog.entry import Entry
 from runexp.catalog.entry_json import entry_names, find_entry
 from runexp.catalog.functions import FUNCTIONS
+from runexp.catalog.language import LANGUAGE
 from runexp.catalog.libraries import LIBRARIES, Library, catalog_text
+from runexp.catalog.losses import LOSSES
 from runexp.catalog.plugins import PLUGIN_KINDS, plugin_entry, plugin_names
 from runexp.catalog.schedules import SCHEDULES
 from runexp.catalog.short_names import SHORT_NAMES, ShortName
@@ -32,6 +34,15 @@ KINDS = (
     "tracker",
     "function",
 )
+
+_OWN: Mapping[str, tuple[Mapping[str, Entry], ...]] = {
+    "schedule": (SCHEDULES,),
+    "dataset": (SOURCES,),
+    "loss": (LOSSES, LANGUAGE["loss"]),
+    "metric": (LANGUAGE["metric"],),
+    "function": (FUNCTIONS,),
+}
+"""What runexp provides itself, by kind."""
 
 
 def lookup(name: str, kind: str | Iterable[str] | None = None) -> Entry | None:
@@ -76,13 +87,17 @@ def _kinds(kind: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 @cache
+def _own(kind: str) -> Mapping[str, Entry]:
+    return {name: entry for table in _OWN.get(kind, ()) for name, entry in table.items()}
+
+
+@cache
 def _find(name: str, kind: str) -> Entry | None:
-    if kind == "schedule" and name in SCHEDULES:
-        return SCHEDULES[name]
-    if kind == "dataset" and name in SOURCES:
-        return SOURCES[name]
+    own = _own(kind)
+    if name in own:
+        return own[name]
     if kind == "function":
-        return FUNCTIONS.get(name)
+        return None
     short = SHORT_NAMES.get(kind, {}).get(name)
     if short is not None:
         return _expanded(name, kind, short)
@@ -132,7 +147,7 @@ def _entries_of_kind(kind: str) -> Iterator[Entry]:
 
 @cache
 def _names_of_kind(kind: str) -> tuple[str, ...]:
-    own = {"schedule": tuple(SCHEDULES), "dataset": tuple(SOURCES), "function": tuple(FUNCTIONS)}.get(kind, ())
+    own = _own(kind)
     shipped = [
         name for library in LIBRARIES if kind in library.kinds for name in entry_names(catalog_text(library, kind))
     ]

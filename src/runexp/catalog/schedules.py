@@ -87,7 +87,7 @@ SCHEDULES = {
         ),
         _schedule(
             "exponential",
-            "Is multiplied by a factor every epoch.",
+            "Is multiplied by a factor every epoch, or every so many.",
             *_WARMUP,
             _FACTOR,
             _MIN_RATIO,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +14,7 @@ from runexp.catalog.source_names import Definition, Import, Names, names_of
 from runexp.catalog.source_search import find_module, read_source
 from runexp.catalog.source_signature import Signature, class_signature, function_signature
 from runexp.diagnostics import did_you_mean
+from runexp.records import dataclass
 
 _MOST_REEXPORTS = 5
 
@@ -23,16 +23,29 @@ _MOST_REEXPORTS = 5
 class SignatureProblem:
     """Why a name cannot be what was asked for; `file` is the source that was read, if it came to that.
 
-    Codes: invalid-target, unknown-module, unreadable-module, unknown-attribute.
+    Codes: invalid-target, unknown-module, unreadable-module, unknown-attribute. `line` and `column` count from 1;
+    0 where no place in the file is to blame.
     """
 
     code: str
     message: str
     help: str = ""
     file: str = ""
+    line: int = 0
+    column: int = 0
 
 
-Answer: TypeAlias = Signature | SignatureProblem | None
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A class or function where it is defined: its syntax tree, the names around it, its module and file."""
+
+    definition: Definition
+    names: Names
+    module: str
+    file: str
+
+
+Answer: TypeAlias = Found | SignatureProblem | None
 
 
 def read_signature(target: str, roots: Sequence[Path]) -> Entry | SignatureProblem | None:
@@ -41,22 +54,44 @@ def read_signature(target: str, roots: Sequence[Path]) -> Entry | SignatureProbl
     None where the source cannot tell: compiled modules, names made at run time. An entry whose signature
     cannot be known (a decorated class, a base class from elsewhere) takes any argument.
     """
+    found = find_definition(target, roots)
+    return entry_of(target, signature_of(found)) if isinstance(found, Found) else found
+
+
+def find_definition(target: str, roots: Sequence[Path]) -> Answer:
+    """The class or function of that name, where it is defined; None where the source cannot tell."""
+    module, attribute = parts_of(target)
+    if not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
+        return SignatureProblem("invalid-target", f"`{target}` is not of the form `package.module:attribute`")
+    return _read(module, attribute, tuple(roots), _MOST_REEXPORTS)
+
+
+def parts_of(target: str) -> tuple[str, str]:
+    """Module and attribute of `package.module:attribute` or `package.module.attribute`."""
     module, colon, attribute = target.partition(":")
     if not colon:
         module, _, attribute = target.rpartition(".")
-    if not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
-        return SignatureProblem("invalid-target", f"`{target}` is not of the form `package.module:attribute`")
-    found = _read(module, attribute, tuple(roots), _MOST_REEXPORTS)
-    if not isinstance(found, Signature):
-        return found
+    return module, attribute
+
+
+def entry_of(target: str, signature: Signature) -> Entry:
+    """The entry (kind `user`) of what has that signature."""
+    module, attribute = parts_of(target)
     return Entry(
         name=f"{module}.{attribute}",
         target=f"{module}:{attribute}",
         kind="user",
-        summary=first_sentence(found.docstring),
-        parameters=found.parameters,
-        accepts_any=found.accepts_any,
+        summary=first_sentence(signature.docstring),
+        parameters=signature.parameters,
+        accepts_any=signature.accepts_any,
     )
+
+
+def signature_of(found: Found) -> Signature:
+    """What a class or function takes."""
+    if isinstance(found.definition, ast.ClassDef):
+        return class_signature(found.definition, found.names.definitions)
+    return function_signature(found.definition)
 
 
 def _read(module: str, attribute: str, roots: tuple[Path, ...], n_hops: int) -> Answer:
@@ -70,7 +105,7 @@ def _read(module: str, attribute: str, roots: tuple[Path, ...], n_hops: int) -> 
     try:
         names = names_of(ast.parse(source, file).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return SignatureProblem("unreadable-module", f"`{module}` is not valid Python: {error}", file=file)
+        return _unreadable(module, file, error)
     first, _, inner = attribute.partition(".")
     while inner and isinstance(outer := names.definitions.get(first), ast.ClassDef):
         names = names_of(outer.body)
@@ -80,7 +115,7 @@ def _read(module: str, attribute: str, roots: tuple[Path, ...], n_hops: int) -> 
     if inner or first in names.opaque or first in names.imports:
         return None
     if first in names.definitions:
-        return _signature(names.definitions[first], names)
+        return Found(names.definitions[first], names, module, file)
     return None if names.open_ended else _unknown_attribute(module, first, names, file)
 
 
@@ -96,10 +131,12 @@ def _follow(module: str, spec: ModuleSpec, found: Import, roots: tuple[Path, ...
     return None if isinstance(answer, SignatureProblem) else answer
 
 
-def _signature(definition: Definition, names: Names) -> Signature:
-    if isinstance(definition, ast.ClassDef):
-        return class_signature(definition, names.definitions)
-    return function_signature(definition)
+def _unreadable(module: str, file: str, error: Exception) -> SignatureProblem:
+    told = error.msg if isinstance(error, SyntaxError) else str(error)
+    line = (error.lineno or 0) if isinstance(error, SyntaxError) else 0
+    column = (error.offset or 1) if isinstance(error, SyntaxError) else 0
+    message = f"`{module}` is not valid Python: {told}"
+    return SignatureProblem("unreadable-module", message, file=file, line=line, column=max(column, 1))
 
 
 def _unknown_attribute(module: str, name: str, names: Names, file: str) -> SignatureProblem:

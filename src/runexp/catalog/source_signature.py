@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runexp.catalog.docstrings import parameter_summaries
 from runexp.catalog.entry import Json, Parameter
 from runexp.catalog.source_annotations import annotated
 from runexp.catalog.source_names import Definition
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

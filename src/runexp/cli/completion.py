@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
+import typer
 
 
 def complete_spec(incomplete: str) -> list[str]:
@@ -22,7 +22,7 @@ def complete_spec(incomplete: str) -> list[str]:
     return [name for name in offered if name[len(place) :].startswith(begun)]
 
 
-def complete_phase(ctx: click.Context, incomplete: str) -> list[str]:
+def complete_phase(ctx: typer.Context, incomplete: str) -> list[str]:
     """The labels of the phases and groups in the spec of the command line."""
     # Words behind an option that still lacks its value are left in `args`.
     spec = ctx.params.get("spec") or next((word for word in ctx.args if not word.startswith("-")), None)
@@ -35,7 +35,7 @@ def complete_phase(ctx: click.Context, incomplete: str) -> list[str]:
     return [label for label in _labels(phases, "") if label.startswith(incomplete)]
 
 
-def complete_name(ctx: click.Context, incomplete: str) -> list[str]:
+def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of the catalog, of the kind asked for where there is one; dotted ones only once begun."""
     from runexp.catalog import KINDS, names
 
@@ -58,7 +58,7 @@ def complete_template(incomplete: str) -> list[tuple[str, str]]:
     return [(name, summary) for name, summary in templates().items() if name.startswith(incomplete)]
 
 
-def complete_run(ctx: click.Context, incomplete: str) -> list[tuple[str, str]]:
+def complete_run(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Ids of the runs below --runs, the newest first, with the name of each; then names and `last`."""
     from runexp.store.scan import scan
 
@@ -77,7 +77,7 @@ def complete_status(incomplete: str) -> list[str]:
     return [state for state in STATES if state.startswith(incomplete)]
 
 
-def _runs(ctx: click.Context) -> Path:
+def _runs(ctx: typer.Context) -> Path:
     """The folder of runs of the command line, of the environment, or the usual one."""
     return Path(ctx.params.get("runs") or os.environ.get("RUNEXP_RUNS") or "runs")
 

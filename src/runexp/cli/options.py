@@ -27,6 +27,14 @@ Device = Annotated[
     str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps; beats the spec.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Beats the spec's seed.")]
+AllowImport = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-import",
+        metavar="PREFIX",
+        help="Agree to code that a spec from outside of the current project names under `imports`; repeatable.",
+    ),
+]
 
 
 class Format(StrEnum):

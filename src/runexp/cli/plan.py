@@ -63,11 +63,14 @@ def plan(
 
 
 def _show(checked: Checked, form: PlanForm, *, color: bool) -> None:
+    from runexp.api.redaction import redacted, redacted_text
+
     linked = checked.linked
     if form is PlanForm.JSON:
         from runexp.plan.experiment import digest, dump
 
-        print(json.dumps({"digest": digest(linked)} | dump(linked), indent=1, ensure_ascii=False))
+        body = redacted(dump(linked), checked.document)
+        print(json.dumps({"digest": digest(linked)} | body, indent=1, ensure_ascii=False))
     elif form is PlanForm.MERMAID:
         from runexp.report.mermaid import render_graph_mermaid
 
@@ -75,16 +78,19 @@ def _show(checked: Checked, form: PlanForm, *, color: bool) -> None:
     else:
         from runexp.report.plan import render_plan
 
-        sys.stdout.write(render_plan(linked, console_width=width(), color=color))
+        text = render_plan(linked, console_width=width(), color=color)
+        sys.stdout.write(redacted_text(text, checked.document))
 
 
 def _compare(checked: Checked, compared: Checked, form: PlanForm) -> None:
+    from runexp.api.redaction import redacted, redacted_text
     from runexp.plan.difference import ABSENT, difference
     from runexp.report.difference import render_difference
 
     changes = difference(checked.linked, compared.linked)
     if form is not PlanForm.JSON:
-        sys.stdout.write(render_difference(changes))
+        text = redacted_text(render_difference(changes), checked.document)
+        sys.stdout.write(redacted_text(text, compared.document))
         return
     sides = [
         {"address": change.address}
@@ -92,6 +98,7 @@ def _compare(checked: Checked, compared: Checked, form: PlanForm) -> None:
         | ({} if change.after is ABSENT else {"after": change.after})
         for change in changes
     ]
+    sides = redacted(redacted(sides, checked.document), compared.document)
     print(json.dumps(sides, indent=1, ensure_ascii=False))
 
 

@@ -9,9 +9,10 @@ import typer
 
 from runexp.cli.checked import leave_with, require_checked
 from runexp.cli.completion import complete_phase
-from runexp.cli.options import Device, NoColor, Overrides, Quiet, Seed, SpecPath, Verbose, as_overrides
+from runexp.cli.options import AllowImport, Device, NoColor, Overrides, Quiet, Seed, SpecPath, Verbose, as_overrides
 from runexp.cli.run import progress_sinks, show_failure, stop_on_signals
 from runexp.cli.screen import say, say_on_terminal, wants_color, width
+from runexp.cli.trust import trusted
 from runexp.diagnostics import SpecError, did_you_mean
 
 if TYPE_CHECKING:  # these import torch; the verb imports them when it runs
@@ -45,6 +46,7 @@ def preview(
     overrides: Overrides = None,
     device: Device = None,
     seed: Seed = None,
+    allow_import: AllowImport = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
@@ -54,6 +56,7 @@ def preview(
     The page tells inputs, shapes, parameters, steps, losses and what feeds them, optimizer groups and callbacks.
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
+    checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
     say_on_terminal("importing torch, reading data, building the graph …", quiet=quiet)
     from runexp.api.previewing import Length
     from runexp.engine.control import Control
@@ -87,12 +90,14 @@ def _require_phase(checked: Checked, phase: str) -> None:
 def _described(checked: Checked, phase: str, length: Length, *, color: bool, no_color: bool) -> Preview:
     """Build the phase and write its page."""
     from runexp.api.previewing import Preview
+    from runexp.api.redaction import redacted_text
     from runexp.report.preview import render_preview
 
     try:
         previewed = Preview(checked, phase)
         for facts in previewed.facts(length):
-            sys.stdout.write(render_preview(facts, console_width=width(), color=color) + "\n")
+            text = render_preview(facts, console_width=width(), color=color)
+            sys.stdout.write(redacted_text(text, checked.document) + "\n")
     except SpecError as error:
         raise leave_with(error, checked.files, no_color=no_color) from None
     sys.stdout.flush()

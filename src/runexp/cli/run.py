@@ -14,6 +14,7 @@ import typer
 
 from runexp.cli.checked import leave_with, require_checked
 from runexp.cli.options import (
+    AllowImport,
     Device,
     Format,
     NoColor,
@@ -27,6 +28,7 @@ from runexp.cli.options import (
     as_overrides,
 )
 from runexp.cli.screen import say, say_on_terminal, show_diagnostics, wants_color, width
+from runexp.cli.trust import trusted
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # these import torch; the verbs import them when they run
@@ -46,6 +48,7 @@ def run(
     run_dir: RunDir = None,
     device: Device = None,
     seed: Seed = None,
+    allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -56,6 +59,7 @@ def run(
     Exit code 1 if the run fails, 2 if the spec is wrong (then nothing is started or written), 130 after Ctrl-C.
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
+    checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
     say_on_terminal("importing torch, reading data, building the graph …", quiet=quiet)
     from runexp.api.running import Place
     from runexp.api.running import run as run_checked

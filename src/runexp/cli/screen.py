@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 if TYPE_CHECKING:
     from runexp.diagnostics import Diagnostic
 
+_LONGEST_SOURCE = 1 << 20
 Form = Literal["text", "json", "sarif", "github"]
 
 
@@ -44,8 +45,21 @@ def show_diagnostics(
     target = stream or sys.stderr
     if found or form != "text":
         color = wants_color(target, no_color=no_color)
-        text = render(found, files, format=form, color=color, width=width(), also=also)
+        text = render(found, {**_sources(found), **files}, format=form, color=color, width=width(), also=also)
         target.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def _sources(found: Sequence[Diagnostic]) -> dict[str, str]:
+    """The texts of files of code that diagnostics point into, so that their lines can be shown."""
+    names = {place.span.file for one in found for place in one.related if place.span.file.endswith(".py")}
+    texts = {}
+    for name in names:
+        try:
+            with open(name, encoding="utf-8") as stream:
+                texts[name] = stream.read(_LONGEST_SOURCE)
+        except (OSError, ValueError):
+            continue  # its line and column are told all the same
+    return texts
 
 
 def say_on_terminal(text: str, *, quiet: bool) -> None:

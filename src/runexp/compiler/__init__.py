@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from runexp.compiler.advice import advise
@@ -10,11 +10,13 @@ from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
+from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
 from runexp.compiler.scope import Scope
 from runexp.compiler.surroundings import check_surroundings
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
+from runexp.records import dataclass
 from runexp.spec import Parsed
 from runexp.spec.later import unsupported
 
@@ -30,6 +32,7 @@ class Compiled:
 def link(parsed: Parsed, *, folder: Path) -> Compiled:
     """Link a parsed spec; `folder` is the spec's own, which relative paths start from."""
     found = Findings(parsed, folder)
+    check_imports(found)
     data = link_data(found, folder)
     nodes = link_graph(found, data)
     scope = Scope(found, data, {node.name: node for node in nodes}, {})

@@ -29,7 +29,7 @@ def _check_unused(scope: Scope, phases: Sequence[PhasePlan]) -> None:
             named |= {item for item in (*(callback.losses or ()), *callback.metrics) if isinstance(item, str)}
     plans = list(_plans(phases))
     nodes = {name for plan in plans for name in (plan.runs if isinstance(plan, FitPlan) else plan.nodes)}
-    data = {name for plan in plans for name in plan.data}
+    data = set(_data(scope, plans))
     used = {"data": data, "nodes": nodes, "losses": named, "metrics": named, "callbacks": named}
     for section, names in used.items():
         for name in scope.found.names(section):
@@ -42,6 +42,15 @@ def _check_unused(scope: Scope, phases: Sequence[PhasePlan]) -> None:
                     help="name it where it is meant to work, or remove it",
                     severity=Severity.WARNING,
                 )
+
+
+def _data(scope: Scope, plans: Sequence[TrainPlan | EvalPlan | FitPlan]) -> Iterator[str]:
+    """The feature sets that phases draw from, the matrices that losses read, and the sets that are joined."""
+    for plan in plans:
+        yield from plan.data
+        yield from (join.data for name in plan.data for join in scope.data[name].joins)
+        judged = () if isinstance(plan, FitPlan) else plan.losses
+        yield from (route.key for loss in judged for route in loss.routes if route.source == "pairs")
 
 
 def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:

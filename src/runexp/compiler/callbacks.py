@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from runexp import catalog
 from runexp.compiler.findings import Path
@@ -20,6 +19,7 @@ from runexp.plan.phases import (
     EvaluationPlan,
     Mode,
 )
+from runexp.records import dataclass
 from runexp.spec.base import Use
 from runexp.spec.callbacks import Callback, Custom, EarlyStopping, Evaluation
 from runexp.spec.losses import Loss
@@ -84,6 +84,14 @@ def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, p
             help=did_you_mean(
                 monitor, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"
             ),
+        )
+    if mode is None and numbers.modes.get(monitor, "min") is None:
+        scope.found.error(
+            "missing-key",
+            f"whether more or less of `{monitor}` is better is not known",
+            path,
+            label="in which direction?",
+            help="say `mode: max` or `mode: min` beside it",
         )
     return mode or numbers.modes.get(monitor) or "min"
 

@@ -9,6 +9,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
 from typing import IO, cast
@@ -17,42 +18,68 @@ from runexp import catalog
 from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.sources import first_file
 from runexp.diagnostics import did_you_mean
-from runexp.plan.data import KeyPlan, SourcePlan
+from runexp.plan.data import JoinPlan, KeyPlan, SourcePlan
 
 _LONGEST_HEADER = 1 << 20
 _WILDCARDS = frozenset("*?[")
+STREAM_COLUMNS = ("text", "document")
+"""The columns of a text read as tokens: the token, and the number of the document it stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What the joins of a feature set bring: plans, keys over columns named `<data>.<column>`, and those of these
+    columns that are known before the sources are read."""
+
+    plans: tuple[JoinPlan, ...]
+    keys: tuple[KeyPlan, ...]
+    columns: tuple[str, ...]
 
 
 def check_columns(
-    found: Findings, source: SourcePlan | None, keys: Sequence[KeyPlan], path: Path, folder: FilePath
+    found: Findings,
+    source: SourcePlan | None,
+    keys: Sequence[KeyPlan],
+    path: Path,
+    folder: FilePath,
+    *,
+    joined: Joined,
 ) -> None:
     """Report names and patterns that match no column of the source, where its columns can be known cheaply."""
     known = known_columns(source, folder) if source else ()
     if not known:
         return
+    others = tuple(f"{join.data}." for join in found.spec.data[str(path[1])].joins)
+    known = (*known, *joined.columns)
+    unread = tuple(prefix for prefix in others if not any(column.startswith(prefix) for column in joined.columns))
     for key in keys:
         for index, pattern in enumerate(key.columns):
+            if unread and pattern.startswith(unread):
+                continue  # nothing is known of the set that it is a column of
             if pattern not in known and not any(fnmatchcase(column, pattern) for column in known):
                 kind = "column for the pattern" if _WILDCARDS & set(pattern) else "column"
                 _report(
                     found, f"{kind} `{pattern}`", pattern, _place(found, (*path, key.domain, key.name), index), known
                 )
-    _check_split_columns(found, (*path, "splits"), [key.name for key in keys], known)
+    names = [key.name for key in (*keys, *joined.keys)]
+    _check_split_columns(found, (*path, "splits"), names, known, unread)
 
 
-def _check_split_columns(found: Findings, path: Path, keys: Collection[str], known: Sequence[str]) -> None:
-    """The keys or columns that splits look at."""
+def _check_split_columns(
+    found: Findings, path: Path, keys: Collection[str], known: Sequence[str], unread: tuple[str, ...]
+) -> None:
+    """The keys or columns that splits look at; those of joined sets that are `unread` cannot be judged."""
     splits = found.spec.data[str(path[1])].splits
     if splits is None or found.is_damaged(path[:2]):
         return
     for option in ("column", "order", "stratify_by", "group_by"):
         name = getattr(splits, option)
-        if isinstance(name, str) and name not in keys and name not in known:
+        if isinstance(name, str) and name not in keys and name not in known and not name.startswith(unread):
             names = tuple(dict.fromkeys([*keys, *known]))
             _report(found, f"key or column `{name}`", name, (*path, option), names)
     for split, conditions in (splits.where or {}).items():
         for name in conditions:
-            if name not in keys and name not in known:
+            if name not in keys and name not in known and not name.startswith(unread):
                 place = (*path, "where", split, name)
                 _report(found, f"key or column `{name}`", name, place, (*keys, *known), part="key")
 
@@ -70,6 +97,8 @@ def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[s
 
 def known_columns(source: SourcePlan, folder: FilePath) -> tuple[str, ...]:
     """The columns of a source, as far as they can be known without reading it; empty where they cannot."""
+    if source.is_stream:
+        return STREAM_COLUMNS
     if source.call is not None:
         entry = catalog.lookup(source.call.name, "dataset")
         return (*entry.words("columns"), *entry.words("targets")) if entry else ()
@@ -88,7 +117,9 @@ def _header(path: FilePath) -> tuple[str, ...]:
     with _opened(path) as file:
         first = file.readline(_LONGEST_HEADER).decode("utf-8-sig")
     delimiter = "\t" if ".tsv" in path.suffixes else ","
-    return tuple(next(csv.reader([first], delimiter=delimiter), ()))
+    names = tuple(next(csv.reader([first], delimiter=delimiter), ()))
+    is_index = names[:1] == ("",) and "index" not in names  # a first column without a name is called so
+    return ("index", *names[1:]) if is_index else names
 
 
 def _keys_of_lines(path: FilePath) -> tuple[str, ...]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Literal
 
 from runexp import catalog
-from runexp.catalog import Entry
+from runexp.catalog import Entry, OwnCode, SignatureProblem
+from runexp.compiler.own_code import is_allowed, misuse, place_in, supplied_to, why_refused
 from runexp.diagnostics import (
     Diagnostic,
     Related,
     Severity,
+    Span,
     did_you_mean,
     in_document_order,
 )
-from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.plan.values import COUNT, Call, Code, FrozenMap, Origin
 from runexp.source import Document, MappingNode
 from runexp.spec import Parsed, Spec
 from runexp.spec.shape import dotted, sameness
@@ -34,6 +37,8 @@ class Findings:
         self._names: dict[str, tuple[str, ...]] = {}
         self._unsure: set[str | int] = set()
         self._distrusted: set[Path] = set()
+        self._unreadable: set[str] = set()
+        self._own: dict[str, OwnCode | SignatureProblem | None] = {}
 
     @property
     def spec(self) -> Spec:
@@ -104,7 +109,7 @@ class Findings:
         found = Diagnostic(
             code=code,
             message=message,
-            span=self.document.span_of(path, part),
+            span=self._missing_by(path) if code == "missing-parameter" else self.document.span_of(path, part),
             label=label,
             help=help,
             related=(*related, *self.document.chain(path)),
@@ -114,6 +119,11 @@ class Findings:
         self._found.setdefault(sameness(found), found)  # a definition used twice is wrong once
         if found.is_error and code not in _ARGUMENT_CODES:
             self._unsure.add(path[0])
+
+    def _missing_by(self, path: Path) -> Span:
+        """Where an argument is missing: at the override of `use`, if there is one."""
+        owner = path[:-1] if path[-1] == "with" else path
+        return self.document.redirected(owner) or self.document.span_of(path, "key")
 
     def not_yet(self, what: str, path: Path) -> None:
         """Report something the language has and this version cannot run."""
@@ -167,15 +177,29 @@ class Findings:
         use_part: Part = "value",
         with_path: Path | None = None,
     ) -> tuple[Call, Entry] | None:
-        """Link `use`/`with` to the catalog and check the arguments; None if it names nothing of these kinds."""
+        """Link `use`/`with` to the catalog or to code of the user's, and check the arguments.
+
+        None if it names nothing of these kinds.
+        """
         entry = catalog.lookup(use, kinds)
-        if entry is None:
+        own = None
+        if entry is None or entry.traits.get("plugin"):
             written = use_path or (*path, "use")
-            if not self.check_own(use, arguments, written, with_path or (*path, "with")):
+            if entry is None and not is_allowed(use, self.spec.imports):
                 self._unknown_use(use, written, use_part, kinds)
-            return None
+                return None
+            own = self.own_code(entry.target if entry else use)
+            entry = self._own_entry(use, own, kinds, written, plugin=entry)
+            if entry is None:
+                return None
+            supplied |= supplied_to(own, entry.kind)
+        code = (
+            Code("plugin" if entry.traits.get("plugin") else "imports", self.origin(path)) if _is_own(entry) else None
+        )
         inferred = frozenset(entry.words("infers"))
-        self._check_arguments(entry, arguments, with_path or (*path, "with"), supplied | inferred)
+        numbers = {name: 1 if _is_count(value) else value for name, value in arguments.items()}
+        checked = numbers if "module" in kinds else arguments  # only layers take numbers that the data give
+        self._check_arguments(entry, checked, with_path or (*path, "with"), supplied | inferred)
         tensors = tuple(
             item.name
             for item in entry.parameters
@@ -186,27 +210,44 @@ class Findings:
             name: self._function(entry, name, value, place) or self._nested(value, (*place, name))
             for name, value in arguments.items()
         }
-        return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors), entry
+        return Call(use, entry.target, FrozenMap(linked), FrozenMap(entry.fixed), tensors, code), entry
 
-    def check_own(self, use: str, arguments: Mapping[str, object], use_path: Path, with_path: Path) -> bool:
-        """Whether `use` is code of the user's, listed under `imports`; then it is checked by its source.
+    def own_code(self, target: str) -> OwnCode | SignatureProblem | None:
+        """What a class or function that is not the catalog's own is, by its source: it is read, never imported."""
+        if target not in self._own:
+            self._own[target] = catalog.read_own(target, (self._folder, FilePath.cwd()))
+        return self._own[target]
 
-        It is read, never imported.
-        """
-        prefixes = [prefix.rstrip(".*") for prefix in self.spec.imports]
-        if not any(use == prefix or use.startswith(f"{prefix}.") for prefix in prefixes):
-            return False
-        answer = catalog.read_signature(use, (self._folder, FilePath.cwd()))
-        if isinstance(answer, catalog.SignatureProblem):
-            self.error(answer.code, answer.message, use_path, label="cannot be found", help=answer.help)
-        elif answer is not None:
-            self._check_arguments(answer, arguments, with_path, frozenset())
-        return True
+    def custom(self, use: str, arguments: Mapping[str, object], path: Path) -> Call | None:
+        """Link a class that can only be the user's, such as a callback by its dotted path."""
+        linked = self.call(use, arguments, path, kinds=("callback",))
+        return linked[0] if linked else None
 
-    def custom(self, use: str, arguments: Mapping[str, object], path: Path) -> None:
-        """Check a class that can only be the user's, such as a callback by its dotted path."""
-        if not self.check_own(use, arguments, (*path, "use"), (*path, "with")):
-            self._unknown_use(use, (*path, "use"), "value", ("callback",))
+    def _own_entry(
+        self,
+        use: str,
+        own: OwnCode | SignatureProblem | None,
+        kinds: tuple[str, ...],
+        path: Path,
+        *,
+        plugin: Entry | None,
+    ) -> Entry | None:
+        """The entry of code of the user's or of a plug-in; None where it cannot be what is asked for."""
+        if isinstance(own, SignatureProblem) and plugin is None:
+            if own.code != "unreadable-module" or own.file not in self._unreadable:  # a broken file is one mistake
+                self.error(own.code, own.message, path, label="cannot be found", help=own.help, related=place_in(own))
+            self._unreadable.add(own.file)
+            return None
+        if not isinstance(own, OwnCode):
+            module, _, attribute = use.rpartition(".")
+            return plugin or Entry(use, f"{module}:{attribute}", kinds[0], accepts_any=True, traits={"user": True})
+        kind = "estimator" if own.is_estimator and "estimator" in kinds and kinds[0] != "transform" else kinds[0]
+        wrong = misuse(own, kind)
+        if wrong:
+            self.error("wrong-use", f"`{use}` {wrong}", path, label=f"not {with_article(kind)}")
+            return None
+        found = catalog.adapted(own, kind)
+        return found if plugin is None else replace(found, name=use, traits={**found.traits, "plugin": True})
 
     def _function(self, entry: Entry, name: str, value: object, path: Path) -> Call | None:
         """A function of the catalog that is named outright where one is wanted: `func: numpy.log1p`."""
@@ -257,7 +298,10 @@ class Findings:
             return
         near = did_you_mean(use, catalog.suggest(use, kinds), kind="near")
         root, _, rest = use.partition(".")
-        is_foreign = bool(rest) and root not in _CATALOG_ROOTS
+        why = why_refused(root)
+        is_foreign = bool(rest) and not why
+        if why and rest and root not in _CATALOG_ROOTS:
+            near = f"no spec may name what is in Python's own `{root}`; a function of yours may, under `imports`"
         self.error(
             "unknown-use",
             f"the catalog has no {wanted} named `{use}`",
@@ -273,6 +317,14 @@ class Findings:
                 return with_article(word)
         splits = {split for data in self.spec.data.values() if data.splits for split in data.splits.names or ()}
         return "a split" if kind != "split" and name in splits else ""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, str) and COUNT.fullmatch(value) is not None
+
+
+def _is_own(entry: Entry) -> bool:
+    return bool(entry.traits.get("user") or entry.traits.get("plugin"))
 
 
 def with_article(words: str) -> str:

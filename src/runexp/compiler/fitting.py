@@ -8,6 +8,7 @@ from runexp import catalog
 from runexp.compiler.findings import Path
 from runexp.compiler.routes import only_target
 from runexp.compiler.scope import Scope
+from runexp.compiler.wrapped import deciding
 from runexp.plan.graph import NodePlan
 from runexp.plan.phases import FitPlan
 from runexp.plan.values import FrozenMap
@@ -101,7 +102,7 @@ def _target(scope: Scope, name: str, phase: FitPhase, path: Path) -> tuple[str, 
         return _written_target(scope, name, phase.targets[name], (*path, "targets", name))
     call = scope.nodes[name].calls[0]
     entry = catalog.lookup(call.name)
-    if entry is None or not entry.traits.get("needs_target"):
+    if entry is None or not deciding(call, entry).traits.get("needs_target"):
         return None
     target = only_target(scope, name, (*path, "targets"))
     return (target.name, target.key) if target else None

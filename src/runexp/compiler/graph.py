@@ -8,9 +8,12 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from runexp.catalog import Entry
+from runexp.compiler.counts import check_counts, counted_feeds
 from runexp.compiler.findings import Findings, Path
 from runexp.compiler.merging import check_no_merge, link_merge
+from runexp.compiler.own_calls import check_forward
 from runexp.compiler.weights import link_weights
+from runexp.compiler.wrapped import deciding
 from runexp.diagnostics import nearest
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import Feed, NodePlan
@@ -20,18 +23,22 @@ from runexp.spec.shape import dotted
 
 Kind = Literal["module", "layers", "estimator"]
 _ESTIMATORS = ("estimator", "transform")
+_COUNTED = frozenset({"num_embeddings", "vocab_size"})
 
 
 def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan, ...]:
     """The nodes in topological order; those that could not be linked are left out."""
     linked: dict[str, NodePlan] = {}
+    fed = list(_bound(found, data))
+    given = dict(reversed(fed))  # the first binding of each node
     for name, node in found.spec.nodes.items():
-        plan = _node(found, name, node, data)
+        plan = _node(found, name, node, data, given.get(name))
         if plan is not None:
             linked[name] = plan
-    for name, feed in _bound(found, data):
+    for name, feed in fed:
         if name in linked:
             linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+    check_forward(found, linked)
     bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
         if name not in bound:
@@ -57,15 +64,16 @@ def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tup
     return tuple(dict.fromkeys(feed.name for feed in feeds))
 
 
-def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan]) -> NodePlan | None:
+def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], bound: Feed | None) -> NodePlan | None:
     path: Path = ("nodes", name)
-    made = _made(found, node, path)
     feeds = tuple(_feeds(found, node, path, data))
+    made = _made(found, node, path, data, is_counted=counted_feeds((*feeds, *([bound] if bound else [])), data))
     if made is None:
         return None
     kind, calls, entry = made
-    init = {"*": node.init} if isinstance(node.init, str) else dict(node.init or {})
-    method = _method(found, node, entry, path) if kind == "estimator" else _no_method(found, node, path)
+    init = _init(found, node, path)
+    decides = deciding(calls[0], entry) if entry and calls else entry
+    method = _method(found, node, decides, path) if kind == "estimator" else _no_method(found, node, path)
     return NodePlan(
         name,
         kind,
@@ -81,7 +89,9 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan]) 
     )
 
 
-def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ...], Entry | None] | None:
+def _made(
+    found: Findings, node: Node, path: Path, data: Mapping[str, DataPlan], *, is_counted: bool
+) -> tuple[Kind, tuple[Call, ...], Entry | None] | None:
     if node.merge is not None:
         call = link_merge(found, node, path)
         return ("module", (call,), None) if call else None
@@ -90,7 +100,10 @@ def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ..
         found.error("exclusive-keys", "`use` and `layers` exclude each other", (*path, "layers"), part="key")
         return None
     if node.layers is not None:
-        calls = tuple(_layer(found, layer, (*path, "layers", index)) for index, layer in enumerate(node.layers))
+        calls = tuple(
+            _layer(found, layer, (*path, "layers", index), data, is_counted=is_counted and index == 0)
+            for index, layer in enumerate(node.layers)
+        )
         return ("layers", tuple(call for call in calls if call), None) if all(calls) else None
     if node.use is None:
         if not found.is_damaged(path):
@@ -99,22 +112,45 @@ def _made(found: Findings, node: Node, path: Path) -> tuple[Kind, tuple[Call, ..
                 help="`use:` names a torch module or a scikit-learn estimator; `merge:` makes several inputs one",
             )  # fmt: skip
         return None
-    linked = found.call(node.use, node.arguments, path, kinds=("module", *_ESTIMATORS))
+    supplied = _COUNTED if is_counted else frozenset()
+    linked = found.call(node.use, node.arguments, path, kinds=("module", *_ESTIMATORS), supplied=supplied)
+    check_counts(found, node.arguments, (*path, "with"), data)
     if linked is None:
         return None
     call, entry = linked
     return ("estimator" if entry.kind in _ESTIMATORS else "module", (call,), entry)
 
 
-def _layer(found: Findings, layer: object, path: Path) -> Call | None:
+def _init(found: Findings, node: Node, path: Path) -> dict[str, object]:
+    """Pattern → an initialiser's name, or the call of a function of the user's."""
+    path = (*path, "init")
+    if isinstance(node.init, str):
+        written = {"*": (node.init, path)}
+    else:
+        written = {pattern: (rule, (*path, pattern)) for pattern, rule in (node.init or {}).items()}
+    rules: dict[str, object] = {}
+    for pattern, (rule, place) in written.items():
+        linked = found.call(rule, {}, place, kinds=("initialiser",), use_path=place) if "." in rule else None
+        rules[pattern] = linked[0] if linked else rule
+    return rules
+
+
+def _layer(
+    found: Findings, layer: object, path: Path, data: Mapping[str, DataPlan], *, is_counted: bool
+) -> Call | None:
+    supplied = _COUNTED if is_counted else frozenset()
     if isinstance(layer, Mapping):
         use, arguments = next(iter(layer.items()))
         inner = (*path, use)
         linked = found.call(
-            use, arguments or {}, inner, kinds=("module",), use_path=inner, with_path=inner, use_part="key"
-        )
+            use, arguments or {}, inner, kinds=("module",), supplied=supplied, use_path=inner, with_path=inner,
+            use_part="key",
+        )  # fmt: skip
+        check_counts(found, arguments or {}, inner, data)
     else:
-        linked = found.call(str(layer), {}, path, kinds=("module",), use_path=path, with_path=path)
+        linked = found.call(
+            str(layer), {}, path, kinds=("module",), supplied=supplied, use_path=path, with_path=path
+        )  # fmt: skip
     return linked[0] if linked else None
 
 
@@ -185,6 +221,11 @@ def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, Da
         return None
     if set_name not in found.names("data"):
         found.unknown("feature set", set_name, path, found.names("data"))
+        return None
+    written = found.spec.data.get(set_name)
+    if written is not None and written.matrix is not None:
+        message = f"`{set_name}` is a matrix between rows, which feeds no node"
+        found.error("unknown-reference", message, path, help=f"a loss is given it as `{set_name}`")
         return None
     if set_name not in data or found.is_damaged(("data", set_name)):
         return Feed("data", set_name, key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from runexp.compiler.findings import Findings, Path
 from runexp.compiler.taking import fills_gaps, takes_words
@@ -90,7 +91,7 @@ def _written(data: Data) -> Iterator[tuple[Domain, str, Key]]:
     )
     for domain, keys in domains:
         for name, key in keys.items():
-            yield domain, name, key if isinstance(key, Key) else Key(columns=key)
+            yield domain, name, key if isinstance(key, Key) else Key.model_construct(columns=key)  # checked already
 
 
 def _linked(found: Findings, domain: Domain, name: str, key: Key, path: Path) -> Iterator[KeyPlan]:
@@ -102,8 +103,13 @@ def _linked(found: Findings, domain: Domain, name: str, key: Key, path: Path) ->
     if "unknown" in key.model_fields_set and not key.categorical:
         message = "`unknown` says what becomes of categories, and the key has none"
         found.error("missing-key", message, (*path, "unknown"), part="key", help="`categorical: ordinal` or `one_hot`")
+    dates = (key.dates,) if isinstance(key.dates, str) else key.dates or ()
+    if key.categorical and key.dates:
+        message = "`categorical` and `dates` exclude each other"
+        found.error("exclusive-keys", message, (*path, "dates"), part="key", help="`dates` gives numbers")
     dtype = key.dtype or ("int64" if key.categorical == "ordinal" else "")
-    plan = KeyPlan(name, domain, columns, key.shape, dtype, found.origin(path), gaps="zero" if is_masked else "")
+    gaps: Literal["", "zero"] = "zero" if is_masked else ""
+    plan = KeyPlan(name, domain, columns, key.shape, dtype, found.origin(path), gaps=gaps, dates=dates)
     yield plan
     if is_masked:
         beside: Domain = "features" if domain == "features" else "tags"

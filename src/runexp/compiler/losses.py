@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from runexp.compiler.findings import Path
-from runexp.compiler.routes import link_routes
+from runexp.compiler.own_calls import check_routes, named_routes
+from runexp.compiler.routes import link_routes, refuse_pairs
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.graph import Decision, LossPlan
@@ -18,6 +19,7 @@ DECISIONS: dict[str, Decision] = {
     "torch.nn.BCEWithLogitsLoss": "logit",
     "torch.nn.MultiLabelSoftMarginLoss": "logit",
     "torch.nn.BCELoss": "probability",
+    "causal_lm": "each_step",
 }
 
 
@@ -46,8 +48,15 @@ def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | Non
     if made is None or routes is None:
         return None
     call, entry = made
+    if loss.inputs is None:
+        routes = named_routes(scope.found, call, routes)
+    check_routes(scope.found, call, routes, path)
     _check_reduction(scope, name, loss, path)
     elementwise = bool(entry.traits.get("elementwise", False)) or entry.traits.get("target") == "binary"
+    pairs = next((route for route in routes if route.source == "pairs"), None)
+    if pairs is not None and elementwise:
+        refuse_pairs(scope, pairs, f"`{loss.use}`, which compares row by row", path)
+        return None
     decision = DECISIONS.get(entry.name, "as_is")
     return LossPlan(name, loss.node, call, routes, _weight(loss), elementwise, decision, scope.found.origin(path))
 

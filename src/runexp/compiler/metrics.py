@@ -9,7 +9,8 @@ from runexp import catalog
 from runexp.catalog import Entry
 from runexp.compiler.findings import Path
 from runexp.compiler.losses import DECISIONS, check_label, inline_name
-from runexp.compiler.routes import domain_of, graph_is_damaged, link_routes, only_target
+from runexp.compiler.own_calls import check_routes, named_routes
+from runexp.compiler.routes import domain_of, graph_is_damaged, link_routes, only_target, refuse_pairs
 from runexp.compiler.scope import Scope
 from runexp.compiler.units import link_units
 from runexp.plan.graph import Decision, LossPlan, MetricPlan, Route, Taken
@@ -34,7 +35,8 @@ def link_metrics(
             scope.found.unknown("metric", item, place, known)
             plan = None
         else:
-            plan = _metric(scope, inline_name(item), Metric(use=item), losses, place, short=True)
+            metric = Metric.model_construct(use=item)  # checked already
+            plan = _metric(scope, inline_name(item), metric, losses, place, short=True)
         if plan is not None:
             check_label(scope, plan.name, {*linked, *(loss.name for loss in losses)}, place)
             linked.setdefault(plan.name, plan)
@@ -52,6 +54,9 @@ def _metric(
     if routes is None:
         return None
     call, entry = made
+    if metric.inputs is None:
+        routes = named_routes(scope.found, call, routes)
+    check_routes(scope.found, call, routes, path)
     better = entry.traits.get("higher_is_better")
     is_better = better if isinstance(better, bool) else None
     decision = _decision(scope, node, losses)
@@ -88,7 +93,12 @@ def _metric_routes(
     scope: Scope, node: str, metric: Metric, losses: tuple[LossPlan, ...], path: Path
 ) -> tuple[Route, ...] | None:
     if metric.inputs is not None:
-        return link_routes(scope, node, metric.inputs, (*path, "inputs"))
+        routes = link_routes(scope, node, metric.inputs, (*path, "inputs"))
+        pairs = next((route for route in routes or () if route.source == "pairs"), None)
+        if pairs is not None:
+            refuse_pairs(scope, pairs, "a metric, which takes a value for each row", path)
+            return None
+        return routes
     compared = _compared(scope, node, losses)
     if compared is None and scope.found.is_unsure("losses"):
         return None
@@ -113,7 +123,7 @@ def _decision(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Decision
     if plan.is_estimator:
         return "argmax" if plan.method == "predict_proba" else "as_is"
     for loss in losses:
-        if loss.node == node:
+        if loss.node == node and loss.call.code is None:  # what the user's own loss means by outputs, nobody knows
             return loss.decision
     for other in scope.found.spec.losses.values():
         entry = catalog.lookup(other.use, "loss")

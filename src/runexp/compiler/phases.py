@@ -23,7 +23,7 @@ from runexp.plan.phases import (
     PhasePlan,
     TrainPlan,
 )
-from runexp.source.overrides import FILE as OVERRIDES
+from runexp.source.nodes import COMMAND_LINE as OVERRIDES
 from runexp.spec.phases import (
     Clip,
     EvalPhase,

@@ -65,6 +65,9 @@ def _route(scope: Scope, node: str, reference: str, path: Path) -> Route | None:
         return only_target(scope, node, path)
     if head in _DOMAINS and key:
         return _column(scope, node, head, key, path)
+    written = scope.found.spec.data.get(head)
+    if written is not None and written.matrix is not None and not key:
+        return Route("pairs", written.matrix.rows, head) if written.matrix.rows in scope.data else None
     if head in scope.found.names("data") and key:
         return _key_of(scope, head, key, path)
     scope.found.error(
@@ -72,7 +75,8 @@ def _route(scope: Scope, node: str, reference: str, path: Path) -> Route | None:
         f"`{reference}` is nothing a loss or metric can be given",
         path,
         label="no such input",
-        help="there are `outputs`, `targets.<name>`, `features.<name>`, `tags.<name>` and `<data>.<key>`",
+        help="there are `outputs`, `targets.<name>`, `features.<name>`, `tags.<name>`, `<data>.<key>` and "
+        "the name of a matrix",
     )
     return None
 
@@ -92,6 +96,10 @@ def _column(scope: Scope, node: str, domain: str, key: str, path: Path) -> Route
 
 
 def _key_of(scope: Scope, name: str, key: str, path: Path) -> Route | None:
+    written = scope.found.spec.data.get(name)
+    if written is not None and written.matrix is not None:
+        message = f"`{name}` is a matrix between rows and has no keys"
+        scope.found.error("unknown-reference", message, path, help=f"a loss is given it as `{name}`")
     if name not in scope.data:
         return None
     known = [plan.name for plan in scope.data[name].keys]
@@ -102,9 +110,20 @@ def _key_of(scope: Scope, name: str, key: str, path: Path) -> Route | None:
     return None
 
 
+def refuse_pairs(scope: Scope, route: Route, reader: str, path: Path) -> None:
+    """Report a matrix that is given to something which takes a value for each row."""
+    scope.found.error(
+        "unknown-reference",
+        f"`{route.key}` holds values between pairs of rows, and is given to {reader}",
+        (*path, "inputs"),
+        label="not between pairs",
+        help="`pairwise_distance` compares such values with distances between outputs",
+    )
+
+
 def data_of(scope: Scope, judged: tuple[str, ...], items: Sequence[LossPlan | MetricPlan]) -> tuple[str, ...]:
     """The feature sets that feed `judged` nodes, and those that losses and metrics read besides."""
-    routed = [route.name for item in items for route in item.routes if route.source == "data"]
+    routed = [route.name for item in items for route in item.routes if route.source != "node"]
     return tuple(dict.fromkeys([*scope.feeding(judged), *routed]))
 
 

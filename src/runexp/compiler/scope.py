@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.graph import ancestors, feeding_data
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,19 @@ class Scope:
 
         Where nothing says which sets those are, it is enough that any set has it.
         """
-        known = {name: self._splits(name) for name in sets or self.found.names("data")}
+        known = {name: self._splits(name) for name in sets or self._sets()}
         lacking = [names for names in known.values() if names is not None and split not in names]
         if lacking and (sets or len(lacking) == len(known)):
             self.found.unknown("split", split, path, lacking[0])
 
     def splits(self) -> tuple[str, ...]:
         """The names of all splits that any feature set is known to have."""
-        return tuple(dict.fromkeys(split for name in self.found.names("data") for split in self._splits(name) or ()))
+        return tuple(dict.fromkeys(split for name in self._sets() for split in self._splits(name) or ()))
+
+    def _sets(self) -> tuple[str, ...]:
+        """The feature sets of rows, broken ones too."""
+        written = self.found.spec.data
+        return tuple(name for name in self.found.names("data") if name not in written or not written[name].matrix)
 
     def _splits(self, name: str) -> tuple[str, ...] | None:
         """The splits of a feature set; None where only its rows can tell, or where they are broken."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runexp.compiler.findings import Path
+from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
+from runexp.plan.names import why_no_run_name
 from runexp.plan.phases import EvalPlan, EvaluationPlan, PhasePlan, TrainPlan
 from runexp.spec.strategies import CrossValidation, CVData, Range, Sweep
 
@@ -16,8 +18,8 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     """Report unknown names in sections that refer to data, nodes, phases and their numbers."""
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
-    _check_sets(scope)
-    _check_samplers(scope)
+    _check_name(scope)
+    link_samplers(scope)
     for name, callback in spec.experiment_callbacks.items():
         scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
     if spec.cv is not None:
@@ -32,6 +34,19 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
         _check_numbers(scope, spec.register_as.only_if, numbers, ("register", "only_if"))
 
 
+def _check_name(scope: Scope) -> None:
+    name = scope.found.spec.name
+    reason = why_no_run_name(name)
+    if reason:
+        scope.found.error(
+            "invalid-name",
+            f"`{name}` cannot name a run: {reason}",
+            ("name",),
+            label="names the run folder",
+            help="run folders are named by it, and are to be copied to any system: give it another name",
+        )
+
+
 def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
     """The addresses of all numbers a run ends with: `test.accuracy`."""
     for phase in walk(phases):
@@ -42,21 +57,6 @@ def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
             trained = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
             yield from (f"{phase.label}.{name}" for name in trained)
             yield from (f"{phase.label}.{name}" for plan in evaluations for name in plan.produces)
-
-
-def _check_sets(scope: Scope) -> None:
-    for name, data in scope.found.spec.data.items():
-        if data.join is not None:
-            _check_set(scope, data.join.data, ("data", name, "join", "data"))
-        if data.matrix is not None:
-            _check_set(scope, data.matrix.rows, ("data", name, "matrix", "rows"))
-
-
-def _check_samplers(scope: Scope) -> None:
-    for name, sampler in scope.found.spec.samplers.items():
-        path: Path = ("samplers", name)
-        if sampler.data is not None:
-            _check_set(scope, sampler.data, (*path, "data"))
 
 
 def _check_folds(scope: Scope, cv: CrossValidation) -> None:

@@ -23,10 +23,10 @@ class CheckpointRule:
         self._best_value = math.nan
 
     def after_epoch(
-        self, epoch: int, step: int, measured: Mapping[str, float], program: TrainProgram
+        self, epoch: int, step: int, measured: Mapping[str, float], program: TrainProgram, *, final: bool
     ) -> Iterator[CheckpointSaved]:
-        """Save if one is due; older ones go only after the new one is committed."""
-        if (epoch + 1) % self._plan.every_n:
+        """Save if one is due, and after the `final` epoch; older ones go only after the new one is committed."""
+        if (epoch + 1) % self._plan.every_n and not final:
             return
         state = {"phase": self._phase, "epoch": epoch, "step": step, "metrics": dict(measured)}
         name = self._store.save(self._phase, f"epoch-{epoch:04d}", state, program.state())

@@ -134,7 +134,9 @@ class TrainPhase:
         self._fire("on_epoch_end")
         self._program.after_epoch(self._measured)
         if self._checkpoints:
-            saved = self._checkpoints.after_epoch(self.epoch, self.step, self._measured, self._program)
+            saved = self._checkpoints.after_epoch(
+                self.epoch, self.step, self._measured, self._program, final=self._is_final_epoch()
+            )
             self._around.outbox.extend(saved)
         self.n_epochs += 1
         self._final = dict(self._measured)
@@ -171,6 +173,10 @@ class TrainPhase:
     def _fire(self, hook: Hook) -> None:
         for call in self._hooks[hook]:
             call(self)
+
+    def _is_final_epoch(self) -> bool:
+        is_stopped = self._around.control.halt or bool(self.stopped_by)
+        return is_stopped or self.epoch + 1 >= self._n_epochs()
 
     def _n_epochs(self) -> int:
         if self._plan.n_epochs:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.records import dataclass
 
 Domain = Literal["features", "targets", "tags"]
 SourceKind = Literal["csv", "parquet", "json_lines", "arrow", "numpy", "text", "sql", "call", "files"]
@@ -19,7 +20,7 @@ class SourcePlan:
 
     `path` is a file, a pattern of files (`parts/*.csv`) or a folder of Parquet files, relative to the spec's folder;
     for `sql` it is the URL of the database, and `query` what is asked of it. `parts` are the sources of the splits,
-    by name, where each has its own (`files`).
+    by name, where each has its own (`files`). `is_stream`: of a text, a row for each token, not for each line.
     """
 
     kind: SourceKind
@@ -28,6 +29,7 @@ class SourcePlan:
     origin: Origin
     query: str = ""
     parts: FrozenMap = field(default_factory=FrozenMap)
+    is_stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class KeyPlan:
 
     `words`: text is kept, for a transform to code. `gaps`: missing values are kept, for a transform to fill (`fill`) or
     to become 0 in the end (`zero`). `is_mask`: 1 where the columns have a value, 0 where not. `is_made`: a transform
-    makes it of other keys (`into`), and it has no columns of its own.
+    makes it of other keys (`into`), and it has no columns of its own. `dates` are the numbers that a date becomes, in
+    the order written; none where columns hold no dates.
     """
 
     name: str
@@ -49,6 +52,8 @@ class KeyPlan:
     gaps: Literal["", "fill", "zero"] = ""
     is_mask: bool = False
     is_made: bool = False
+    is_tokens: bool = False
+    dates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,70 @@ class TransformPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenizerPlan:
+    """What turns a text into codes: its kind, what becomes of unknown tokens, the split it learns from."""
+
+    kind: Literal["char"]
+    unknown: Literal["error", "other"]
+    fit_on: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlan:
+    """Samples of `size` consecutive rows of one group, in the order of a column (empty: of the source).
+
+    `cuts`: key → (first row counted from the window's, number of rows); 0 rows: the value of that one row alone.
+    `rows_last`: keys whose rows lie on the last axis, (columns, size), instead of the first.
+    """
+
+    size: int
+    stride: int
+    order: str
+    group_by: str
+    cuts: FrozenMap
+    rows_last: tuple[str, ...]
+    origin: Origin
+
+    @property
+    def reach(self) -> int:
+        """Rows from the first of a window to the last that any key of it looks at, both counted."""
+        ends: list[int] = [first + max(length, 1) for first, length in self.cuts.values()]
+        return max([self.size, *ends])
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPlan:
+    """Another feature set whose columns are this one's too, under `<data>.<column>`.
+
+    Rows are matched where the column `on` has the value of the other set's column `other`.
+    """
+
+    data: str
+    source: SourcePlan
+    on: str
+    other: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixPlan:
+    """Values between pairs of rows of a feature set, matched by the tag `id`; empty: by their order.
+
+    `triangle` is the part that is read, `diagonal` what stands there where the file has nothing.
+    """
+
+    name: str
+    source: SourcePlan
+    id: str
+    triangle: Literal["full", "lower", "upper"]
+    diagonal: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class DataPlan:
-    """One feature set."""
+    """One feature set; `matrices` are those between its rows. With `windows` its samples are windows over the rows."""
 
     name: str
     source: SourcePlan
@@ -108,6 +175,10 @@ class DataPlan:
     splits: SplitPlan
     transforms: tuple[TransformPlan, ...]
     origin: Origin
+    tokenizer: TokenizerPlan | None = None
+    windows: WindowPlan | None = None
+    joins: tuple[JoinPlan, ...] = ()
+    matrices: tuple[MatrixPlan, ...] = ()
 
     def key(self, name: str) -> KeyPlan:
         """The key of that name; `KeyError` where there is none."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runexp.plan.experiment import Plan, dump
+from runexp.records import dataclass
 
 _NAMES = ("name", "label")
 _SILENT = ("origin", "kind_of")

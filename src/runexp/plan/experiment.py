@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.phases import GroupPlan, PhasePlan
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,20 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One input of a loss or metric: a node's output, or a key of a feature set.
+    """One input of a loss or metric: a node's output, a key of a feature set, or values between pairs of its rows.
 
-    `argument` is the keyword it goes to; empty: by position.
+    `argument` is the keyword it goes to; empty: by position. Of pairs `name` is the feature set whose rows they are
+    about, `key` the matrix.
     """
 
-    source: Literal["node", "data"]
+    source: Literal["node", "data", "pairs"]
     name: str
     key: str = ""
     argument: str = ""
 
     def __str__(self) -> str:
+        if self.source == "pairs":
+            return self.key
         return f"{self.name}.{self.key}" if self.source == "data" else f"{self.name}.outputs"
 
 
@@ -115,5 +118,6 @@ Taken = Literal["labels", "scores", "probabilities", "values"]
 Units = Literal["", "original", "transformed"]
 """Empty: the target is as it was read."""
 
-Decision = Literal["argmax", "logit", "probability", "as_is"]
-"""How classes follow from a node's output: the largest of several, a threshold at 0 or at one half, or as it is."""
+Decision = Literal["argmax", "each_step", "logit", "probability", "as_is"]
+"""How classes follow from a node's output: the largest of several, the largest of the last axis at each step of a
+sequence, a threshold at 0 or at one half, or as it is."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runexp.plan.graph import LossPlan, MetricPlan
 from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.records import dataclass
 
 Mode = Literal["min", "max"]
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
+from typing import Any, Literal
 
 from runexp.diagnostics import Span
+from runexp.records import dataclass
+
+COUNT = re.compile(r"\$\{classes:([^.}]+)\.([^}]+)\}")
+"""An argument that the data give: how many classes or tokens a key (feature set, name) has."""
 
 
 class FrozenMap(Mapping[str, Any]):
@@ -52,11 +57,22 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """Code that is not the catalog's own: who lets it run, and where the spec names it.
+
+    `imports` is the user's, allowed by the section of that name; `plugin` an installed package's, by its entry point.
+    """
+
+    by: Literal["imports", "plugin"]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Something made from the catalog: what was written, where it is found, its keyword arguments.
 
     `target` is `module:qualname`; `fixed` are arguments that the short name implies (`f1_macro` → average);
-    `tensors` names the arguments that are lists here and tensors there.
+    `tensors` names the arguments that are lists here and tensors there; `code` says where it is not the catalog's.
     """
 
     name: str
@@ -64,6 +80,7 @@ class Call:
     arguments: FrozenMap = field(default_factory=FrozenMap)
     fixed: FrozenMap = field(default_factory=FrozenMap)
     tensors: tuple[str, ...] = ()
+    code: Code | None = None
 
 
 def freeze(value: Any) -> Any:  # noqa: ANN401 - values of any plain kind

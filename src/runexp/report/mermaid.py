@@ -19,7 +19,7 @@ def render_graph_mermaid(plan: Plan) -> str:
     lines += [f'  {mark}[("{_safe(key)}")]' for key, mark in keys.items()]
     lines += [f"  {nodes[node.name]}{_shape(node)}" for node in plan.nodes]
     lines += [f'  l{index}{{{{"{_safe(loss.name)}"}}}}' for index, loss in enumerate(losses)]
-    marks = {"node": nodes, "data": keys}
+    marks = {"node": nodes, "data": keys, "pairs": keys}
     for node in plan.nodes:
         lines += [_edge(marks[feed.source][str(feed)], "-->", feed.argument, nodes[node.name]) for feed in node.feeds]
     for index, loss in enumerate(losses):
@@ -44,7 +44,7 @@ def _keys(plan: Plan, losses: list[LossPlan]) -> dict[str, str]:
     names = dict.fromkeys(
         [
             *(str(feed) for feed in fed if feed.source == "data"),
-            *(str(route) for route in routed if route.source == "data"),
+            *(str(route) for route in routed if route.source != "node"),
         ]
     )
     return {name: f"d{index}" for index, name in enumerate(names)}

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.plan.data import DataPlan, KeyPlan, SourcePlan, SplitPlan, TransformPlan
+from runexp.plan.data import (
+    DataPlan,
+    JoinPlan,
+    KeyPlan,
+    MatrixPlan,
+    SourcePlan,
+    SplitPlan,
+    TokenizerPlan,
+    TransformPlan,
+    WindowPlan,
+)
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
@@ -34,9 +44,13 @@ def _data(data: DataPlan) -> Branch:
         data.name,
         below=(
             Branch("source", _source(data.source)),
+            *(_joined(join) for join in data.joins),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
+            *([Branch("tokenizer", _tokenizer(data.tokenizer))] if data.tokenizer else []),
+            *([_windows(data.windows)] if data.windows else []),
             Branch("transforms", "" if transforms else "none", transforms),
+            *(_matrix(matrix) for matrix in data.matrices),
         ),
     )
 
@@ -51,20 +65,36 @@ def _transform(transform: TransformPlan) -> str:
     return ", ".join((called(transform.call), *(detail for detail in details if detail)))
 
 
+def _joined(join: JoinPlan) -> Branch:
+    matched = join.on if join.on == join.other else f"{join.on} = {join.other}"
+    return Branch("join", f"{join.data} by {matched}")
+
+
+def _matrix(matrix: MatrixPlan) -> Branch:
+    matched = f"by the tag {matrix.id}" if matrix.id else "by their order"
+    text = f"{_source(matrix.source)} · rows matched {matched} · {matrix.triangle}, diagonal {literal(matrix.diagonal)}"
+    return Branch(f"pairs {matrix.name}", text)
+
+
 def _source(source: SourcePlan) -> str:
     if source.call is not None:
         return called(source.call)
     if source.kind == "files":
         return listed(f"{split}: {part.path}" for split, part in source.parts.items())
+    if source.is_stream:
+        return f"text {source.path}, a row for each token"
     # The URL of a database may hold a password.
     return f"sql {source.query}" if source.kind == "sql" else f"{source.kind} {source.path}"
 
 
 def _key(key: KeyPlan) -> Branch:
+    if key.is_tokens:
+        return Branch(key.name, f"{listed(key.columns)} · a code a row · dtype {key.dtype}")
     shape = "one value a column" if key.shape is None else f"shape {literal(key.shape)}"
     if key.is_made:
         return Branch(key.name, "made by a transform")
-    return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}")
+    dates = f" · dates as {listed(key.dates)}" if key.dates else ""
+    return Branch(key.name, f"{listed(key.columns)} · {shape} · dtype {key.dtype or f'of {key.domain}'}{dates}")
 
 
 def _splits(splits: SplitPlan) -> str:
@@ -103,6 +133,29 @@ def _where(conditions: Mapping[str, Mapping[str, object]]) -> str:
         for column, comparisons in conditions.items()
         for comparison, value in comparisons.items()
     )
+
+
+def _tokenizer(tokenizer: TokenizerPlan) -> str:
+    unknown = "refused" if tokenizer.unknown == "error" else "one more code"
+    return f"{tokenizer.kind}, learnt on {tokenizer.fit_on}, unknown ones {unknown}"
+
+
+def _windows(windows: WindowPlan) -> Branch:
+    order = f"in order of {windows.order}" if windows.order else "in order of the rows"
+    groups = f"within a group of {windows.group_by}" if windows.group_by else "in one group"
+    text = f"{windows.size} rows, every {windows.stride} · {order} · {groups} and one split"
+    cuts = windows.cuts.items()
+    rows = (Branch(key, _rows_of(cut, windows, is_last=key in windows.rows_last)) for key, cut in cuts)
+    return Branch("windows", text, tuple(rows))
+
+
+def _rows_of(cut: tuple[int, int], windows: WindowPlan, *, is_last: bool) -> str:
+    first, length = cut
+    if length:
+        axis = ", on the last axis" if is_last else ""
+        return f"every row{axis}" if first == 0 else f"every row, {first} later{axis}"
+    ahead = first - windows.size + 1
+    return f"the value {ahead} rows after the last" if ahead else "the value of the last row"
 
 
 def _node(node: NodePlan) -> Branch:

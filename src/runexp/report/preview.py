@@ -71,7 +71,7 @@ class ScheduleFacts:
 class PreviewFacts:
     """Everything the page shows; what a phase does not have stays empty.
 
-    `n_batches` and `n_steps_an_epoch` are an epoch's. `metrics`, `callbacks` and `notes` are a line each.
+    `n_batches` and `n_steps_an_epoch` are an epoch's. `classes`, `metrics`, `callbacks` and `notes` are a line each.
     """
 
     label: str
@@ -85,6 +85,7 @@ class PreviewFacts:
     n_steps_an_epoch: int = 0
     n_steps: int = 0
     inputs: tuple[InputFacts, ...] = ()
+    classes: tuple[str, ...] = ()
     nodes: tuple[NodeFacts, ...] = ()
     losses: tuple[LossFacts, ...] = ()
     metrics: tuple[str, ...] = ()
@@ -110,7 +111,8 @@ def _head(facts: PreviewFacts) -> Iterator[RenderableType]:
     yield styled(named(facts.label), f"  {facts.kind} on {plain(facts.split)}, {rows}{device}")
     if facts.n_batches:
         epoch = " an epoch" if facts.kind == "train" else ""
-        yield styled(f"{counted(facts.n_batches, 'batch')} of up to {counted(facts.batch_size, 'row')}{epoch}")
+        size = f" of up to {counted(facts.batch_size, 'row')}" if facts.batch_size else ""
+        yield styled(f"{counted(facts.n_batches, 'batch')}{size}{epoch}")
     if facts.kind == "train":
         epochs = f"{counted(facts.n_epochs, 'epoch')} of " if facts.n_epochs else ""
         steps = f"{counted(facts.n_steps_an_epoch, 'step')}: " if facts.n_steps_an_epoch else ""
@@ -120,6 +122,7 @@ def _head(facts: PreviewFacts) -> Iterator[RenderableType]:
 def _sections(facts: PreviewFacts, width: int) -> Iterator[list[RenderableType]]:
     inputs = [(item.name, _shape(item.shape), item.dtype) for item in facts.inputs]
     yield _Section("inputs", ("name", "shape", "dtype"), inputs).drawn(width)
+    yield _lines("classes", facts.classes)
     yield _nodes(facts.nodes).drawn(width)
     losses = [(loss.name, loss.call, ", ".join(loss.inputs), number(loss.weight)) for loss in facts.losses]
     yield _Section("losses", ("name", "computed by", "fed by", "weight"), losses, right=1).drawn(width)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from runexp.records import dataclass
 from runexp.report.characters import cleaned
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")

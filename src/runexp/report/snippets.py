@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from runexp.diagnostics import Diagnostic, Related, Span
+from runexp.records import dataclass
 from runexp.report.characters import cleaned, clipped, columns, drawn
 
 Lines = Mapping[str, Sequence[str]]

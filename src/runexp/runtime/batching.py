@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from runexp.plan.phases import BatchPlan
+from runexp.runtime.lanes.column import Column, Rows
 from runexp.runtime.seeds import derive_seed
 
 _BLOCK_BYTES = 1 << 18
@@ -17,36 +18,38 @@ _BLOCK_BYTES = 1 << 18
 class Batcher:
     """Draws the rows of some columns, every row once an epoch, in an order known from (seed, phase, epoch) (S-07)."""
 
-    def __init__(self, columns: Sequence[Tensor], plan: BatchPlan, seed: int, phase: str) -> None:
+    def __init__(self, columns: Sequence[Column], plan: BatchPlan, seed: int, phase: str) -> None:
         self._columns = list(columns)
         self._plan = plan
         self._seed = seed
         self._phase = phase
-        n_rows = len(self._columns[0])
-        self.n_rows = n_rows // plan.size * plan.size if plan.drop_last else n_rows
+        self._n_held = len(self._columns[0])
+        self.n_rows = self._n_held // plan.size * plan.size if plan.drop_last else self._n_held
         self.n_batches = -(-self.n_rows // plan.size)
+        first = [column.first(1) for column in self._columns]
+        self._device = first[0].device
+        row_bytes = max(1, sum(value.nbytes for value in first))
+        self._block_rows = max(1, _BLOCK_BYTES // (row_bytes * plan.size)) * plan.size
 
     def sizes(self) -> list[int]:
         """The rows of each batch of an epoch."""
-        full, rest = divmod(self.n_rows, self._plan.size)
-        return [self._plan.size] * full + ([rest] if rest else [])
+        return self._sizes(self.n_rows)
 
     def draw(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
         """The batches of an epoch, one tensor a column."""
+        for rows in self._blocks(epoch):
+            sizes = self._sizes(len(rows))
+            yield from zip(*[column.batches(rows, sizes) for column in self._columns], strict=True)
+
+    def _blocks(self, epoch: int) -> Iterator[Rows]:
         if not self._plan.shuffle:
-            yield from zip(*[column[: self.n_rows].split(self._plan.size) for column in self._columns], strict=True)
+            starts = range(0, self.n_rows, self._block_rows)
+            yield from (range(start, min(start + self._block_rows, self.n_rows)) for start in starts)
             return
-        order = self._order(epoch)
-        for rows in order.split(self._block_rows()):
-            blocks = [column.index_select(0, rows).split(self._plan.size) for column in self._columns]
-            yield from zip(*blocks, strict=True)
-
-    def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", self._phase, epoch))
-        order = torch.randperm(len(self._columns[0]), generator=generator)[: self.n_rows]
-        return order.to(self._columns[0].device)
+        order = torch.randperm(self._n_held, generator=generator)[: self.n_rows]
+        yield from order.to(self._device).split(self._block_rows)
 
-    def _block_rows(self) -> int:
-        row_bytes = sum(column[:1].nbytes for column in self._columns)
-        batches = max(1, _BLOCK_BYTES // max(1, row_bytes * self._plan.size))
-        return batches * self._plan.size
+    def _sizes(self, n_rows: int) -> list[int]:
+        full, rest = divmod(n_rows, self._plan.size)
+        return [self._plan.size] * full + ([rest] if rest else [])

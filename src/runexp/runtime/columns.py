@@ -10,14 +10,19 @@ from torch import Tensor
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.graph import Route
 from runexp.plan.values import Origin
+from runexp.runtime.alignment import aligned
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.graph.forward import Slot, slot_of
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.column import Column, Held
 from runexp.runtime.units import OriginalUnits
+
+_HELD_BYTES = 1 << 26
+"""A column of a split that takes no more is gathered once: batches are drawn faster from what lies together."""
 
 
 class Columns:
-    """The rows of one split of one or more feature sets, aligned by position.
+    """The rows of one split of one or more feature sets, those of one example at the same place.
 
     `hoisted` are the nodes that are estimators fed by data alone: they run once over all rows, not once a batch.
     """
@@ -27,11 +32,10 @@ class Columns:
     ) -> None:
         self._graph = graph
         self._sets = sets
-        self._rows = {name: _rows(sets[name], split, origin) for name in used}
-        _check_aligned(sets, self._rows, split, origin)
+        self._rows = aligned(sets, {name: _rows(sets[name], split, origin) for name in used}, split, origin)
         self._device = torch.device("cpu")
         self._batch_size = 0
-        self._made: dict[Slot, Tensor] = {}
+        self._made: dict[Slot, Column] = {}
 
     def holds_words(self, route: Route) -> bool:
         """Whether a column holds numbers that stand for words."""
@@ -61,7 +65,7 @@ class Columns:
 
     def called(self, route: Route) -> str:
         """What a spec calls an input of a loss or metric: `targets.label`, or `head.outputs`."""
-        if route.source == "node":
+        if route.source != "data":
             return str(route)
         return f"{self._sets[route.name].domain_of(route.key)}.{route.key}"
 
@@ -83,20 +87,33 @@ class Columns:
                 constant.append(name)
         return tuple(constant)
 
-    def column(self, slot: Slot) -> Tensor:
-        """All rows of one column, on the device."""
+    def drawn(self, slot: Slot) -> Column:
+        """One column, on the device, for batches to be drawn from."""
         if slot not in self._made:
-            self._made[slot] = self._compute(slot) if slot[0] == "node" else self._take(slot)
+            self._made[slot] = Held(self._compute(slot)) if slot[0] == "node" else self._take(slot)
         return self._made[slot]
 
-    def put(self, slot: Slot, made: Tensor) -> None:
+    def pairs(self, route: Route) -> Tensor:
+        """The matrix of a route between rows, on the device; its column says where in it each row stands."""
+        return self._sets[route.name].pairs[route.key].tensor(self._device)
+
+    def column(self, slot: Slot) -> Tensor:
+        """All rows of one column, on the device."""
+        return self.drawn(slot).whole()
+
+    def put(self, slot: Slot, made: Column) -> None:
         """Keep a column that was made from others, under a slot of its own."""
         self._made[slot] = made
 
-    def _take(self, slot: Slot) -> Tensor:
-        whole = self._sets[slot[1]].tensor(slot[2], self._device)
-        rows = self._rows[slot[1]].to(self._device)
-        return whole if len(rows) == len(whole) and _is_identity(rows) else whole.index_select(0, rows)
+    def _take(self, slot: Slot) -> Column:
+        features = self._sets[slot[1]]
+        is_pairs = slot[0] == "pairs"
+        whole = features.places(slot[2], self._device) if is_pairs else features.tensor(slot[2], self._device)
+        rows = self._rows[slot[1]]
+        if len(rows) == len(whole) and _is_identity(rows):
+            return Held(whole)
+        column = Held(whole, rows.to(self._device))
+        return column.gathered() if column.first(1).nbytes * len(rows) <= _HELD_BYTES else column
 
     def _compute(self, slot: Slot) -> Tensor:
         plan = self._graph.plans[slot[1]]
@@ -106,7 +123,7 @@ class Columns:
 
 def route_slot(route: Route) -> Slot:
     """The slot a loss or metric reads."""
-    return ("data", route.name, route.key) if route.source == "data" else ("node", route.name, "")
+    return ("node", route.name, "") if route.source == "node" else (route.source, route.name, route.key)
 
 
 def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
@@ -120,23 +137,6 @@ def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
         )
         raise SpecError([found])
     return torch.from_numpy(features.splits[split])
-
-
-def _check_aligned(sets: Mapping[str, FeatureSet], rows: Mapping[str, Tensor], split: str, origin: Origin) -> None:
-    """Sets used side by side must have the same rows, by their ids, in the same order."""
-    counts = {name: len(found) for name, found in rows.items()}
-    written = ", ".join(f"`{name}` {count}" for name, count in counts.items())
-    ids = [sets[name].ids[found.numpy()] for name, found in rows.items()]
-    if len(set(counts.values())) > 1:
-        message = f"feature sets used side by side need equally many rows in `{split}`: {written}"
-    elif any(list(other) != list(ids[0]) for other in ids[1:]):
-        message = f"feature sets used side by side need the same rows in `{split}`: the ids of {written} differ"
-    else:
-        return
-    hint = (
-        "divide them by the same column or shares, and give both the tag `id` where their rows stand in another order"
-    )
-    raise SpecError([Diagnostic("unaligned-data", message, origin.span, help=hint, path=origin.path)])
 
 
 def _is_identity(rows: Tensor) -> bool:

@@ -14,10 +14,10 @@ from runexp.runtime.torch_runtime import TorchRuntime
 
 @dataclass(frozen=True, slots=True)
 class ArrayFacts:
-    """An array's name, shape behind the rows, and dtype."""
+    """An array's name, shape behind the rows (None: as many as the batch has rows), and dtype."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     dtype: str
 
 
@@ -41,6 +41,14 @@ class RateFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """A target of words, and the words that its codes 0, 1, … stand for."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """The facts of one phase. `waits_for` are the estimators that must be fitted before it can run."""
 
@@ -53,6 +61,7 @@ class Description:
     groups: tuple[RateFacts, ...]
     rates: tuple[float, ...]
     waits_for: tuple[str, ...]
+    classes: tuple[ClassFacts, ...]
 
 
 def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> Description:
@@ -86,6 +95,12 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
         groups=groups,
         rates=rates,
         waits_for=() if fits else waits_for,
+        classes=tuple(
+            ClassFacts(f"{name}.{key}", words)
+            for name in phase.data
+            for key in runtime.sets[name].keys
+            if (words := runtime.sets[name].classes(key))
+        ),
     )
 
 
@@ -97,10 +112,12 @@ def _inputs(
     routed = [("data", route.name, route.key) for loss in judged for route in loss.routes if route.source == "data"]
     if isinstance(phase, FitPlan):
         routed = [("data", *target) for target in phase.targets.values()]
-    return tuple(
+    pairs = dict.fromkeys(route.key for loss in judged for route in loss.routes if route.source == "pairs")
+    arrays = tuple(
         ArrayFacts(f"{data}.{key}", tuple(runtime.sets[data].shape_of(key)), str(runtime.sets[data].dtype_of(key)))
         for _, data, key in dict.fromkeys([*fed, *routed])
     )
+    return (*arrays, *(ArrayFacts(name, (None,), "float32") for name in pairs))
 
 
 def _node(runtime: TorchRuntime, name: str, trains: bool) -> ComputedFacts:

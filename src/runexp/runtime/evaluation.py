@@ -16,8 +16,9 @@ from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.losses import BoundLoss, bind_losses, first_rows, weighted_total
+from runexp.runtime.losses import BoundLoss, bind_losses, first_rows
 from runexp.runtime.metrics import BoundMetric, bind_metric
+from runexp.runtime.summing import Running, running_loss, running_metric
 
 
 class EvalProgram:
@@ -38,11 +39,15 @@ class EvalProgram:
             with collecting(wrong):
                 self._metrics.append(bind_metric(metric, self._forward, values, columns))
         stop_at(wrong)
-        self._columns = [columns.column(slot) for slot in self._forward.columns]
-        routes = [route for loss in plan.losses for route in loss.routes]
-        routes += [route for metric in plan.metrics for route in metric.routes]
-        judged = {self._forward.slot(route_slot(route)) for route in routes if route.source == "node"}
-        self._kept = sorted(judged - set(range(len(self._columns))))
+        self._columns = [columns.drawn(slot) for slot in self._forward.columns]
+        self._running: dict[str, Running] = {
+            loss.name: running for loss in self._losses if (running := running_loss(loss))
+        } | {bound.plan.name: running for bound in self._metrics if (running := running_metric(bound))}
+        read = {slot for loss in self._losses if loss.name not in self._running for slot in loss.reads}
+        read |= {slot for bound in self._metrics if bound.plan.name not in self._running for slot in bound.reads}
+        given = set(range(len(self._columns)))
+        self._kept = sorted(read - given)
+        self._whole = sorted(read & given)
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
@@ -56,35 +61,45 @@ class EvalProgram:
     def draw(self) -> Iterator[Sequence[Tensor]]:
         """The chunks of the split, in the order of its rows."""
         self._outputs = {slot: [] for slot in self._kept}
-        chunks = [column.split(self._plan.batch_size) for column in self._columns]
-        yield from zip(*chunks, strict=True)
+        for running in self._running.values():
+            running.clear()
+        for start in range(0, self.n_rows, self._plan.batch_size):
+            rows = range(start, min(start + self._plan.batch_size, self.n_rows))
+            yield tuple(next(column.batches(rows, [len(rows)])) for column in self._columns)
 
     def step(self, context: ExecutionContext) -> None:
         """Forward of one chunk."""
         with _Evaluating(self._graph, self._plan.nodes), torch.no_grad():
             values = self._forward(context.batches)
+            for running in self._running.values():
+                running.add(values)
         for slot, outputs in self._outputs.items():
             outputs.append(values[slot])
 
     def finish(self) -> Mapping[str, float]:
-        """The weighted total, each loss, each metric: over all rows at once, so that chunks do not matter."""
+        """The weighted total, each loss, each metric: over all rows, so that chunks do not matter."""
         n_slots = max([len(self._columns), *(slot + 1 for slot in self._kept)])
-        values: list[Any] = [*self._columns, *[None] * (n_slots - len(self._columns))]
+        values: list[Any] = [None] * n_slots
+        for slot in self._whole:
+            values[slot] = self._columns[slot].whole()
         for slot, outputs in self._outputs.items():
             values[slot] = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         self._outputs = {}
+        summed = {name: running.result() for name, running in self._running.items()}
         with torch.no_grad():
-            losses = [loss(values) for loss in self._losses]
-            total = {"loss": weighted_total(self._losses, losses).item()} if losses else {}
-        named = {bound.name: loss.item() for bound, loss in zip(self._losses, losses, strict=True)}
-        return total | named | self._measured(values)
+            named = {
+                loss.name: summed[loss.name] if loss.name in summed else loss(values).item() for loss in self._losses
+            }
+        total = {"loss": sum(named[loss.name] * loss.weight for loss in self._losses)} if named else {}
+        return total | named | self._measured(values, summed)
 
-    def _measured(self, values: Sequence[Any]) -> dict[str, float]:
+    def _measured(self, values: Sequence[Any], summed: Mapping[str, float]) -> dict[str, float]:
         wrong: list[Diagnostic] = []
         measured: dict[str, float] = {}
         for metric in self._metrics:
             with collecting(wrong):
-                measured[metric.plan.name] = metric(values)
+                name = metric.plan.name
+                measured[name] = summed[name] if name in summed else metric(values)
         stop_at(wrong)
         return measured
 

@@ -14,9 +14,10 @@ from runexp.engine.protocol import ExecutionContext
 from runexp.plan.phases import FitPlan
 from runexp.runtime.columns import Columns
 from runexp.runtime.data.problems import first_line
-from runexp.runtime.graph.estimators import apply, as_matrix, make_estimator
+from runexp.runtime.graph.estimators import as_matrix, make_estimator
 from runexp.runtime.graph.forward import slot_of
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.own_code import running
 from runexp.runtime.resolve import REFUSALS
 
 
@@ -60,7 +61,8 @@ class FitProgram:
         if target is not None:
             arguments.append(np.asarray(self._columns.column(("data", *target)).cpu()))
         try:
-            estimator.fit(*arguments)
+            with running(plan.calls[0]):
+                estimator.fit(*arguments)
         except REFUSALS as error:
             message = f"the estimator `{name}` cannot be fitted: {first_line(error)}"
             raise SpecError([Diagnostic("unfittable", message, plan.origin.span, path=plan.origin.path)]) from error
@@ -68,10 +70,11 @@ class FitProgram:
 
     def _output(self, name: str, inputs: Sequence[Tensor]) -> Tensor:
         if name in self._graph.estimators:
-            return apply(self._graph.estimators[name], self._graph.plans[name].method, inputs)
+            applied: Tensor = self._graph.call_of(name)(*inputs)
+            return applied
         feeds = self._graph.plans[name].feeds
         positional = [value for feed, value in zip(feeds, inputs, strict=True) if not feed.argument]
         keyword = {feed.argument: value for feed, value in zip(feeds, inputs, strict=True) if feed.argument}
         with torch.no_grad():
-            output: Tensor = self._graph.modules[name](*positional, **keyword)
+            output: Tensor = self._graph.call_of(name)(*positional, **keyword)
         return output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.plan.graph import LossPlan
+from runexp.plan.graph import LossPlan, Route
+from runexp.plan.values import Call
+from runexp.runtime.blocks import with_blocks
+from runexp.runtime.broadcasting import BroadcastWatch
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
+from runexp.runtime.own_code import guarded, misfit
 from runexp.runtime.resolve import REFUSALS, make, resolve
 from runexp.runtime.targets import found, slots_of
 
@@ -27,6 +32,11 @@ class BoundLoss:
     function: Callable[..., Tensor]
     positional: tuple[int, ...]
     keyword: tuple[tuple[str, int], ...]
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The slots it is given."""
+        return (*self.positional, *(slot for _, slot in self.keyword))
 
     def __call__(self, values: Sequence[Any]) -> Tensor:
         """The loss of one batch."""
@@ -48,19 +58,20 @@ def bind_losses(
         with collecting(wrong):
             read.append((plan, slots_of(plan, lambda slot: values[forward.slot(slot)], columns)))
     forward.add_columns([slot for _, slots in read for slot in slots])
-    bound = tuple(_bind(plan, slots, forward, device) for plan, slots in read)
+    bound: list[BoundLoss] = []
     values = first_rows(forward, columns)
-    for (plan, _), loss in zip(read, bound, strict=True):
+    for plan, slots in read:
         with collecting(wrong):
-            _try(plan, loss, _on_one_device(values), columns)
+            bound.append(_bind(plan, slots, forward, columns, device))
+            _try(plan, bound[-1], _on_one_device(values), columns)
     stop_at(wrong)
-    return bound
+    return tuple(bound)
 
 
 def first_rows(forward: Forward, columns: Columns) -> list[Any]:
     """All slots of a forward pass over the first two rows."""
     with torch.no_grad():
-        return forward([columns.column(slot)[:2] for slot in forward.columns])
+        return forward([columns.drawn(slot).first(2) for slot in forward.columns])
 
 
 def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tensor:
@@ -71,14 +82,35 @@ def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tens
     return total
 
 
-def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, device: torch.device) -> BoundLoss:
-    target = resolve(plan.call)
-    is_class = isinstance(target, type)
-    function = make(plan.call).to(device) if is_class and issubclass(target, nn.Module) else target
+def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: Columns, device: torch.device) -> BoundLoss:
+    function = _own(plan.call, device) if plan.call.code else _function(plan.call, device)
+    if any(route.source == "pairs" for route in plan.routes):
+        function = with_blocks(function, plan.routes, columns)
     read = [(route.argument, forward.slot(slot)) for route, slot in zip(plan.routes, slots, strict=True)]
     positional = tuple(slot for argument, slot in read if not argument)
     keyword = tuple((argument, slot) for argument, slot in read if argument)
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
+
+
+def _shape(route: Route, value: Tensor, columns: Columns) -> str:
+    """The shape of an input: a matrix gives a block between the rows of the batch."""
+    shape = columns.shape(value)
+    return shape if route.source != "pairs" else f"({shape[1:-2]}, {shape[1:-2]})"
+
+
+def _function(call: Call, device: torch.device) -> Callable[..., Tensor]:
+    target = resolve(call)
+    is_class = isinstance(target, type)
+    function: Callable[..., Tensor] = make(call).to(device) if is_class and issubclass(target, nn.Module) else target
+    return function
+
+
+def _own(call: Call, device: torch.device) -> Callable[..., Tensor]:
+    """A class, a factory or a function of the user's, ready to be called (S-15)."""
+    made = make(call)
+    if not callable(made):
+        raise misfit(call, f"makes a `{type(made).__name__}`, and a loss is called with outputs and targets")
+    return guarded(call, made.to(device) if isinstance(made, nn.Module) else made)
 
 
 def _on_one_device(values: Sequence[Any]) -> list[Any]:
@@ -89,17 +121,24 @@ def _on_one_device(values: Sequence[Any]) -> list[Any]:
 
 
 def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Columns) -> None:
+    watch = BroadcastWatch()
     try:
-        value = loss(values)
+        with watch if plan.call.code else nullcontext():
+            value = loss(values)
     except REFUSALS as error:
-        slots = [*loss.positional, *(slot for _, slot in loss.keyword)]
         routes = sorted(plan.routes, key=lambda route: bool(route.argument))
         given = ", ".join(
-            f"{columns.called(route)} {columns.shape(values[slot])}" for route, slot in zip(routes, slots, strict=True)
+            f"{columns.called(route)} {_shape(route, values[slot], columns)}"
+            for route, slot in zip(routes, loss.reads, strict=True)
         )
         message = f"the loss `{plan.name}` cannot be computed: {first_line(error)}"
         hint = "`bce_with_logits` takes what a linear layer gives" if "between 0 and 1" in message else ""
         raise SpecError([found(plan, "shape-mismatch", message, label=f"is given {given}", help=hint)]) from error
+    if watch.operation:
+        message = f"the loss `{plan.name}` compares every row with every other: `{watch.operation}` of (N, 1) and (N,)"
+        raise SpecError([found(plan, "shape-mismatch", message, help="`outputs.squeeze(1)`, or `targets[:, None]`")])
+    if not isinstance(value, Tensor):
+        raise misfit(plan.call, f"gives a `{type(value).__name__}`, and a loss is a tensor of one number")
     if value.ndim:
         message = f"the loss `{plan.name}` gives {columns.shape(value)}, not one number"
         raise SpecError([found(plan, "unreduced-loss", message, help="leave out `reduction: none`")])

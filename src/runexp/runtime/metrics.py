@@ -13,11 +13,15 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
+from runexp.plan.values import Call
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
-from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
+from runexp.runtime.own_code import guarded, misfit
+from runexp.runtime.resolve import REFUSALS, keyword_arguments, make, resolve
 from runexp.runtime.units import OriginalUnits
+
+_OF_SEVERAL = ("argmax", "each_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,24 @@ class BoundMetric:
     units: OriginalUnits | None = None
     is_level: bool = False
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The slots it is given."""
+        return self.slots
+
     def __call__(self, values: Sequence[Any]) -> float:
         """The metric over all rows."""
-        predicted = predictions(values[self.slots[0]], self.plan.wants, self.plan.decision)
+        if self.plan.call.code is not None:
+            return self._own(values)
+        output = values[self.slots[0]]
+        by_step = self.plan.decision == "each_step" and self.plan.wants != "values"
+        predicted = predictions(output.flatten(0, -2) if by_step else output, self.plan.wants, self.plan.decision)
         others = [np.asarray(values[slot].detach().cpu()) for slot in self.slots[1:]]
         if self.units is not None:
             others[self._target] = self.units.targets
             if not np.isfinite(predicted := self.units.back(predicted)).all():
                 return float("nan")  # a transform such as Yeo-Johnson's has no way back from everywhere
+        others = [other.reshape(-1) for other in others] if by_step else others
         predicted, *others = _aligned([predicted, *others])
         named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
         try:
@@ -50,6 +64,19 @@ class BoundMetric:
         except REFUSALS as error:
             message = f"the metric `{self.plan.name}` cannot be computed: {first_line(error)}"
             raise SpecError([_found(self.plan, "undefined-metric", message)]) from error
+
+    def _own(self, values: Sequence[Any]) -> float:
+        """A metric of the user's: every input as an array, in the units it was read in, by its order or its name."""
+        arrays = [np.asarray(values[slot].detach().cpu()) for slot in self.slots]
+        if self.units is not None and self.plan.routes[0].source == "node":
+            arrays[0], arrays[1 + self._target] = self.units.back(arrays[0]), self.units.targets
+        given = [array for array, name in zip(arrays, self.names, strict=True) if not name]
+        named = {name: array for array, name in zip(arrays, self.names, strict=True) if name}
+        value = self.function(*given, **named)
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise misfit(self.plan.call, f"gives a `{type(value).__name__}`, and a metric is one number") from error
 
     @property
     def _target(self) -> int:
@@ -64,13 +91,24 @@ def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], colum
     `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
     """
     _check_labels(plan, values[forward.slot(route_slot(plan.routes[0]))])
-    function = resolve(plan.call)
-    arguments = keyword_arguments(plan.call, function)
+    function, arguments = _own(plan.call) if plan.call.code else _of_catalog(plan.call)
     slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
     names = tuple(route.argument for route in plan.routes)
     units = _units(plan, values[slots[0]], columns)
     is_level = len({tuple(size for size in values[slot].shape[1:] if size != 1) for slot in slots[:2]}) == 1
     return BoundMetric(plan, function, arguments, slots, names, units, is_level)
+
+
+def _of_catalog(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:
+    function = resolve(call)
+    return function, keyword_arguments(call, function)
+
+
+def _own(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:
+    made = make(call)
+    if not callable(made):
+        raise misfit(call, f"makes a `{type(made).__name__}`, and a metric is called with outputs and targets")
+    return guarded(call, made), {}
 
 
 def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
@@ -114,14 +152,14 @@ def _found(plan: MetricPlan, code: str, message: str, hint: str = "") -> Diagnos
 def _labels(output: Tensor, decision: Decision) -> Tensor:
     if decision == "as_is":
         return output
-    if decision == "argmax" and output.ndim > 1 and output.shape[1] > 1:
+    if decision in _OF_SEVERAL and output.ndim > 1 and output.shape[1] > 1:
         return output.argmax(dim=1)
     threshold = 0.5 if decision == "probability" else 0.0
     return (output > threshold).long()
 
 
 def _scores(output: Tensor, decision: Decision) -> Tensor:
-    if decision == "argmax" and output.ndim > 1 and output.shape[1] > 1:
+    if decision in _OF_SEVERAL and output.ndim > 1 and output.shape[1] > 1:
         return output if _are_chances(output) else torch.softmax(output, dim=1)
     return torch.sigmoid(output) if decision == "logit" else output
 

@@ -14,6 +14,7 @@ from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.phases import OptimizerPlan
 from runexp.plan.values import thaw
 from runexp.runtime.fused import spare_dynamo
+from runexp.runtime.own_code import running
 from runexp.runtime.resolve import keyword_arguments, resolve
 
 
@@ -30,7 +31,8 @@ def build_optimizer(plan: OptimizerPlan, parameters: Mapping[str, nn.Parameter])
     groups = _grouped(plan, parameters)
     arguments = keyword_arguments(plan.call, make)
     try:
-        optimizer: torch.optim.Optimizer = make(groups, **_fused(make, groups, arguments), **arguments)
+        with running(plan.call):
+            optimizer: torch.optim.Optimizer = make(groups, **_fused(make, groups, arguments), **arguments)
     except (ValueError, TypeError) as error:
         raise SpecError([_found(plan, f"the optimizer refuses its options: {error}")]) from error
     return optimizer

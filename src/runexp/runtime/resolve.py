@@ -12,6 +12,7 @@ import torch
 
 from runexp.catalog.functions import NUMPY_TARGETS
 from runexp.plan.values import Call
+from runexp.runtime.own_code import find_own, make_own
 
 REFUSALS = (RuntimeError, ValueError, TypeError, LookupError, AssertionError, AttributeError, ArithmeticError)
 """What libraries raise for arguments and arrays that they do not take."""
@@ -23,8 +24,11 @@ def resolve(call: Call) -> Any:  # noqa: ANN401 - a class or function of any lib
     """The class or function that the call's target names.
 
     Raises `LookupError` where there is none, or where the object is another one than was asked for: a name
-    must not reach a third module through what a library happens to import.
+    must not reach a third module through what a library happens to import. `OwnCodeError` for code that is not the
+    catalog's.
     """
+    if call.code is not None:
+        return find_own(call)
     module, _, qualname = call.target.partition(":")
     root = module.partition(".")[0]
     if root not in ROOTS and call.target not in NUMPY_TARGETS:
@@ -42,7 +46,8 @@ def resolve(call: Call) -> Any:  # noqa: ANN401 - a class or function of any lib
 def make(call: Call) -> Any:  # noqa: ANN401 - an instance of any library's class
     """An instance of the call's target, with its arguments and those its short name implies."""
     target = resolve(call)
-    return target(**keyword_arguments(call, target))
+    arguments = keyword_arguments(call, target)
+    return make_own(call, target, arguments) if call.code is not None else target(**arguments)
 
 
 def keyword_arguments(call: Call, target: Any) -> dict[str, Any]:  # noqa: ANN401 - any callable

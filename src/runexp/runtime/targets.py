@@ -11,6 +11,7 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan, Route
 from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.graph.forward import Slot
+from runexp.runtime.lanes.column import Column
 
 Output = Callable[[Slot], Tensor]
 """Gives a node's output for the first rows."""
@@ -27,42 +28,48 @@ def slots_of(plan: LossPlan, output: Output, columns: Columns) -> tuple[Slot, ..
 
 def _slot(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Slot:
     slot = route_slot(route)
-    if route.source == "node":
+    if route.source != "data":
         return slot
-    target = columns.column(slot)
+    target = columns.drawn(slot)
     if plan.elementwise:
         fitted = _aligned(plan, route, output, columns)
     elif plan.decision == "argmax" and _is_target(plan, route):
         fitted = _classes(plan, route, output, columns)
+    elif plan.decision == "each_step" and _is_target(plan, route):
+        _check_steps(plan, route, output, target, columns)
+        return slot
     else:
         return slot
     if fitted is target:
         return slot
-    own = ("fitted", str(route), f"{fitted.dtype} {tuple(fitted.shape[1:])}")
+    own = ("fitted", str(route), f"{fitted.dtype} {fitted.row_shape}")
     columns.put(own, fitted)
     return own
 
 
-def _aligned(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Tensor:
+def _aligned(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Column:
     """For a loss that compares element by element: (N,) against (N, 1) is aligned, integers become floats."""
-    target = columns.column(route_slot(route))
+    column = columns.drawn(route_slot(route))
+    target = column.first(len(output))
     if target.ndim + 1 == output.ndim and output.shape[-1] == 1:
-        target = target.unsqueeze(-1)
+        column = column.changed(lambda batch: batch.unsqueeze(-1))
     elif output.ndim + 1 == target.ndim and target.shape[-1] == 1:
-        target = target.squeeze(-1)
+        column = column.changed(lambda batch: batch.squeeze(-1))
+    target = column.first(len(output))
     if target.shape[1:] != output.shape[1:]:
         compared = f"{columns.called(route)} {columns.shape(target)}"
         message = f"`{plan.node}` gives {columns.shape(output)}, `{plan.name}` compares it with {compared}"
         raise SpecError([found(plan, "shape-mismatch", message, help=_remedy(output, target))])
-    _check_values(plan, route, target, columns)
-    return target.to(output.dtype)
+    _check_values(plan, route, column, columns)
+    dtype = output.dtype
+    return column if target.dtype == dtype else column.changed(lambda batch: batch.to(dtype))
 
 
-def _check_values(plan: LossPlan, route: Route, target: Tensor, columns: Columns) -> None:
+def _check_values(plan: LossPlan, route: Route, target: Column, columns: Columns) -> None:
     """Chances lie between 0 and 1, and words are no numbers to be near to."""
     name = columns.called(route)
     if plan.decision in ("logit", "probability"):
-        low, high = (float(target.min()), float(target.max())) if len(target) else (0.0, 0.0)
+        low, high = _extent(target)
         if low < 0 or high > 1:
             message = f"`{plan.name}` compares with chances from 0 to 1, and {name} holds {low:g} to {high:g}"
             hint = "`cross_entropy` takes integer classes"
@@ -90,22 +97,50 @@ def _is_target(plan: LossPlan, route: Route) -> bool:
     return route is next(item for item in plan.routes if item.source == "data")
 
 
-def _classes(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Tensor:
+def _classes(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Column:
     """For a loss over classes: whole-number labels from 0 to one below the number of outputs."""
-    target, name = columns.column(route_slot(route)), columns.called(route)
-    if target.ndim == output.ndim and target.is_floating_point():
+    target, name = columns.drawn(route_slot(route)), columns.called(route)
+    is_decimal = target.dtype.is_floating_point
+    if len(target.row_shape) + 1 == output.ndim and is_decimal:
         return target  # probabilities of classes
-    if target.is_floating_point():
+    if is_decimal:
         message = f"`{plan.name}` needs whole numbers as classes, and {name} holds decimals"
         raise SpecError([found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")])
     n_classes = output.shape[1] if output.ndim > 1 else 1
-    counted = target[target != int(plan.call.arguments.get("ignore_index", -100))]
-    low, high = (int(counted.min()), int(counted.max())) if len(counted) else (0, 0)
+    low, high = map(int, _extent(target, int(plan.call.arguments.get("ignore_index", -100))))
     if low < 0 or high >= n_classes:
         message = f"`{plan.node}` gives {n_classes} classes, and {name} holds labels from {low} to {high}"
         hint = f"labels count from 0; {high + 1} outputs would fit"
         raise SpecError([found(plan, "wrong-classes", message, help=hint)])
-    return target.to(torch.int64)
+    return target if target.dtype == torch.int64 else target.changed(lambda batch: batch.to(torch.int64))
+
+
+def _check_steps(plan: LossPlan, route: Route, output: Tensor, target: Column, columns: Columns) -> None:
+    """For a loss over the steps of a sequence: logits (N, …, V) want codes (N, …) below V."""
+    name = columns.called(route)
+    if tuple(output.shape[1:-1]) != target.row_shape:
+        message = f"`{plan.node}` gives {columns.shape(output)}, and {name} is {columns.shape(target.first(1))}"
+        hint = "it takes logits (batch, time, vocabulary) and codes (batch, time)"
+        raise SpecError([found(plan, "shape-mismatch", message, help=hint)])
+    if target.dtype != torch.int64:
+        message = f"`{plan.name}` needs codes of tokens, and {name} is {str(target.dtype).removeprefix('torch.')}"
+        raise SpecError([found(plan, "wrong-classes", message, help="say `dtype: int64` at the target's key")])
+    low, high = map(int, _extent(target))
+    if low < 0 or high >= output.shape[-1]:
+        message = f"`{plan.node}` gives {output.shape[-1]} logits a step, and {name} holds codes from {low} to {high}"
+        hint = f'`out_features: "${{classes:{route}}}"` gives one for each'
+        raise SpecError([found(plan, "wrong-classes", message, help=hint)])
+
+
+def _extent(column: Column, ignored: int | None = None) -> tuple[float, float]:
+    """The smallest and the largest value, those left out that are ignored; 0 and 0 where there is none."""
+    low, high = [], []
+    for part in column.parts():
+        counted = part if ignored is None else part[part != ignored]
+        if counted.numel():
+            low.append(counted.min().item())
+            high.append(counted.max().item())
+    return (min(low), max(high)) if low else (0.0, 0.0)
 
 
 def found(plan: LossPlan, code: str, message: str, *, label: str = "", help: str = "") -> Diagnostic:

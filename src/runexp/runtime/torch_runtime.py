@@ -42,7 +42,9 @@ class TorchRuntime:
     @property
     def fingerprints(self) -> dict[str, str]:
         """The content hash of every source, by feature set."""
-        return {name: features.fingerprint for name, features in self.sets.items()}
+        own = {name: features.fingerprint for name, features in self.sets.items()}
+        matrices = (found for features in self.sets.values() for found in features.pairs.values())
+        return own | {matrix.name: matrix.fingerprint for matrix in matrices}
 
     def seed(self, label: str) -> None:
         """Seed every random number generator for the phase of that label (S-50)."""

@@ -19,6 +19,7 @@ from runexp.runtime.freezing import hold_frozen, trained_parameters
 from runexp.runtime.fused import update_of
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.graph.normalised import needs_two_rows
 from runexp.runtime.losses import bind_losses, weighted_total
 from runexp.runtime.optim import build_optimizer
 from runexp.runtime.schedules import RateSchedule, open_schedule
@@ -35,7 +36,7 @@ class TrainProgram:
         wrong: list[Diagnostic] = []
         with collecting(wrong):
             self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
-        drawn = [columns.column(slot) for slot in self._forward.columns]
+        drawn = [columns.drawn(slot) for slot in self._forward.columns]
         self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
         self.n_rows = columns.n_rows
         self.n_batches = self._batcher.n_batches
@@ -193,16 +194,10 @@ def _check_batches(plan: TrainPlan, graph: Graph, sizes: Sequence[int]) -> None:
     if not sizes:
         message = f"`{plan.split}` has too few rows for one full batch of {plan.batches.size}"
         raise SpecError([_found(plan, "no-batch", message, "a smaller `size`, or no `drop_last`")])
-    normalised = [name for name in plan.trains if _normalises_batches(graph.modules[name])]
-    if normalised and sizes[-1] == 1:
-        name = normalised[0]
+    name = next((name for name in plan.trains if needs_two_rows(graph, name)), None) if sizes[-1] == 1 else None
+    if name is not None:
         message = f"the last batch of `{plan.split}` has one row, and batch normalisation in `{name}` needs two"
         raise SpecError([_found(plan, "single-row-batch", message, "`drop_last: true`, or another batch size")])
-
-
-def _normalises_batches(module: nn.Module) -> bool:
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-    return any(isinstance(part, kinds) for part in module.modules())
 
 
 def _found(plan: TrainPlan, code: str, message: str, hint: str) -> Diagnostic:

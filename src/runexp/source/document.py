@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from runexp.diagnostics import Related, Span
-from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
+from runexp.records import dataclass
+from runexp.source.nodes import COMMAND_LINE, Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 Path = tuple[str | int, ...]
 
@@ -63,6 +63,11 @@ class Document:
             there = there[:-1]
         start = self.root.span
         return Span(start.file, start.line, start.column, start.line, start.column)
+
+    def redirected(self, path: Sequence[str | int]) -> Span | None:
+        """Where the command line made something else of the mapping at a path, which is why that lacks a key."""
+        spans = [self.key_span((*path, key)) for key in ("use", "kind")]
+        return next((span for span in spans if span and span.file == COMMAND_LINE), None)
 
     def chain(self, path: Sequence[str | int]) -> tuple[Related, ...]:
         """How the value at a path, or its nearest ancestor, came to stand there: innermost step first."""

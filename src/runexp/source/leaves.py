@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runexp.diagnostics import Diagnostic, Related, Severity, did_you_mean
+from runexp.records import dataclass
 from runexp.source import scalars, values
 from runexp.source.budget import Budget
 from runexp.source.cursor import Cursor
@@ -172,7 +173,7 @@ class Leaves:
         try:
             return values.resolve(text)
         except values.NotOfTypeError as problem:
-            self.report("bad-number", str(problem), start, end, help="put it in quotes if it is meant as text")
+            self.report("bad-number", str(problem), start, end, help=_NUMBERS)
             return None
 
     def _tagged(self, text: str, tag: str, start: int) -> Scalar:
@@ -247,3 +248,4 @@ _TAG = re.compile(r"!<[^ \t\n\0>]+>|![^ \t\n\0,\[\]{}]*")
 _SPACES = re.compile(r"[ \t]*")
 _UNKNOWN = "?"
 _TAGS = ("str", "int", "float", "bool", "null", "map", "seq")
+_NUMBERS = "whole numbers go from -2^63 to 2^63-1, others to 1.8e308; put it in quotes if it is meant as text"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from unicodedata import normalize
 
 from runexp.diagnostics import Diagnostic, Related, Span
+from runexp.records import dataclass
 from runexp.source.leaves import Leaves
 from runexp.source.nodes import Entry, MappingNode, Node, SequenceNode, kind_of
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from runexp.diagnostics import Related, Span
+from runexp.records import dataclass
 
 Scalar: TypeAlias = str | int | float | bool | None
+
+
+COMMAND_LINE = "--set"
+"""The file that spans name where the command line wrote a value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from runexp.diagnostics import Diagnostic, Span, did_you_mean, nearest
+from runexp.records import dataclass
 from runexp.source.limits import MAX_DEPTH
-from runexp.source.nodes import Entry, MappingNode, Node, SequenceNode, is_null, kind_of
+from runexp.source.nodes import COMMAND_LINE, Entry, MappingNode, Node, SequenceNode, is_null, kind_of
 from runexp.source.syntax import parse
 from runexp.source.text import SourceText, UnreadableError, checked
 from runexp.source.tree import with_entry
-
-FILE = "--set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Override:
     def span(self, steps: Sequence[Step] = ()) -> Span:
         """The place of some of its steps; of the whole path by default."""
         taken = steps or self.steps
-        return Span(FILE, self.line, taken[0].start + 1, self.line, taken[-1].end + 1)
+        return Span(COMMAND_LINE, self.line, taken[0].start + 1, self.line, taken[-1].end + 1)
 
     def shown(self, n_steps: int | None = None) -> str:
         """The path up to a step, as a user would write it."""
@@ -73,7 +72,7 @@ def applied(root: MappingNode, overrides: Sequence[str], sections: Sections) -> 
 
 def _read(text: str, line: int, found: list[Diagnostic]) -> Override | None:
     path, equals, value = text.partition("=")
-    whole = Span(FILE, line, 1, line, len(text) + 1)
+    whole = Span(COMMAND_LINE, line, 1, line, len(text) + 1)
     steps = tuple(_steps(path))
     joined = "".join(path[step.start : step.end] for step in steps)
     if (
@@ -89,8 +88,8 @@ def _read(text: str, line: int, found: list[Diagnostic]) -> Override | None:
         return None
     try:
         # Blank lines and columns before the value give every span its place on the command line.
-        checked(value, FILE)
-        source = SourceText(FILE, "\n" * (line - 1) + " " * (len(path) + 1) + value)
+        checked(value, COMMAND_LINE)
+        source = SourceText(COMMAND_LINE, "\n" * (line - 1) + " " * (len(path) + 1) + value)
     except UnreadableError as refused:
         found.append(replace(refused.diagnostic, span=whole))
         return None

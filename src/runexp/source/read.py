@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from runexp.diagnostics import Diagnostic, Span, in_document_order
+from runexp.records import dataclass
 from runexp.source.compose import Composer
 from runexp.source.document import Document
 from runexp.source.limits import MAX_BYTES
-from runexp.source.nodes import MappingNode
-from runexp.source.overrides import FILE, Sections, applied, shown_file
+from runexp.source.nodes import COMMAND_LINE, MappingNode
+from runexp.source.overrides import Sections, applied, shown_file
 from runexp.source.repeats import expanded
 from runexp.source.resolve import Resolution
 from runexp.source.text import UnreadableError
@@ -105,7 +105,7 @@ def _finished(composer: Composer, root: MappingNode | None, options: Options) ->
 def _passes(composer: Composer, root: MappingNode, options: Options) -> Reading:
     files, found = composer.files, composer.found
     if options.overrides:
-        files[FILE] = shown_file(options.overrides)
+        files[COMMAND_LINE] = shown_file(options.overrides)
         sections = Sections(options.named_sections, options.known_sections)
         root, mistakes = applied(root, options.overrides, sections)
         found += mistakes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runexp.diagnostics import Diagnostic, Related, Span
+from runexp.records import dataclass
 from runexp.source.limits import MAX_SCALAR
 from runexp.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind_of
 from runexp.source.tree import shortened
@@ -14,7 +15,7 @@ from runexp.source.tree import shortened
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One `${…}`: its kind (`vars`, `each`, `env`, `secret`, or nothing known) and the names after it."""
+    """One `${…}`: its kind (`vars`, `each`, `env`, `secret`, `classes`, or nothing known) and the names after it."""
 
     written: str
     kind: str
@@ -110,6 +111,8 @@ def _reference(match: re.Match[str], node: ScalarNode) -> Reference:
     shape = _SHAPE.fullmatch(written)
     if shape is None:
         return Reference(written, "", (), node)
+    if shape["data"]:
+        return Reference(written, "classes", (shape["data"], shape["key"]), node)
     if shape["prefix"]:
         return Reference(written, shape["prefix"], (shape["name"],), node)
     return Reference(written, shape["root"], tuple(shape["path"].split(".")[1:]), node)
@@ -142,5 +145,6 @@ class Lines:
 _TOKEN = re.compile(r"\$\$\{|\$\{[^}]*\}?")
 _SHAPE = re.compile(
     r"\$\{(?:(?P<prefix>env|secret):(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|classes:(?P<data>[A-Za-z_][A-Za-z0-9_-]*)\.(?P<key>[A-Za-z_][A-Za-z0-9_-]*)"
     r"|(?P<root>vars|each)(?P<path>(?:\.[^.\s{}\[\]:$]+)+))\}"
 )

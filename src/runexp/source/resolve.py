@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from runexp.diagnostics import Diagnostic, Related, did_you_mean
+from runexp.diagnostics import Diagnostic, Related, did_you_mean, nearest
 from runexp.source import values
 from runexp.source.limits import MAX_DEPTH, MAX_DIAGNOSTICS, MAX_REFERENCES
 from runexp.source.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -21,7 +22,7 @@ class Resolution:
         self.env: dict[str, None] = {}
         self._root = root
         self._n_filled = 0
-        self._vars = root.get("vars")
+        self._vars = _variables(root)
         self._lines = Lines(files)
         self._names: dict[int, dict[str, Node]] = {}  # by identity: the names in a mapping
         self._kept: list[Node] = []  # what was looked up by identity stays alive
@@ -30,6 +31,7 @@ class Resolution:
         self._done: dict[int, Node] = {}  # by identity: what is shared is resolved once
         self._open: list[tuple[int, str]] = []  # the variables being resolved, outermost first
         self._reported: set[tuple[object, str]] = set()
+        self._first: dict[str, int] = {}  # what is told once for all places: message → where in `found`
 
     def root(self) -> Node:
         """The whole tree, resolved; raises `UnreadableError` past the limit of references."""
@@ -53,7 +55,9 @@ class Resolution:
             raise UnreadableError(Diagnostic("limit-exceeded", message, node.span))
         return filled(node, self._filling)
 
-    def _value(self, reference: Reference) -> Node:
+    def _value(self, reference: Reference) -> Node | None:
+        if reference.kind == "classes":
+            return None  # the data say how many, once they are read
         if reference.kind == "vars":
             return self._variable(reference)
         if reference.kind in ("env", "secret"):
@@ -117,7 +121,8 @@ class Resolution:
             value = values.resolve(text)
         except values.NotOfTypeError:
             value = text
-        secret = reference.written if reference.kind == "secret" else ""
+        is_url = "://" in str(reference.use.value) or "://" in text  # which may hold a password
+        secret = reference.written if reference.kind == "secret" or is_url else ""
         return ScalarNode(value, reference.use.span, reference.use.chain, text, secret)
 
     def _child(self, node: Node | None, name: str) -> Node | None:
@@ -134,12 +139,34 @@ class Resolution:
     def _report(self, diagnostic: Diagnostic) -> None:
         """Note a mistake once, although aliases and repeats may meet it again."""
         key = (diagnostic.span, diagnostic.message)
-        if key not in self._reported and len(self.found) < MAX_DIAGNOSTICS:
-            self._reported.add(key)
+        if key in self._reported:
+            return
+        self._reported.add(key)
+        first = self._first.get(diagnostic.message)
+        if first is not None:
+            self._add_place(first, diagnostic)
+        elif len(self.found) < MAX_DIAGNOSTICS:
+            if diagnostic.code in _TOLD_ONCE:
+                self._first[diagnostic.message] = len(self.found)
             self.found.append(diagnostic)
 
+    def _add_place(self, first: int, diagnostic: Diagnostic) -> None:
+        known = self.found[first]
+        if diagnostic.span is not None and len(known.related) < _MOST_PLACES:
+            self.found[first] = replace(known, related=(*known.related, Related(diagnostic.span, "used here too")))
 
+
+def _variables(root: MappingNode) -> Node | None:
+    """The value of `vars`, or of the section that was meant to be it: that it is misspelled is told elsewhere."""
+    there = root.get("vars")
+    if there is not None:
+        return there
+    return next((entry.value for entry in root.entries if nearest(entry.key, ["vars"])), None)
+
+
+_TOLD_ONCE = frozenset({"unknown-variable", "missing-env"})
+_MOST_PLACES = 20
 _ALLOWED = (
-    "`${vars.x}`, `${env:NAME}`, `${secret:NAME}` and, inside a repeat, `${each.x}` are known; "
+    "`${vars.x}`, `${env:NAME}`, `${secret:NAME}`, `${classes:data.key}` and, inside a repeat, `${each.x}` are known; "
     "there are no expressions; `$${` gives `${`"
 )

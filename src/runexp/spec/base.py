@@ -1,7 +1,5 @@
 """What every section of the language is made of: strict frozen models, names, and `use`/`with`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -17,6 +15,11 @@ Pattern = Annotated[str, Field(min_length=1, max_length=256)]
 
 Reference = Annotated[str, Field(min_length=1, max_length=256)]
 """The written form of a link: a name, `outputs`, `targets.label`, `digits.pixels`."""
+
+OwnName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", max_length=256, description="a dotted path to code of yours")
+]
+"""A class or function that only the user can bring."""
 
 Arguments = dict[str, JsonValue]
 """Keyword arguments of what `use:` names; a value may itself be a `{use:, with:}` mapping."""

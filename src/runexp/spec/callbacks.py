@@ -1,7 +1,5 @@
 """The `callbacks` section: what steers a train phase."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

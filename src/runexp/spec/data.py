@@ -1,15 +1,16 @@
 """The `data` section: where rows come from, what their columns are for, how they are divided."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from runexp.spec.base import Count, Name, Pattern, Reference, Scalar, Section, Share, Use
-from runexp.spec.later import Later
 
 DType = Literal["float32", "float64", "int64", "int32", "bool"]
+DatePart = Literal[
+    "days", "year", "month", "day", "weekday", "yearday", "hour",
+    "month_cycle", "day_cycle", "weekday_cycle", "yearday_cycle", "hour_cycle",
+]  # fmt: skip
 
 
 class Condition(Section):
@@ -25,15 +26,48 @@ class Condition(Section):
     not_in: Annotated[tuple[Scalar, ...] | None, Field(description="none of these")] = None
 
 
+Predicted = Literal["next", "each"] | Count
+
+
 class Windows(Section):
-    """Samples cut lazily from a series or a token stream."""
+    """Samples cut lazily from a series or a token stream; a window never crosses from one split to another."""
 
     size: Annotated[Count, Field(description="rows of a window")]
     stride: Annotated[Count, Field(description="rows from one window to the next")] = 1
     predict: Annotated[
-        Literal["next"] | Count | None, Field(description="`next` shifts by one; a number is the horizon in rows")
+        Predicted | dict[Name, Predicted] | None,
+        Field(
+            description="what a target is: `next`, the window shifted by one row; `each`, a value for each of its "
+            "rows; a number, the value so many rows after its last one; left out, the value of its last row; or one "
+            "of these by target (or tag)"
+        ),
     ] = None
-    group_by: Annotated[Reference | None, Field(description="windows never cross from one group to another")] = None
+    rows: Annotated[
+        Literal["first", "last"],
+        Field(
+            description="where the rows of a window lie in a feature: `first` (size, columns), as recurrent layers and "
+            "attention want it, or `last` (columns, size), as convolutions do"
+        ),
+    ] = "first"
+    order: Annotated[
+        Pattern | None,
+        Field(description="the column of time; left out: that of `splits.order`, or the order of the source"),
+    ] = None
+    group_by: Annotated[
+        Reference | None,
+        Field(description="windows never cross from one group to another; left out: that of `splits.group_by`"),
+    ] = None
+
+
+class Tokenizer(Section):
+    """How a text becomes numbers: a row of the feature set for each token, its code in the column `text`."""
+
+    use: Annotated[Literal["char"], Field(description="`char`: every character is a token")] = "char"
+    unknown: Annotated[
+        Literal["error", "other"],
+        Field(description="tokens that the text it learnt from lacks: refused, or `other`, one more code"),
+    ] = "error"
+    fit_on: Annotated[Name, Field(description="the split it learns the tokens from")] = "train"
 
 
 class Matrix(Section):
@@ -43,14 +77,20 @@ class Matrix(Section):
     id: Annotated[Reference | None, Field(description="the tag by which rows are matched; left out: their order")] = (
         None
     )
-    triangle: Annotated[Literal["full", "lower", "upper"], Field(description="the part that is given")] = "full"
+    triangle: Annotated[
+        Literal["full", "lower", "upper"],
+        Field(description="the part that is read; the other one mirrors it"),
+    ] = "full"
+    diagonal: Annotated[
+        float, Field(allow_inf_nan=False, description="what stands on the diagonal where the file has nothing")
+    ] = 0.0
 
 
 class Join(Section):
-    """Columns of another feature set, matched by an id."""
+    """Columns of another feature set, matched by an id: its keys are used as this set's own."""
 
     data: Annotated[Name, Field(description="the other feature set")]
-    on: Annotated[Reference, Field(description="the column both have")]
+    on: Annotated[Reference, Field(description="the tag or column that both have; unique in the other set")]
 
 
 class Key(Section):
@@ -79,6 +119,14 @@ class Key(Section):
             "column at all (one_hot)"
         ),
     ] = "error"
+    dates: Annotated[
+        DatePart | tuple[DatePart, ...] | None,
+        Field(
+            description="dates as numbers: `days` since 1970 (with decimals), `year`, `month` and `day` from 1, "
+            "`weekday` from 0 (Monday), `yearday`, `hour` (with decimals); `<part>_cycle` its sine and cosine, so that "
+            "December is next to January"
+        ),
+    ] = None
     missing: Annotated[
         Literal["error", "mask"],
         Field(
@@ -189,10 +237,23 @@ class Data(Section):
     transforms: Annotated[
         tuple[Transform, ...], Field(description="scikit-learn transformers, applied in the order written")
     ] = ()
-    windows: Annotated[
-        Windows | None, Field(description="samples cut from a series or a token stream"), Later("windows over a series")
+    tokenizer: Annotated[
+        Literal["char"] | Tokenizer | None,
+        Field(description="read a text as a stream of tokens: `char`, or `{use: char, unknown: other}`"),
     ] = None
+    windows: Annotated[Windows | None, Field(description="samples cut from a series or a token stream")] = None
     matrix: Annotated[
-        Matrix | None, Field(description="values between pairs of rows"), Later("a matrix between pairs of rows")
+        Matrix | None,
+        Field(description="the source holds values between pairs of rows; a loss input names the set: `unifrac`"),
     ] = None
-    join: Annotated[Join | None, Field(description="columns of another feature set"), Later("joining sets")] = None
+    join: Annotated[
+        Join | tuple[Join, ...] | None,
+        Field(description="other feature sets whose keys are used as this set's own, matched by an id"),
+    ] = None
+
+    @property
+    def joins(self) -> tuple[Join, ...]:
+        """The sets that are joined, in the order written."""
+        if self.join is None:
+            return ()
+        return (self.join,) if isinstance(self.join, Join) else self.join

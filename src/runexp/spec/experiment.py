@@ -1,7 +1,5 @@
 """The whole spec: its sections, in the order one reads them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -58,6 +56,7 @@ class Spec(Section):
         Register | None, Field(alias="register", description="the model in a registry"), Later("registering a model")
     ] = None
     imports: Annotated[
-        tuple[str, ...], Field(description="dotted prefixes of code of yours that may run"), Later("code of yours")
+        tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
+        Field(description="dotted prefixes of code of yours that may run", examples=[["mylab.layers"]]),
     ] = ()
     execution: Annotated[Execution, Field(default_factory=Execution, description="device and threads")]

@@ -1,7 +1,5 @@
 """The `losses` and `metrics` sections: what is minimised and what is reported."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

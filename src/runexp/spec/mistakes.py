@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from runexp.diagnostics import did_you_mean, nearest
+from runexp.records import dataclass
 from runexp.spec.shape import Path, accepted_kinds, accepted_values, description_at, dotted, known_keys
 
 _NOTHING = object()

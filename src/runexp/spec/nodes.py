@@ -1,12 +1,10 @@
 """The `nodes` and `bindings` sections: the graph, and what data feeds its heads."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Arguments, Count, Name, Reference, Section
+from runexp.spec.base import Arguments, Count, Name, OwnName, Reference, Section
 from runexp.spec.later import Later
 
 Initializer = Literal[
@@ -60,8 +58,11 @@ class Node(Section):
     ] = None
     freeze: Annotated[bool, Field(description="start frozen: no gradients, no updates, no statistics")] = False
     init: Annotated[
-        Initializer | dict[str, Initializer] | None,
-        Field(description="how parameters start: an initialiser of torch.nn.init, or one by parameter pattern"),
+        Initializer | OwnName | dict[str, Initializer | OwnName] | None,
+        Field(
+            description="how parameters start: an initialiser of torch.nn.init, a function of yours that is given a "
+            "parameter, or one of these by parameter pattern"
+        ),
     ] = None
     merge: Annotated[
         Literal["concat", "sum", "mean", "max", "product", "stack"] | None,

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pydantic import ValidationError
 
 from runexp.diagnostics import Diagnostic, nearest
+from runexp.records import dataclass
 from runexp.source import Document
 from runexp.spec.experiment import Spec
 from runexp.spec.mistakes import Mistake, mistakes_of, owner
 from runexp.spec.shape import Path, dotted, sameness
 
-_STANDINS: dict[str, Any] = {"runexp": 1, "name": "unnamed", "data": {}, "nodes": {}, "phases": {}}
+_VERSION = 1
+_STANDINS: dict[str, Any] = {"runexp": _VERSION, "name": "unnamed", "data": {}, "nodes": {}, "phases": {}}
 _MOST_ROUNDS = 12
 _MOST_ERRORS = 400  # of pydantic: a spec with more is judged no further
 
@@ -48,6 +50,12 @@ class Parsed:
 def parse(document: Document) -> Parsed:
     """Check the shape of a document; never raises for what a user wrote."""
     data = document.plain()
+    if _is_later(data):
+        return Parsed(_bare(), document, frozenset({()}), (_later_version(data, document),))
+    return _parsed(document, data)
+
+
+def _parsed(document: Document, data: Mapping[str, Any]) -> Parsed:
     remains: Any = deepcopy(data)
     damaged = {owner(path) for path in document.broken_paths()}
     for path in damaged:
@@ -69,8 +77,28 @@ def parse(document: Document) -> Parsed:
         for mistake in mistakes:
             damaged.add(mistake.cut)
             _cut(remains, mistake.cut)
-    bare = Spec.model_validate_json(json.dumps(_STANDINS))
-    return Parsed(bare, document, frozenset({()}), tuple(diagnostics.values()))
+    return Parsed(_bare(), document, frozenset({()}), tuple(diagnostics.values()))
+
+
+def _bare() -> Spec:
+    return Spec.model_validate_json(json.dumps(_STANDINS))
+
+
+def _is_later(data: Mapping[str, object]) -> bool:
+    """Whether a spec is of a later version of the language, of which nothing is known: judging it is guessing."""
+    version = data.get("runexp")
+    return isinstance(version, int) and not isinstance(version, bool) and version > _VERSION
+
+
+def _later_version(data: Mapping[str, object], document: Document) -> Diagnostic:
+    return Diagnostic(
+        code="unknown-word",
+        message=f"`runexp` cannot be `{data['runexp']}`: this runexp reads version {_VERSION} of the language",
+        span=document.span_of(("runexp",), "value"),
+        label="a later version",
+        help="install a newer runexp; the rest of the spec is not judged",
+        path="runexp",
+    )
 
 
 def _validate(data: object) -> Spec | tuple[Mistake, ...]:
@@ -81,10 +109,11 @@ def _validate(data: object) -> Spec | tuple[Mistake, ...]:
 
 
 def _diagnose(mistake: Mistake, document: Document) -> Diagnostic:
+    span = document.redirected(mistake.place) if mistake.code == "missing-key" else None
     return Diagnostic(
         code=mistake.code,
         message=mistake.message,
-        span=document.span_of(mistake.place, mistake.part),
+        span=span or document.span_of(mistake.place, mistake.part),
         label=mistake.label,
         help=mistake.help,
         related=document.chain(mistake.place),

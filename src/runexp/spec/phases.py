@@ -1,7 +1,5 @@
 """The `phases` section: what happens in which order."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -104,7 +102,7 @@ class Checkpoints(Section):
         Field(description="the moment"),
         Later("this moment", words=("epoch_start", "phase_start", "phase_end", "batch_start", "batch_end")),
     ] = "epoch_end"
-    every_n: Annotated[Count, Field(description="every n-th of these moments")] = 1
+    every_n: Annotated[Count, Field(description="every n-th of these moments, and the last")] = 1
     max_to_keep: Annotated[Count | None, Field(description="older ones go; best and last stay")] = None
     monitor: Annotated[str | None, Field(description="the metric by which the best is known")] = None
     mode: Annotated[Mode | None, Field(description="left out: known from the metric")] = None
@@ -216,10 +214,13 @@ class PhaseGroup(Section):
     """Phases under one name, run in order, once or once for each item of `repeat`."""
 
     kind: Annotated[Literal["group"], Field(description="phases under one name")]
-    phases: Annotated[dict[InnerLabel, Phase], Field(min_length=1, description="phases in the order they run")]
+    phases: Annotated[dict[InnerLabel, "Phase"], Field(min_length=1, description="phases in the order they run")]
     repeat: Annotated[
         tuple[dict[str, Any], ...] | None,
-        Field(min_length=1, description="run once with each of these values, written `${each.name}` inside"),
+        Field(
+            min_length=1,
+            description="the values of each turn, `[{lr: 0.1}, {lr: 0.01}]`, used as `${each.lr}`",
+        ),
     ] = None
 
 

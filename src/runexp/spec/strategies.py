@@ -1,7 +1,5 @@
 """The `cv` and `sweep` sections: the same experiment many times, from outside."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The sections around an experiment: where it computes, what guards it, who tracks it, what it registers."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

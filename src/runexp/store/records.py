@@ -39,8 +39,9 @@ def write_lock_file(
     sources: Mapping[str, str],
     argv: Sequence[str],
     spec_folder: Path | None = None,
+    code: Mapping[str, str] | None = None,
 ) -> None:
-    """Record everything a repetition needs; `sources` maps feature sets to fingerprints.
+    """Record everything a repetition needs; `sources` maps feature sets to fingerprints, `code` modules of the user's.
 
     `made` says who ran it, where and how: a repetition may differ there. `git` is that of `spec_folder`.
     """
@@ -56,6 +57,7 @@ def write_lock_file(
         "seed": seed,
         "plan": plan_digest,
         "sources": dict(sorted(sources.items())),
+        "code": dict(sorted((code or {}).items())),
         "git": asdict(commit) if commit else None,
         "made": {"host": socket.gethostname(), "system": platform.platform(), "argv": list(argv)},
     }

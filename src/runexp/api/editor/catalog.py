@@ -36,6 +36,8 @@ _SUPPLIED = {
     "optimizer": frozenset({"params"}),
     "metric": frozenset({"y_true", "y_pred", "y_score", "y_prob", "y_proba", "preds", "target"}),
 }
+_COUNTED = frozenset({"num_embeddings", "vocab_size"})
+"""What need not be given where the data say how many."""
 
 
 def catalog_definitions() -> dict[str, Schema]:
@@ -136,7 +138,7 @@ def _then(kind: str, entry: Entry) -> Schema:
 
 def _needs(entry: Entry) -> Schema:
     """The parameters that must be given; sizes that can be inferred need not be."""
-    given = _SUPPLIED.get(entry.kind, frozenset()) | set(entry.words("infers"))
+    given = _SUPPLIED.get(entry.kind, frozenset()) | set(entry.words("infers")) | _COUNTED
     required = [found.name for found in entry.parameters if found.required and found.name not in given]
     return {"required": required} if required else {}
 

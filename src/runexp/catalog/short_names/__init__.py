@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runexp.catalog.entry import Json
 from runexp.catalog.short_names.losses import LOSSES
@@ -11,6 +11,7 @@ from runexp.catalog.short_names.metrics import METRICS
 from runexp.catalog.short_names.modules import MODULES
 from runexp.catalog.short_names.optimizers import OPTIMIZERS
 from runexp.catalog.short_names.transforms import TRANSFORMS
+from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

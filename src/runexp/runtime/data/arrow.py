@@ -17,6 +17,8 @@ class UnequalRowsError(ValueError):
     def __init__(self, row: int, length: int, expected: int) -> None:
         super().__init__(f"a list of {length} values where row 0 has {expected}")
         self.row = row
+        self.length = length
+        self.expected = expected
 
 
 class UnreadableTextError(ValueError):
@@ -121,7 +123,11 @@ def _lists(array: Any) -> Array:  # noqa: ANN401 - pyarrow has no types
     if len(uneven):
         row = int(uneven[0])
         raise UnequalRowsError(row, int(lengths[row]), expected)
-    inner = _values(array.drop_null().flatten())
+    try:
+        inner = _values(array.drop_null().flatten())
+    except UnequalRowsError as error:  # which counts rows of the lists inside
+        row = int(np.flatnonzero(lengths >= 0)[error.row // expected])
+        raise UnequalRowsError(row, error.length, error.expected) from error
     values = np.zeros((len(array), expected, *inner.shape[1:]), dtype=inner.dtype)
     values[lengths >= 0] = inner.reshape(len(present), expected, *inner.shape[1:])
     return values

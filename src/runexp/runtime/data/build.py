@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from runexp.diagnostics import Diagnostic, SpecError
-from runexp.plan.data import DataPlan
+from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
+from runexp.plan.data import DataPlan, SourcePlan, WindowPlan
+from runexp.plan.values import Origin
 from runexp.runtime.data.bundled import open_bundled
 from runexp.runtime.data.delimited import open_delimited
 from runexp.runtime.data.feature_set import FeatureSet
+from runexp.runtime.data.function import open_function
 from runexp.runtime.data.gathering import Gathered, gather
+from runexp.runtime.data.joining import check_matched, join_tables, without_joined
 from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
+from runexp.runtime.data.matrix_file import open_matrix
 from runexp.runtime.data.opening import open_planned
+from runexp.runtime.data.own_sources import own_source
+from runexp.runtime.data.pairs import PairMatrix, match_pairs
 from runexp.runtime.data.parquet import open_parquet
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
 from runexp.runtime.data.splits import ColumnOf, column_of_key, divide
 from runexp.runtime.data.table import Array, Column, Source
+from runexp.runtime.data.token_stream import open_stream
+from runexp.runtime.data.tokenizer import Tokenizer, encode_keys, learn_tokenizer
 from runexp.runtime.data.transforms import Applied, apply_transforms, check_transforms
+from runexp.runtime.data.windows import Windowing, by_position, in_order, open_windows
 from runexp.runtime.seeds import derive_seed
 
 _ID = "id"
@@ -47,15 +56,42 @@ def build_feature_set(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
     Raises `SpecError` with everything that is wrong in the data.
     """
     surveyed = survey(plan, open_source(plan, seed=seed, folder=folder), seed=seed)
-    stop_at(list(surveyed.found))
-    return surveyed.features
+    found = list(surveyed.found)
+    features = with_matrices(plan, surveyed.features, folder=folder, found=found)
+    stop_at(found)
+    return features
+
+
+def with_matrices(plan: DataPlan, features: FeatureSet, *, folder: Path, found: list[Diagnostic]) -> FeatureSet:
+    """The feature set with the matrices between its rows; one whose rows could not be made is left out."""
+    pairs: dict[str, PairMatrix] = {}
+    for matrix in plan.matrices:
+        if not features.splits or (matrix.id and matrix.id not in features.gathered):
+            continue
+        with collecting(found):
+            ids = features.gathered[matrix.id].raw if matrix.id else None
+            file = open_matrix(matrix, folder)
+            pairs[matrix.name] = match_pairs(matrix, file, features.splits.values(), ids, features.n_rows)
+    return replace(features, pairs=pairs) if pairs else features
 
 
 def open_source(plan: DataPlan, *, seed: int, folder: Path, is_head: bool = False) -> Source:
     """The opened source of a feature set; with `is_head` only the first rows of a file."""
-    source = plan.source
+    own = _open(plan.source, plan.name, seed=seed, folder=folder, is_head=is_head)
+    others = [_open(join.source, join.data, seed=seed, folder=folder) for join in plan.joins]
+    return join_tables(own, plan.joins, others) if others else own
+
+
+def _open(source: SourcePlan, name: str, *, seed: int, folder: Path, is_head: bool = False) -> Source:
+    if source.is_stream:
+        return open_stream(source, folder)
     if source.call is not None:
-        return open_bundled(source, source.call, seed=derive_seed(seed, "source", plan.name))
+        made_by = derive_seed(seed, "source", name)
+        opener = own_source(source.call.name)
+        if opener is not None:
+            return opener(source, source.call, made_by)
+        open_call = open_function if source.call.code else open_bundled
+        return open_call(source, source.call, seed=made_by)
     if is_head:
         open_file = open_parquet if source.kind == "parquet" else open_delimited
         return open_file(source, folder, is_head=True)
@@ -67,21 +103,32 @@ def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
     found: list[Diagnostic] = []
     matches = match_keys(plan, source, found)
     can_divide = check_split_columns(plan, source, found)
+    unmatched = list(check_matched(plan, source))
+    found += unmatched
+    if unmatched:  # of which every joined column would tell again
+        matches = without_joined(matches, plan)
     gathered = _gather_all(plan, source, matches, found)
     splits: dict[str, Array] = {}
     broken = {key.name for key in plan.keys if not key.is_made} - gathered.keys()
     if can_divide and not broken & set(references(plan.splits)):
         with collecting(found):
-            splits = divide(plan, source, _column_of(plan, source, gathered), seed=seed)
+            splits = divide(plan, source, _column_of(plan, source, gathered, plan.splits.origin), seed=seed)
     ids: Array = np.arange(source.n_rows)
     with collecting(found):
         ids = _ids(gathered, source, splits)
+    tokenizer = _tokenize(plan, source, gathered, splits, found)
     applied = Applied({}, {})
     if splits and check_transforms(plan, splits, found):
         applied = apply_transforms(plan, gathered, splits, found, seed=seed)
     wanted = {name for transform in plan.transforms for name in transform.gives}
     sound = {name: array for name, array in gathered.items() if name in applied.transforms or name not in wanted}
-    features = FeatureSet(plan.name, ids, splits, source.fingerprint, {**sound, **applied.made}, applied.transforms)
+    made = {**sound, **applied.made}
+    features = FeatureSet(plan.name, ids, splits, source.fingerprint, made, applied.transforms, tokenizer)
+    if plan.windows is not None:
+        with collecting(found):
+            features = replace(features, splits={}, windows=Windowing(plan.windows, np.arange(source.n_rows)))
+            column_of = _column_of(plan, source, gathered, plan.windows.origin)
+            features = _windowed(plan.windows, features, splits, source, column_of)
     return Survey(source, matches, features, tuple(found))
 
 
@@ -97,7 +144,46 @@ def refit(plan: DataPlan, features: FeatureSet, splits: Mapping[str, Array], *, 
         applied = apply_transforms(plan, read, splits, found, seed=seed)
     stop_at(found)
     gathered = {**read, **applied.made}
-    return FeatureSet(features.name, features.ids, dict(splits), features.fingerprint, gathered, applied.transforms)
+    return replace(features, splits=dict(splits), gathered=gathered, transforms=applied.transforms)
+
+
+def _tokenize(
+    plan: DataPlan,
+    source: Source,
+    gathered: dict[str, Gathered],
+    splits: Mapping[str, Array],
+    found: list[Diagnostic],
+) -> Tokenizer | None:
+    """Learn the tokenizer and put codes into the keys that hold tokens; keys that cannot have any are taken out."""
+    tokens = [name for name, item in gathered.items() if item.key.is_tokens]
+    if plan.tokenizer is None or not tokens:
+        return None
+    if splits:
+        with collecting(found):
+            tokenizer = learn_tokenizer(plan.tokenizer, gathered[tokens[0]].raw, splits)
+            gathered.update(encode_keys(plan.tokenizer, tokenizer, gathered, source))
+            return tokenizer
+    for name in tokens:
+        del gathered[name]
+    return None
+
+
+def _windowed(
+    plan: WindowPlan, features: FeatureSet, splits: Mapping[str, Array], source: Source, column_of: ColumnOf
+) -> FeatureSet:
+    """The set with windows as its samples; `splits` are those of its rows."""
+    windowing, starts = open_windows(plan, source, column_of, splits)
+    transforms = {
+        name: replace(item, values=by_position(windowing, item.values)) for name, item in features.transforms.items()
+    }
+    return replace(
+        features,
+        ids=by_position(windowing, features.ids),
+        splits=starts,
+        gathered=in_order(windowing, features.gathered),
+        transforms=transforms,
+        windows=windowing,
+    )
 
 
 def _gather_all(
@@ -143,12 +229,19 @@ def _twice(tag: Gathered, again: Array, source: Source, splits: Mapping[str, Arr
     return wrong(tag.key.origin, "duplicate-id", f"id {shown(again[0])} stands in {where} of {shown(source.label)}")
 
 
-def _column_of(plan: DataPlan, source: Source, gathered: Mapping[str, Gathered]) -> ColumnOf:
-    """What rows are divided by: a key as it was read, or a column of the source."""
+def _column_of(plan: DataPlan, source: Source, gathered: Mapping[str, Gathered], origin: Origin) -> ColumnOf:
+    """What rows are divided, ordered or grouped by at `origin`: a key as it was read, or a column of the source."""
+    keys = [key.name for key in plan.keys]
 
     def column_of(name: str) -> Column:
         if name in gathered:
             return column_of_key(name, gathered[name].raw)
-        return source.column(name, plan.splits.origin)
+        if name in source.names:
+            return source.column(name, origin)
+        if name in keys:
+            raise SpecError([])  # what is wrong with the key has been found
+        known = [*keys, *source.names]
+        message = f"{shown(name)} is no key or column of {shown(source.label)}"
+        raise wrong(origin, "unknown-column", message, hint=did_you_mean(name, known, kind="keys and columns"))
 
     return column_of

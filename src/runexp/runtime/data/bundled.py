@@ -54,7 +54,12 @@ def open_bundled(plan: SourcePlan, call: Call, *, seed: int) -> BundledSource:
     n_rows = len(next(iter(columns.values()), ()))
     if not n_rows:
         raise wrong(plan.origin, "empty-source", f"{shown(call.name)} gives no rows")
-    return BundledSource(call.name, columns, n_rows, _fingerprint(columns))
+    return bundle(call.name, columns)
+
+
+def bundle(label: str, columns: Mapping[str, Array]) -> BundledSource:
+    """A source of columns of equal length."""
+    return BundledSource(label, columns, len(next(iter(columns.values()))), _fingerprint(columns))
 
 
 def _made(origin: Origin, call: Call, seed: int) -> Any:  # noqa: ANN401 - a Bunch or arrays

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from runexp.plan.data import SplitPlan
+from runexp.plan.values import Origin
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.table import Array, Column, Source
 
@@ -20,6 +21,8 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "gt": operator.gt,
     "ge": operator.ge,
 }
+COMPARISONS = (*_COMPARISONS, "in", "not_in")
+"""What conditions are made of."""
 
 
 def divide_where(splits: SplitPlan, source: Source, column_of: Callable[[str], Column]) -> dict[str, Array]:
@@ -29,32 +32,33 @@ def divide_where(splits: SplitPlan, source: Source, column_of: Callable[[str], C
     """
     parts: dict[str, Array] = {}
     for name, conditions in splits.where.items():
-        holds = np.ones(source.n_rows, bool)
+        fulfils = np.ones(source.n_rows, bool)
         for column_name, comparisons in conditions.items():
-            holds &= _holds(splits, column_of(column_name), comparisons)
-        parts[name] = np.flatnonzero(holds)
+            fulfils &= holds(splits.origin, column_of(column_name), comparisons)
+        parts[name] = np.flatnonzero(fulfils)
     if not splits.allow_overlap:
         _refuse_overlap(splits, source, parts)
     return parts
 
 
-def _holds(splits: SplitPlan, column: Column, comparisons: Mapping[str, Any]) -> Array:
+def holds(origin: Origin, column: Column, comparisons: Mapping[str, Any]) -> Array:
+    """Which rows of a column fulfil all comparisons (N,); `SpecError` at `origin` where it cannot be compared."""
     if column.values.ndim != 1:
         message = f"{shown(column.name)} has several values a row, which no condition can be put on"
-        raise wrong(splits.origin, "ragged-shape", message)
-    holds: Array = np.ones(len(column.values), bool) if column.missing is None else ~column.missing
+        raise wrong(origin, "ragged-shape", message)
+    fulfils: Array = np.ones(len(column.values), bool) if column.missing is None else ~column.missing
     for comparison, written in comparisons.items():
         if comparison in _COMPARISONS:
-            holds &= _COMPARISONS[comparison](column.values, _value(splits, column, written))
+            fulfils &= _COMPARISONS[comparison](column.values, _value(origin, column, written))
             continue
         among = np.zeros(len(column.values), bool)
         for item in written:
-            among |= column.values == _value(splits, column, item)
-        holds &= among if comparison == "in" else ~among
-    return holds
+            among |= column.values == _value(origin, column, item)
+        fulfils &= among if comparison == "in" else ~among
+    return fulfils
 
 
-def _value(splits: SplitPlan, column: Column, written: Any) -> Any:  # noqa: ANN401 - a scalar of a spec
+def _value(origin: Origin, column: Column, written: Any) -> Any:  # noqa: ANN401 - a scalar of a spec
     """What is written, as the column has it; `SpecError` where the two cannot be compared."""
     is_text = isinstance(written, str)
     if column.kind == "time" and is_text:
@@ -67,7 +71,7 @@ def _value(splits: SplitPlan, column: Column, written: Any) -> Any:  # noqa: ANN
     what = "times" if column.kind == "time" else "numbers" if column.is_numeric else column.kind
     message = f"{shown(column.name)} holds {what}, which cannot be compared with {shown(written)}"
     hint = "quote it" if column.kind == "text" else "write times as `2024-01-31`" if column.kind == "time" else ""
-    raise wrong(splits.origin, "wrong-value", message, hint=hint)
+    raise wrong(origin, "wrong-value", message, hint=hint)
 
 
 def _refuse_overlap(splits: SplitPlan, source: Source, parts: Mapping[str, Array]) -> None:

@@ -63,6 +63,7 @@ class DelimitedSource:
 def open_delimited(plan: SourcePlan, folder: Path, *, is_head: bool = False) -> DelimitedSource:
     """Read a `.csv` or `.tsv` file, also compressed (`.gz`, `.bz2`, `.zst`, `.lz4`).
 
+    A first column without a name, as pandas writes an index, is called `index`.
     With `is_head` only its first rows, some 4 MiB, and no fingerprint.
     The line `#q2:types` below the header of a QIIME 2 metadata file is left out.
     """
@@ -71,6 +72,7 @@ def open_delimited(plan: SourcePlan, folder: Path, *, is_head: bool = False) -> 
     digest = "" if is_head else fingerprint(plan, path)
     try:
         table = _read_head(path, delimiter) if is_head else _read(path, delimiter)
+        table = table.rename_columns(_named(table.column_names))
         names = table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
         raise wrong(plan.origin, "unreadable-file", _explain(path, delimiter, error)) from error
@@ -93,6 +95,12 @@ def _read(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no t
 def _has_directive(path: Path) -> bool:
     with pa.input_stream(str(path), compression="detect") as stream:
         return bool(stream.read(_HEAD).partition(b"\n")[2].startswith(_DIRECTIVE))
+
+
+def _named(names: list[str]) -> list[str]:
+    """The first column is called `index` where it has no name, as pandas and R write theirs."""
+    is_index = names[:1] == [""] and "index" not in names
+    return ["index", *names[1:]] if is_index else names
 
 
 def _read_head(path: Path, delimiter: str) -> Any:  # noqa: ANN401 - pyarrow has no types

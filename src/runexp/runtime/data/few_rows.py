@@ -42,6 +42,8 @@ def few_rows(
 
 def _one_of_each(features: FeatureSet, rows: Array) -> set[int]:
     first: set[int] = set()
+    if features.windows is not None:
+        return first
     for name, gathered in features.gathered.items():
         if gathered.key.domain == "targets" and gathered.raw.dtype.kind in "iub" and gathered.raw.ndim == 1:
             values, positions = np.unique(features.raw(name)[rows], return_index=True)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import FunctionTransformer
 
 from runexp.plan.data import TransformPlan
-from runexp.plan.values import Origin
+from runexp.plan.values import Call, Origin
 from runexp.runtime.data.coding import check_known, prepare_coder
 from runexp.runtime.data.matrices import Matrix, flat, given, taken
 from runexp.runtime.data.problems import first_line, shown, wrong
 from runexp.runtime.data.table import Array
+from runexp.runtime.own_code import misfit, running
 from runexp.runtime.resolve import make
 
 
@@ -62,23 +64,34 @@ def fit(
 
     `target` (N,) is what it learns from besides, of the same rows only.
     """
-    with scikit_learn_at(transform.origin), _drawing_from(seed):
+    with scikit_learn_at(transform.origin), _drawing_from(seed), running(transform.call):
         all_rows = given(values, names, transform)
         fitted_rows = all_rows[rows]
-        transformer = prepare_coder(_seeded(make(transform.call), seed), fitted_rows)
+        transformer = prepare_coder(_seeded(_made(transform.call), seed), fitted_rows)
         if target is None:
-            transformer = transformer.fit(fitted_rows)
+            transformer.fit(fitted_rows)
             check_known(", ".join(names), transform, transformer, all_rows)
             return transformer, taken(transformer.transform(all_rows), all_rows.shape[0], transform)
         # TargetEncoder gives rows that it learned from codes learned from the others of them: fit_transform is not
         # fit and transform, and a network trained on the latter would read the targets off its features.
         crossed = _is_crossed(transformer)
         own = transformer.fit_transform(fitted_rows, target[rows]) if crossed else None
-        transformer = transformer if crossed else transformer.fit(fitted_rows, target[rows])
+        if not crossed:
+            transformer.fit(fitted_rows, target[rows])
         result = taken(transformer.transform(all_rows), all_rows.shape[0], transform)
         if own is not None:
             result[rows] = taken(own, len(rows), transform)
         return transformer, result
+
+
+def _made(call: Call) -> Any:  # noqa: ANN401 - any transformer
+    """A transformer; a function of the user's is applied to rows as it is."""
+    made = make(call)
+    if call.code is None or hasattr(made, "transform"):
+        return made
+    if not callable(made):
+        raise misfit(call, f"makes a `{type(made).__name__}`, which has no `transform`")
+    return FunctionTransformer(made)
 
 
 @contextmanager

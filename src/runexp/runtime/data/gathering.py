@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from runexp.runtime.data.checks import (
     check_present,
     is_spoilt_number,
 )
+from runexp.runtime.data.dates import as_numbers, n_values
 from runexp.runtime.data.matching import Match
 from runexp.runtime.data.problems import shown, stop_at, wrong
 from runexp.runtime.data.table import Array, Column, DType, Source
@@ -41,8 +42,15 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
     """Read and check the columns of a key; `SpecError` with every column that is wrong."""
     key = match.key
     columns = [source.column(name, key.origin) for name in match.columns]
+    if key.dates and n_values(key) > 1:
+        match = replace(match, is_single=False)
     if key.is_mask:
-        return _mask(match, columns)
+        return _mask(match, [column for column in columns for _ in range(n_values(key))])
+    if key.is_tokens:
+        points = columns[0].values  # codes take their place as soon as a tokenizer has learnt them
+        return Gathered(key, points, points, (), 0)
+    if key.dates:
+        columns = as_numbers(columns, key, source)
     is_text = all(column.kind == "text" for column in columns)
     _check(key, columns, source, is_text=is_text)
     _refuse_uneven(key, columns)
@@ -56,8 +64,9 @@ def gather(match: Match, source: Source, *, keep_exact: bool) -> Gathered:
         raw = codes.reshape(values.shape).astype(key.dtype or "int64")
         return Gathered(key, raw, raw, tuple(str(label) for label in labels), n_missing)
     dtype = dtype_of(key, columns)
-    _stop_at_columns([check_fits(column, dtype, source, key.origin) for column in columns] if _casts(dtype) else [])
-    raw = _shaped(match, _stacked(columns, dtype), columns[0])
+    held = [_zeroed(column) for column in columns] if key.gaps == "zero" and dtype.kind in "iub" else columns
+    _stop_at_columns([check_fits(column, dtype, source, key.origin) for column in held] if _casts(dtype) else [])
+    raw = _shaped(match, _stacked(held, dtype), columns[0])
     exact = _shaped(match, _stacked(columns, np.dtype("float64")), columns[0]) if keep_exact else raw
     return Gathered(key, np.nan_to_num(raw, nan=0) if key.gaps == "zero" else raw, exact, (), n_missing)
 
@@ -79,6 +88,15 @@ def _with_gaps(column: Column) -> Array:
     values = column.values.astype(object)
     values[column.missing] = np.nan
     return values
+
+
+def _zeroed(column: Column) -> Column:
+    """Whole numbers hold no NaN: 0 stands where there is no value, as it does in the end."""
+    if column.missing is None:
+        return column
+    values = column.values.copy()
+    values[column.missing] = 0
+    return replace(column, values=values, missing=None)
 
 
 def dtype_of(key: KeyPlan, columns: list[Column]) -> DType:

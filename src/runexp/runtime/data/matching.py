@@ -26,7 +26,9 @@ class Match:
 def match_keys(plan: DataPlan, source: Source, found: list[Diagnostic]) -> tuple[Match, ...]:
     """The columns of every key that is read and has all of its own, in the order of the patterns and, inside one, of
     the source."""
-    matches = (_match(key, source, found) for key in plan.keys if not key.is_made)
+    others = tuple(f"{join.data}." for join in plan.joins)
+    own = [name for name in source.names if not (others and name.startswith(others))]
+    matches = (_match(key, source, found, own) for key in plan.keys if not key.is_made)
     return tuple(match for match in matches if match is not None)
 
 
@@ -50,14 +52,16 @@ def references(splits: SplitPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name))
 
 
-def _match(key: KeyPlan, source: Source, found: list[Diagnostic]) -> Match | None:
+def _match(key: KeyPlan, source: Source, found: list[Diagnostic], own: Sequence[str]) -> Match | None:
+    """The columns of a key; a pattern reaches those of a joined set only where it names that: `sites.*`."""
     columns: dict[str, None] = {}
-    absent = [pattern for pattern in key.columns if not _matched(pattern, source.names)]
+    names = {pattern: _matched(pattern, own) or _matched(pattern, source.names) for pattern in key.columns}
+    absent = [pattern for pattern, matched in names.items() if not matched]
     found += [_nothing(key, pattern, source) for pattern in absent]
     if absent:
         return None
     for pattern in key.columns:
-        columns |= dict.fromkeys(_matched(pattern, source.names))
+        columns |= dict.fromkeys(names[pattern])
     is_single = len(key.columns) == 1 and key.columns[0] in columns
     return Match(key, tuple(columns), is_single)
 

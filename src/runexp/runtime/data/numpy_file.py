@@ -42,7 +42,8 @@ class NumpySource:
         try:
             return make_column(name, np.char.decode(values, "utf-8"))
         except UnicodeDecodeError as error:
-            message = f"column {shown(name)} of {shown(self.label)} holds text that is not UTF-8"
+            row = _first_undecodable(values)
+            message = f"column {shown(name)} of {shown(self.label)} holds text that is not UTF-8 in {self.place(row)}"
             raise wrong(origin, "unreadable-file", message) from error
 
     def place(self, row: int) -> str:
@@ -68,6 +69,15 @@ def _arrays(path: Path) -> dict[str, Array]:
             return {name: loaded[name] for name in loaded.files}
         fields = loaded.dtype.names
         return {name: loaded[name] for name in fields} if fields else {COLUMN: loaded}
+
+
+def _first_undecodable(values: Array) -> int:
+    for row, value in enumerate(values.reshape(len(values), -1).tolist()):
+        try:
+            b"".join(value).decode()
+        except UnicodeDecodeError:
+            return row
+    return 0
 
 
 def _explained(error: Exception) -> str:

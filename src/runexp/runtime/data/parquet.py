@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,14 @@ _HEAD_ROWS = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParquetSource:
-    """An open Parquet file."""
+    """An open Parquet file; `starts` are the rows that its row groups begin at, where it has several."""
 
     path: Path
     file: Any
     names: tuple[str, ...]
     n_rows: int
     fingerprint: str
+    starts: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
@@ -51,7 +54,10 @@ class ParquetSource:
         return column
 
     def place(self, row: int) -> str:
-        return f"row {row}"
+        if not self.starts:
+            return f"row {row}"
+        group = bisect_right(self.starts, row) - 1
+        return f"row {row} (row {row - self.starts[group]} of row group {group})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,4 +91,9 @@ def open_parquet(plan: SourcePlan, folder: Path, *, is_head: bool = False) -> Pa
     if is_head:
         n_read = min(_HEAD_ROWS, file.metadata.row_group(0).num_rows)  # a batch may end where a group of rows does
         return ParquetSource(path, _Head(file, n_read), names, n_read, digest)
-    return ParquetSource(path, file, names, n_rows, digest)
+    return ParquetSource(path, file, names, n_rows, digest, _starts(file.metadata))
+
+
+def _starts(metadata: Any) -> tuple[int, ...]:  # noqa: ANN401 - pyarrow has no types
+    sizes = [int(metadata.row_group(index).num_rows) for index in range(metadata.num_row_groups)]
+    return tuple(accumulate(sizes[:-1], initial=0)) if len(sizes) > 1 else ()

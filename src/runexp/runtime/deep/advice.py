@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from runexp.diagnostics import Diagnostic, Related, Severity
+from runexp.plan.data import WindowPlan
 from runexp.plan.experiment import Plan
 from runexp.plan.graph import LossPlan, MetricPlan
 from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
@@ -35,7 +36,7 @@ def advise(plan: Plan, sets: Mapping[str, Sampled]) -> Iterator[Diagnostic]:
     for name, sampled in sets.items():
         if sampled.survey is None:
             continue
-        yield from _leaks(sampled.survey.matches)
+        yield from _leaks(sampled.survey.matches, sampled.plan.windows)
         yield from _rounded(sampled)
         if not sampled.is_whole:
             continue
@@ -61,10 +62,16 @@ def _class_keys(plan: Plan, phase: Leaf) -> Iterator[Key]:
         yield from ((route.name, route.key) for route in routes[:1])
 
 
-def _leaks(matches: tuple[Match, ...]) -> Iterator[Diagnostic]:
-    """A target that is fed as well; where both are the same columns, their reconstruction is what is asked for."""
+def _leaks(matches: tuple[Match, ...], windows: WindowPlan | None) -> Iterator[Diagnostic]:
+    """A target that is fed as well; where both are the same columns, their reconstruction is what is asked for.
+
+    What a window is to predict lies behind it, and may well be a column that it holds.
+    """
     features = [match for match in matches if match.key.domain == "features"]
-    for target in (match for match in matches if match.key.domain == "targets"):
+    targets = [match for match in matches if match.key.domain == "targets"]
+    if windows is not None:
+        targets = [match for match in targets if _last(windows, match.key.name) < windows.size]
+    for target in targets:
         for match in features:
             common = [column for column in target.columns if column in match.columns]
             if common and set(match.columns) != set(target.columns):
@@ -76,6 +83,12 @@ def _leaks(matches: tuple[Match, ...]) -> Iterator[Diagnostic]:
                     related=(Related(match.key.origin.span, f"`{match.key.name}` gathers it too"),),
                     path=target.key.origin.path,
                 )
+
+
+def _last(windows: WindowPlan, key: str) -> int:
+    """The last row that a key looks at, counted from the first of the window."""
+    first, length = windows.cuts[key]
+    return int(first + max(length, 1) - 1)
 
 
 def _classes(sampled: Sampled, key: str, learnt: list[str], judged: set[Key]) -> Iterator[Diagnostic]:
@@ -95,7 +108,7 @@ def _classes(sampled: Sampled, key: str, learnt: list[str], judged: set[Key]) ->
     if len(absent) and not names:
         message = f"labels of `targets.{key}` go to {labels[-1]}, and {_listed(list(map(str, absent)))} never occurs"
         yield _warned(origin, "label-gap", message, hint="outputs for labels that never occur learn nothing")
-    if sampled.is_divided:
+    if sampled.is_divided and sampled.plan.windows is None:
         yield from _absent(sampled, key, labels, learnt, judged)
 
 

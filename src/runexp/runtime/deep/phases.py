@@ -7,7 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.plan.graph import LossPlan, MetricPlan
+from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
@@ -95,7 +95,13 @@ def _trimmed(
 
 
 def _is_whole(item: LossPlan | MetricPlan, graph: Graph, sets: Mapping[str, FeatureSet]) -> bool:
-    return graph.is_built((item.node,)) and all(
-        graph.is_built((route.name,)) if route.source == "node" else route.key in sets[route.name].gathered
-        for route in item.routes
-    )
+    def is_there(route: Route) -> bool:
+        match route.source:
+            case "node":
+                return graph.is_built((route.name,))
+            case "pairs":
+                return route.key in sets[route.name].pairs
+            case "data":
+                return route.key in sets[route.name].gathered
+
+    return graph.is_built((item.node,)) and all(map(is_there, item.routes))

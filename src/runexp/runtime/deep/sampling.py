@@ -14,7 +14,7 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.data import DataPlan
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
-from runexp.runtime.data.build import Survey, open_source, survey
+from runexp.runtime.data.build import Survey, open_source, survey, with_matrices
 from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.data.files import locate
 from runexp.runtime.data.finding import find_files
@@ -78,7 +78,10 @@ def sample(plan: DataPlan, *, seed: int, folder: Path) -> Sampled:
         return Sampled(plan, None, nothing, error.diagnostics, 0, is_whole=True, is_divided=False)
     surveyed = survey(plan, source, seed=seed)
     found = surveyed.found
-    features = surveyed.features
+    unmatched: list[Diagnostic] = []
+    features = with_matrices(plan, surveyed.features, folder=folder, found=unmatched)
+    if not is_head:
+        found = (*found, *unmatched)
     is_divided = bool(features.splits) and not (is_head and plan.splits.kind == "column")
     if is_head:
         found = tuple(item for item in found if item.code not in _ASK_FOR_ALL_ROWS)
@@ -115,7 +118,8 @@ def _is_large(plan: DataPlan, folder: Path) -> bool:
 
 def _n_made(plan: DataPlan) -> int:
     """The rows that a generator is asked for; 0 where it was left to it."""
-    asked = plan.source.call.arguments.get("n_samples") if plan.source.call else None
+    call = plan.source.call
+    asked = call.arguments.get("n_samples") if call and call.code is None else None
     return asked if isinstance(asked, int) else 0
 
 

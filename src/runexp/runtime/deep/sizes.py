@@ -166,7 +166,7 @@ def _activations(phase: TrainPlan | EvalPlan, rehearsal: Rehearsal, size: int) -
     except SpecError:  # sets of unequal length, which the phase will say
         return 0
     forward = Forward(graph, phase.nodes, columns.hoisted(phase.nodes))
-    batch = [columns.column(slot)[:2] for slot in forward.columns]
+    batch = [columns.drawn(slot).first(2) for slot in forward.columns]
     n_rows = min((len(column) for column in batch), default=0)
     if not n_rows:
         return 0

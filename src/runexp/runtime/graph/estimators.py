@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from runexp.plan.graph import NodePlan
+from runexp.runtime.own_code import running
 from runexp.runtime.resolve import keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
@@ -24,7 +25,8 @@ def make_estimator(plan: NodePlan, seed: int) -> BaseEstimator:
     arguments = keyword_arguments(call, make)
     if "random_state" in inspect.signature(make).parameters and "random_state" not in arguments:
         arguments["random_state"] = derive_seed(seed, "node", plan.name) % 2**32
-    estimator: BaseEstimator = make(**arguments)
+    with running(call):
+        estimator: BaseEstimator = make(**arguments)
     return estimator
 
 

@@ -11,7 +11,8 @@ from runexp.plan.graph import Feed, NodePlan
 from runexp.runtime.graph.graph import Graph
 
 Slot = tuple[str, str, str]
-"""What a slot holds: ("data", feature set, key), ("node", name, ""), or a column made of another, ("fitted", …)."""
+"""What a slot holds: ("data", feature set, key), ("node", name, ""), a column made of another, ("fitted", …), or where
+rows stand in a matrix between them, ("pairs", feature set, matrix)."""
 
 
 class Forward:

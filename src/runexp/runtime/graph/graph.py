@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.problems import first_line
+from runexp.runtime.graph.counts import embedded, with_counts
+from runexp.runtime.graph.embeddings import too_small
 from runexp.runtime.graph.estimators import apply
 from runexp.runtime.graph.infer import misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
 from runexp.runtime.graph.memory import check_chunks, sparing
+from runexp.runtime.graph.own_module import check_output, own_module
 from runexp.runtime.graph.weights import load_weights
+from runexp.runtime.own_code import guarded, running
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
@@ -107,10 +112,13 @@ class Graph:
 
     def call_of(self, name: str) -> Callable[..., Tensor]:
         """What computes a node: the module itself, or the estimator's method on tensors."""
+        plan = self.plans[name]
+        own = next((call for call in plan.calls if call.code), None)
         if name in self.modules:
-            return sparing(self.plans[name], self.modules[name])
-        estimator, method = self.estimators[name], self.plans[name].method
-        return lambda *inputs: apply(estimator, method, inputs)
+            module = sparing(plan, self.modules[name])
+            return guarded(own, module) if own else module
+        applied = partial(_apply_to, self.estimators[name], plan.method)
+        return guarded(own, applied) if own else applied
 
     def freeze(self, names: Iterable[str]) -> None:
         """Stop gradients, updates and statistics of these nodes until something says otherwise (S-12)."""
@@ -134,9 +142,12 @@ class Graph:
         if not plan.is_estimator:
             self._examples[plan.name] = self._build_module(plan, inputs)
         elif plan.name in self.estimators:
-            self._examples[plan.name] = apply(self.estimators[plan.name], plan.method, inputs)
+            self._examples[plan.name] = self.call_of(plan.name)(*inputs)
 
     def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor:
+        outside = too_small(plan, self._sets)
+        if outside:
+            raise SpecError([outside])
         torch.manual_seed(derive_seed(self._seed, "node", plan.name))
         positional = [value for feed, value in zip(plan.feeds, inputs, strict=True) if not feed.argument]
         keyword = {feed.argument: value for feed, value in zip(plan.feeds, inputs, strict=True) if feed.argument}
@@ -159,12 +170,14 @@ class Graph:
     ) -> tuple[nn.Module, Tensor]:
         """Build the calls one by one, each from what the one before gives."""
         layers = []
-        for call in plan.calls:
+        for index, written in enumerate(plan.calls):
+            call = with_counts(written if index else embedded(plan.feeds, written, self._sets), self._sets)
             first = next(iter([*positional, *keyword.values()]))
             layer = self._layer(call, first)
             try:
-                with torch.no_grad():
+                with torch.no_grad(), running(call):
                     output: Tensor = layer(*positional, **keyword)
+                check_output(call, output)
             except REFUSALS as error:
                 raise ValueError(_reason(call, first, error)) from error
             positional, keyword = [output], {}
@@ -174,10 +187,16 @@ class Graph:
     def _layer(self, call: Call, first: Tensor) -> nn.Module:
         make: Any = resolve(call)
         arguments = with_inferred(make, keyword_arguments(call, make), first)
+        if call.code is not None:
+            make, arguments = partial(own_module, call, make, arguments), {}
         if self._is_weightless:
             return _weightless(make, arguments)
         layer: nn.Module = make(**arguments)
         return layer.to(self._device).eval()
+
+
+def _apply_to(estimator: Any, method: str, *inputs: Tensor) -> Tensor:  # noqa: ANN401 - scikit-learn is untyped
+    return apply(estimator, method, inputs)
 
 
 def _sources(plan: NodePlan) -> set[str]:
