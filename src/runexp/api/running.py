@@ -32,6 +32,9 @@ from runexp.store.status import utc_now
 Watch = Callable[[Live], Sequence[Sink]]
 """Makes the sinks that show a run, given where the engine stands."""
 
+Built = Callable[[Mapping[str, str]], None]
+"""Is told the fingerprints of the data once all is built, before anything runs or is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -78,10 +81,14 @@ def build(checked: Checked) -> TorchRuntime:
     return runtime
 
 
-def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
+def run(
+    checked: Checked, place: Place, *, watch: Watch, control: Control | None = None, built: Built | None = None
+) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules:
         runtime = build(checked)
+        if built is not None:
+            built(runtime.fingerprints)
         return _run_built(checked, runtime, place, watch, code=modules.digests(), control=control or Control())
 
 

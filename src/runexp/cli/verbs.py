@@ -30,6 +30,7 @@ VERBS = {
     "tag": "runexp.cli.annotate:tag",
     "note": "runexp.cli.annotate:note",
     "rm": "runexp.cli.rm:remove",
+    "reproduce": "runexp.cli.reproduce:reproduce",
     "init": "runexp.cli.init:init",
     "fmt": "runexp.cli.fmt:fmt",
     "catalog": "runexp.cli.catalog:catalog",

@@ -55,10 +55,12 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
 
 
 def _environment(run: RunRecord) -> Mapping[str, Any]:
-    """Versions, platform, commit, host and device; the rest of the lock follows from the spec, or is data."""
+    """Versions, platform, code, commit, host and device; the rest of the lock follows from the spec, or is data."""
     made = run.lock.get("made")
     host = made.get("host") if isinstance(made, Mapping) else None
-    kept = {name: run.lock.get(name) for name in ("python", "platform", "packages", "git") if run.lock.get(name)}
+    kept = {
+        name: run.lock.get(name) for name in ("python", "platform", "packages", "code", "git") if run.lock.get(name)
+    }
     return kept | {name: value for name, value in (("host", host), ("device", run.device)) if value}
 
 
