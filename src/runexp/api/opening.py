@@ -118,10 +118,10 @@ class StoredRun:
         root = self.folder / "checkpoints"
         folder = CheckpointFolder(root)
         names = [path.parent.relative_to(root).as_posix() for path in sorted(root.rglob(MANIFEST))]
-        roles: dict[str, str] = {}
-        for phase in dict.fromkeys(name.rpartition("/")[0] for name in names):
-            roles |= {name: role for role, name in _pointers(folder, phase)}
-        return tuple(CheckpointFacts(name, roles.get(name, ""), _size(root / name)) for name in names)
+        phases = dict.fromkeys(name.rpartition("/")[0] for name in names)
+        roles = [(role, name) for phase in phases for role, name in _pointers(folder, phase)]
+        told = {name: ", ".join(sorted(role for role, meant in roles if meant == name)) for name in names}
+        return tuple(CheckpointFacts(name, told[name], _size(root / name)) for name in names)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Every recorded number as columns, as in metrics.csv; None where one does not apply."""

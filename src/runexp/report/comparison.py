@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -141,7 +142,7 @@ def _table(rows: Sequence[tuple[str, Sequence[str]]], heads: Sequence[str], *, n
         table.add_column(head, justify="right" if numeric and index else "left", no_wrap=True, style=style)
     for name, values in rows:
         table.add_row(Text(plain(name)), *(Text(value) for value in values))
-    return indented(table)
+    return Padding(table, (0, 0, 0, _GAP))
 
 
 def _curves(

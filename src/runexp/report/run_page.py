@@ -23,7 +23,7 @@ _MOST_CHECKPOINTS = 6
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFacts:
-    """A checkpoint that lies in a run folder; `role` is best, last or empty."""
+    """A checkpoint that lies in a run folder; `role` is best, last, both or empty."""
 
     name: str
     role: str

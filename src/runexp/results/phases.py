@@ -251,7 +251,8 @@ class TrainResults:
         return Best(epoch, monitor, self.metrics.at(monitor, epoch) if known else None, restored=False)
 
     def _lowest(self, monitor: str) -> Best | None:
-        is_loss = any(monitor == name or monitor.endswith(f"_{name}") for name in (TOTAL, *self.loss_names))
+        losses = self.facts.loss_nodes or self.loss_names  # the latter reads every batch of a log
+        is_loss = any(monitor == name or monitor.endswith(f"_{name}") for name in (TOTAL, *losses))
         reading = self.metrics.best(monitor, "min") if is_loss and monitor in self.metrics else None
         return Best(reading.epoch, monitor, reading.value, restored=False) if reading else None
 
