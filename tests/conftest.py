@@ -18,6 +18,12 @@ settings.register_profile("ci", parent=settings.get_profile("default"), derandom
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+@pytest.fixture(autouse=True)
+def _page_width(monkeypatch):
+    """Pages are as wide as in a pipe, whatever terminal the tests are run in, or none of them is."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

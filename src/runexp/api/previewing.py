@@ -30,8 +30,9 @@ from runexp.plan.phases import (
 from runexp.plan.units import units_of
 from runexp.plan.values import Call
 from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, PreviewFacts, ScheduleFacts
+from runexp.report.wording import counted
 from runexp.results import Recorder, loss_nodes_of
-from runexp.runtime.description import ComputedFacts, Description, describe
+from runexp.runtime.description import ComputedFacts, Description, LaneFacts, describe
 from runexp.runtime.torch_runtime import TorchRuntime
 
 _MOST_CLASSES = 20
@@ -107,7 +108,7 @@ def _train_facts(phase: TrainPlan, found: Description) -> PreviewFacts:
     facts = _facts_of(phase, "train", found, losses=phase.losses)
     return replace(
         facts,
-        batch_size=phase.batches.size,
+        batch_size=phase.batch_size,
         n_batches=found.n_batches,
         n_epochs=phase.n_epochs,
         n_steps_an_epoch=found.n_steps_an_epoch,
@@ -137,13 +138,20 @@ def _facts_of(
         n_rows=found.n_rows,
         device=found.device,
         n_batches=found.n_batches,
+        lanes=tuple(_lane(lane) for lane in found.lanes),
         inputs=tuple(InputFacts(item.name, (None, *item.shape), item.dtype) for item in found.inputs),
         classes=tuple(_classes(item.name, item.words) for item in found.classes),
         nodes=tuple(_node(item) for item in found.nodes),
         losses=tuple(_loss(loss) for loss in losses),
         metrics=tuple(f"{metric.name}: {_routes(metric.routes)}{_units(metric)}" for metric in metrics),
-        notes=(waits,) if found.waits_for else (),
+        notes=((waits,) if found.waits_for else ()) + ((found.steps,) if found.steps else ()) + found.notes,
     )
+
+
+def _lane(lane: LaneFacts) -> str:
+    drawn = f"{lane.kind} of {lane.split}, {counted(lane.n_batches, 'batch')} of up to {lane.size}"
+    roles = f", as {', '.join(lane.roles)}" if any(lane.roles) else ""
+    return f"{lane.name}: {drawn}{roles} → {', '.join(lane.feeds)}"
 
 
 def _classes(name: str, words: Sequence[str]) -> str:

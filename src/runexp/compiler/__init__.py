@@ -12,7 +12,9 @@ from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
 from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
+from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
+from runexp.compiler.streams import check_streams
 from runexp.compiler.surroundings import check_surroundings
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
@@ -38,9 +40,11 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     scope = Scope(found, data, {node.name: node for node in nodes}, {})
     linked = {name: link_loss(scope, name, loss, ("losses", name)) for name, loss in found.spec.losses.items()}
     scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
+    scope = replace(scope, samplers=link_samplers(scope))
     phases = link_phases(scope)
     _check_sections(found)
     check_surroundings(scope, phases)
+    check_streams(scope, phases)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)

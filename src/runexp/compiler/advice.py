@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runexp.compiler.findings import Findings, Path
+from runexp.compiler.findings import Findings
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.spec.callbacks import Evaluation
 from runexp.spec.phases import EvalPhase, Phase, PhaseGroup, TrainPhase
+from runexp.spec.shape import path_of
 
 
 def advise(scope: Scope, phases: Sequence[PhasePlan]) -> None:
@@ -30,7 +31,17 @@ def _check_unused(scope: Scope, phases: Sequence[PhasePlan]) -> None:
     plans = list(_plans(phases))
     nodes = {name for plan in plans for name in (plan.runs if isinstance(plan, FitPlan) else plan.nodes)}
     data = set(_data(scope, plans))
-    used = {"data": data, "nodes": nodes, "losses": named, "metrics": named, "callbacks": named}
+    drawn = {
+        lane.sampler.name for plan in plans if not isinstance(plan, FitPlan) for lane in plan.lanes if lane.sampler
+    }
+    used = {
+        "data": data,
+        "samplers": drawn,
+        "nodes": nodes,
+        "losses": named,
+        "metrics": named,
+        "callbacks": named,
+    }
     for section, names in used.items():
         for name in scope.found.names(section):
             if name not in names:
@@ -64,7 +75,7 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
             found.error(
                 "training-rows",
                 f"`{plan.label}` evaluates the split `{plan.split}`, rows of which `{learner}` is fitted on",
-                (*_path(plan.origin.path), "split"),
+                (*path_of(plan.origin.path), "split"),
                 label="rows that a transform knows",
                 help="fit it on the part that is trained on: `fit_on: …`",
                 severity=Severity.WARNING,
@@ -73,7 +84,7 @@ def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
             found.error(
                 "training-rows",
                 f"`{plan.label}` evaluates the split `{plan.split}`, which `{trained[plan.split]}` learns from",
-                (*_path(plan.origin.path), "split"),
+                (*path_of(plan.origin.path), "split"),
                 label="training rows",
                 help="if that is meant, let its name tell: `train_score`",
                 severity=Severity.WARNING,
@@ -134,11 +145,3 @@ def _named(phases: Mapping[str, Phase]) -> Iterator[str]:
                 yield from (
                     item for call in inline for item in (*(call.losses or ()), *call.metrics) if isinstance(item, str)
                 )
-
-
-def _path(address: str) -> Path:
-    """A path from an address such as `phases.train.callbacks[0]`."""
-    steps: list[str | int] = []
-    for step in address.replace("[", ".[").split("."):
-        steps.append(int(step[1:-1]) if step.startswith("[") else step)
-    return tuple(steps)

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from runexp import catalog
 from runexp.compiler.findings import Path
+from runexp.compiler.judged_lanes import Judged, link_judged
 from runexp.compiler.losses import inline_name, link_losses
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.routes import data_of
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity, did_you_mean, nearest
 from runexp.plan.graph import LossPlan
+from runexp.plan.lanes import LanePlan
 from runexp.plan.phases import (
     CallbackPlan,
     EarlyStoppingPlan,
@@ -27,12 +29,13 @@ from runexp.spec.losses import Loss
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What callbacks of one phase can refer to: its label, its losses as linked and as written, and its epochs."""
+    """What callbacks of one phase can refer to: its label, losses as linked and as written, epochs, and lanes."""
 
     label: str
     losses: tuple[LossPlan, ...]
     written: tuple[str | Loss, ...]
     n_epochs: int | None
+    lanes: tuple[LanePlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,13 @@ def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched,
     nodes = scope.needed(judged)
     data = data_of(scope, judged, (*losses, *metrics))
     scope.check_split(callback.split, data, (*path, "split"))
+    items = Judged(nodes, (*losses, *metrics), data, callback.split, callback.batch_size)
+    lanes = link_judged(scope, items, callback.sampler, watched.lanes, path)
+    data = lanes[0].data if lanes else data
     origin = scope.found.origin(path)
     label = f"{watched.label}/{name}"
     evaluation = EvalPlan(
-        label, callback.split, data, nodes, losses, metrics, callback.batch_size, _prefix(callback), origin
+        label, callback.split, data, nodes, losses, metrics, callback.batch_size, _prefix(callback), origin, lanes
     )
     return EvaluationPlan(name, evaluation, callback.every_n_epochs, callback.at_start, origin)
 

@@ -12,6 +12,7 @@ from runexp.compiler.keys import adapt_keys, code_categories, link_keys
 from runexp.compiler.matrices import check_ids, link_matrix
 from runexp.compiler.sources import link_source
 from runexp.compiler.splits import link_splits
+from runexp.compiler.streams import check_transforms, link_stream
 from runexp.compiler.tokens import link_tokenizer, stream_keys, streamed
 from runexp.compiler.transforms import link_transforms
 from runexp.compiler.windows import link_windows
@@ -50,7 +51,7 @@ def _link_set(found: Findings, data: Data, source: SourcePlan | None, path: Path
     windows = link_windows(found, source, keys, path, folder)
     if source is None:
         return None
-    return DataPlan(
+    plan = DataPlan(
         str(path[1]),
         source,
         keys,
@@ -60,7 +61,10 @@ def _link_set(found: Findings, data: Data, source: SourcePlan | None, path: Path
         tokenizer=tokenizer,
         windows=windows,
         joins=joined.plans,
+        stream=link_stream(found, data, source, path, folder),
     )
+    check_transforms(found, plan)
+    return plan
 
 
 def _check_features(found: Findings, data: Data, path: Path) -> None:

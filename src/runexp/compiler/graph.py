@@ -37,7 +37,7 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
             linked[name] = plan
     for name, feed in fed:
         if name in linked:
-            linked[name] = replace(linked[name], feeds=(*linked[name].feeds, feed))
+            linked[name] = _with_feed(linked[name], feed)
     check_forward(found, linked)
     bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
@@ -58,10 +58,11 @@ def ancestors(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[
     return tuple(name for name in nodes if name in needed)
 
 
-def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[str, ...]:
-    """The feature sets that feed `targets`, directly or through other nodes."""
-    feeds = (feed for name in ancestors(nodes, targets) for feed in nodes[name].feeds if feed.source == "data")
-    return tuple(dict.fromkeys(feed.name for feed in feeds))
+def feeding_data(nodes: Mapping[str, NodePlan], targets: tuple[str, ...], *, others: bool = False) -> tuple[str, ...]:
+    """The feature sets that feed `targets`, directly or through other nodes; with `others`, by any binding."""
+    plans = [nodes[name] for name in ancestors(nodes, targets)]
+    feeds = (feed for plan in plans for feed in (*plan.feeds, *(plan.others if others else ())))
+    return tuple(dict.fromkeys(feed.name for feed in feeds if feed.source == "data"))
 
 
 def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], bound: Feed | None) -> NodePlan | None:
@@ -190,10 +191,20 @@ def _feeds(found: Findings, node: Node, path: Path, data: Mapping[str, DataPlan]
             yield replace(feed, argument=argument)
 
 
+def _with_feed(plan: NodePlan, feed: Feed) -> NodePlan:
+    """The node with one more binding: of an input that another binding feeds already, it is a further call."""
+    if any(known.binding and known.argument == feed.argument for known in plan.feeds):
+        return replace(plan, others=(*plan.others, feed))
+    return replace(plan, feeds=(*plan.feeds, feed))
+
+
 def _feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPlan]) -> Feed | None:
-    if "." in reference:
-        return data_feed(found, reference, path, data)
     names = found.names("nodes")
+    head, _, role = reference.partition(".")
+    if role and head in names and head not in found.names("data"):
+        return Feed("node", head, role=role)  # which roles there are, a phase tells
+    if role:
+        return data_feed(found, reference, path, data)
     if reference in names:
         return Feed("node", reference)
     if reference in data:
@@ -244,7 +255,7 @@ def _bound(found: Findings, data: Mapping[str, DataPlan]) -> Iterator[tuple[str,
             continue
         feed = data_feed(found, binding.data, (*path, "data"), data)
         if feed is not None:
-            yield binding.node, replace(feed, argument=binding.argument or "")
+            yield binding.node, replace(feed, argument=binding.argument or "", binding=name)
 
 
 def _check_fed(found: Findings, name: str, plan: NodePlan, bound: Set[str]) -> None:

@@ -103,7 +103,7 @@ def _metric_routes(
     if compared is None and scope.found.is_unsure("losses"):
         return None
     target = compared or only_target(scope, node, (*path, "inputs"))
-    return (Route("node", node), target) if target else None
+    return (Route("node", node, role=target.role), target) if target else None
 
 
 def _compared(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Route | None:

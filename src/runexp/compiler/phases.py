@@ -9,13 +9,14 @@ from runexp.compiler.callbacks import Numbers, Watched, link_callbacks, monitore
 from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
 from runexp.compiler.freezing import Freezing
+from runexp.compiler.judged_lanes import Judged, link_judged
+from runexp.compiler.lanes import link_lanes
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.optimizing import link_optimizer, link_schedule
 from runexp.compiler.routes import data_of, graph_is_damaged
 from runexp.compiler.scope import Scope
 from runexp.plan.phases import (
-    BatchPlan,
     CheckpointPlan,
     ClipPlan,
     EvalPlan,
@@ -75,13 +76,13 @@ def _phase(scope: Scope, phase: Phase, path: Path, label: str, progress: Progres
 def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Progress) -> TrainPlan | None:
     losses = link_losses(scope, phase.losses, (*path, "losses"))
     judged = tuple(dict.fromkeys(loss.node for loss in losses))
-    nodes, data = scope.needed(judged), data_of(scope, judged, losses)
+    nodes = scope.needed(judged)
+    drawing = link_lanes(scope, phase, nodes, losses, path)
     progress.freezing.apply(phase, path)
     trains = _trained(scope, phase, nodes, progress.freezing, path)
-    scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, progress.fitted, path)
     _check_length(scope, phase, path)
-    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path))
+    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
     optimizer = link_optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = link_schedule(scope, phase.schedule, numbers, (*path, "schedule"))
@@ -90,12 +91,12 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
         return None
     return TrainPlan(
         label=label,
-        split=phase.split,
-        data=data,
+        split=drawing.split,
+        data=drawing.data,
         nodes=nodes,
         trains=trains,
         losses=losses,
-        batches=_batches(scope, phase, (*path, "batches")),
+        batches=drawing.batches,
         n_epochs=phase.epochs or 0,
         n_steps=phase.steps or 0,
         optimizer=optimizer,
@@ -106,6 +107,8 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
         checkpoints=checkpoints,
         origin=scope.found.origin(path),
         freezing=progress.freezing.rules(trains),
+        lanes=drawing.lanes,
+        batch_schedule=drawing.schedule,
     )
 
 
@@ -124,10 +127,13 @@ def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, progress: Prog
     nodes, data = scope.needed(judged), data_of(scope, judged, (*losses, *metrics))
     scope.check_split(phase.split, data, (*path, "split"))
     check_fitted(scope, nodes, progress.fitted, path)
+    items = Judged(nodes, (*losses, *metrics), data, phase.split, phase.batch_size)
+    lanes = link_judged(scope, items, phase.sampler, (), path)
     if not judged:
         return None
+    data = lanes[0].data if lanes else data
     origin = scope.found.origin(path)
-    return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin)
+    return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin, lanes)
 
 
 def _trained(
@@ -173,15 +179,6 @@ def _judged_length(scope: Scope, phase: TrainPhase, path: Path) -> int | None:
     """The epochs that callbacks are judged by; None for a phase by steps, or one shortened on the command line."""
     is_override = scope.found.document.span_of((*path, "epochs")).file == OVERRIDES
     return None if is_override else phase.epochs
-
-
-def _batches(scope: Scope, phase: TrainPhase, path: Path) -> BatchPlan:
-    written = phase.batches
-    if isinstance(written, str):
-        if written not in scope.found.names("samplers"):
-            scope.found.unknown("sampler", written, path, scope.found.names("samplers"))
-        return BatchPlan(1, False, False)  # a sampler is reported as not yet supported
-    return BatchPlan(written.size, written.shuffle, written.drop_last)
 
 
 def _clip(scope: Scope, clip: Clip | None, path: Path) -> ClipPlan:

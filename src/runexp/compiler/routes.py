@@ -29,7 +29,7 @@ def link_routes(scope: Scope, node: str, written: Routes | None, path: Path) -> 
 
 def only_target(scope: Scope, node: str, path: Path) -> Route | None:
     """The only target of the data that feeds `node`; reports it where there is none or more than one."""
-    feeding = scope.feeding((node,))
+    feeding = scope.feeding_any((node,))
     targets = [
         Route("data", name, key.name)
         for name in feeding
@@ -58,36 +58,43 @@ def only_target(scope: Scope, node: str, path: Path) -> Route | None:
 
 
 def _route(scope: Scope, node: str, reference: str, path: Path) -> Route | None:
-    head, _, key = reference.partition(".")
-    if reference == "outputs":
-        return Route("node", node)
+    head, _, rest = reference.partition(".")
+    key, _, role = rest.partition(".")
+    if head == "outputs":
+        return Route("node", node, role=rest)  # which roles there are, a phase tells
     if reference == "targets":
         return only_target(scope, node, path)
+    if reference == "sampler.weights":
+        return Route("sampler", node, "weights")
     if head in _DOMAINS and key:
-        return _column(scope, node, head, key, path)
+        return _column(scope, node, (head, key, role), path)
     written = scope.found.spec.data.get(head)
     if written is not None and written.matrix is not None and not key:
         return Route("pairs", written.matrix.rows, head) if written.matrix.rows in scope.data else None
     if head in scope.found.names("data") and key:
-        return _key_of(scope, head, key, path)
+        return _key_of(scope, head, (key, role), path)
     scope.found.error(
         "unknown-reference",
         f"`{reference}` is nothing a loss or metric can be given",
         path,
         label="no such input",
-        help="there are `outputs`, `targets.<name>`, `features.<name>`, `tags.<name>`, `<data>.<key>` and "
-        "the name of a matrix",
+        help="there are `outputs`, `targets.<name>`, `features.<name>`, `tags.<name>`, `<data>.<key>` (each with "
+        "`.<role>` where rows are drawn together), the name of a matrix and `sampler.weights`",
     )
     return None
 
 
-def _column(scope: Scope, node: str, domain: str, key: str, path: Path) -> Route | None:
-    feeding = scope.feeding((node,)) or tuple(scope.data)
+def _column(scope: Scope, node: str, written: tuple[str, str, str], path: Path) -> Route | None:
+    domain, key, role = written
+    feeding = scope.feeding_any((node,)) or tuple(scope.data)
+    binding = scope.found.spec.bindings.get(role.partition(".")[0])
+    if binding is not None:  # the column of the rows that this binding feeds
+        feeding = tuple(sorted(feeding, key=lambda name: name != binding.data.partition(".")[0]))
     known = []
     for name in feeding:
         for plan in scope.data[name].keys if name in scope.data else ():
             if plan.domain == domain and plan.name == key:
-                return Route("data", name, key)
+                return Route("data", name, key, role=role)
             if plan.domain == domain:
                 known.append(plan.name)
     if _data_is_whole(scope, feeding, node):
@@ -95,16 +102,17 @@ def _column(scope: Scope, node: str, domain: str, key: str, path: Path) -> Route
     return None
 
 
-def _key_of(scope: Scope, name: str, key: str, path: Path) -> Route | None:
-    written = scope.found.spec.data.get(name)
-    if written is not None and written.matrix is not None:
+def _key_of(scope: Scope, name: str, written: tuple[str, str], path: Path) -> Route | None:
+    key, role = written
+    data = scope.found.spec.data.get(name)
+    if data is not None and data.matrix is not None:
         message = f"`{name}` is a matrix between rows and has no keys"
         scope.found.error("unknown-reference", message, path, help=f"a loss is given it as `{name}`")
     if name not in scope.data:
         return None
     known = [plan.name for plan in scope.data[name].keys]
     if key in known:
-        return Route("data", name, key)
+        return Route("data", name, key, role=role)
     if not scope.found.is_damaged(("data", name)):
         scope.found.unknown("data key", key, path, known)
     return None

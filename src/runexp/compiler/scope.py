@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.graph import ancestors, feeding_data
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
+from runexp.plan.samplers import SamplerPlan
 from runexp.records import dataclass
 
 
@@ -19,6 +21,7 @@ class Scope:
     data: Mapping[str, DataPlan]
     nodes: Mapping[str, NodePlan]
     losses: Mapping[str, LossPlan]
+    samplers: Mapping[str, SamplerPlan] = field(default_factory=dict)
 
     def needed(self, targets: tuple[str, ...]) -> tuple[str, ...]:
         """The nodes that must run for `targets`, in topological order."""
@@ -27,6 +30,10 @@ class Scope:
     def feeding(self, targets: tuple[str, ...]) -> tuple[str, ...]:
         """The feature sets that feed `targets`."""
         return feeding_data(self.nodes, targets)
+
+    def feeding_any(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The feature sets that feed `targets` by any of their bindings."""
+        return feeding_data(self.nodes, targets, others=True)
 
     def targets_of(self, data: str) -> tuple[KeyPlan, ...]:
         """The targets of a feature set; none where it is broken."""

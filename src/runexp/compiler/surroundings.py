@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runexp.compiler.findings import Path
-from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
@@ -19,7 +18,6 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_name(scope)
-    link_samplers(scope)
     for name, callback in spec.experiment_callbacks.items():
         scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
     if spec.cv is not None:

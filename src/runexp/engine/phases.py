@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -255,15 +256,22 @@ def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[Callable[[View], 
 
 def _means(record: EpochRecord) -> dict[str, float]:
     """Means over rows of the epoch's losses, named `train_…`, and the last learning rate."""
-    total = sum(record.n_rows)
     means = {}
     for name, values in record.columns.items():
         if name == "lr":
             means["lr"] = values[-1]
             continue
-        weighted = sum(value * rows for value, rows in zip(values, record.n_rows, strict=True))
-        means[f"train_{name}"] = weighted / total
+        means[f"train_{name}"] = _mean(values, record.counts.get(name, record.n_rows))
+    if record.weights:  # losses that do not count the same rows: their means add up, not those of the steps
+        counted = {name: weight for name, weight in record.weights.items() if any(record.counts[name])}
+        means["train_loss"] = sum(means[f"train_{name}"] * weight for name, weight in counted.items())
     return means
+
+
+def _mean(values: Sequence[float], rows: Sequence[int]) -> float:
+    """The mean by rows; not a number where none counts."""
+    weighted = sum(value * count for value, count in zip(values, rows, strict=True) if count)
+    return weighted / sum(rows) if any(rows) else math.nan
 
 
 _HOOKS: tuple[Hook, ...] = (

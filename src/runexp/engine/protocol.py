@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
@@ -31,10 +31,16 @@ class ExecutionContext:
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """The batches of an epoch: rows of each, and each named number (losses, `loss`, `lr`) as a typed array."""
+    """The batches of an epoch: rows of each, and each named number (losses, `loss`, `lr`) as a typed array.
+
+    Where a loss does not count all rows of every batch, `counts` has by loss those it does, 0 where it had none, and
+    `weights` what each contributes to the total.
+    """
 
     n_rows: array[int]
     columns: Mapping[str, array[float]]
+    counts: Mapping[str, array[int]] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 class TrainProgram(Protocol):

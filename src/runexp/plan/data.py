@@ -166,8 +166,19 @@ class MatrixPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """Rows are read as they are drawn: so many are mixed at once, and so many such windows are read ahead."""
+
+    buffer: int = 100_000
+    prefetch: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class DataPlan:
-    """One feature set; `matrices` are those between its rows. With `windows` its samples are windows over the rows."""
+    """One feature set; `matrices` are those between its rows, `stream` is None where it is held in memory.
+
+    With `windows` its samples are windows over the rows.
+    """
 
     name: str
     source: SourcePlan
@@ -179,6 +190,7 @@ class DataPlan:
     windows: WindowPlan | None = None
     joins: tuple[JoinPlan, ...] = ()
     matrices: tuple[MatrixPlan, ...] = ()
+    stream: StreamPlan | None = None
 
     def key(self, name: str) -> KeyPlan:
         """The key of that name; `KeyError` where there is none."""

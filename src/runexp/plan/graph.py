@@ -12,16 +12,19 @@ from runexp.records import dataclass
 class Feed:
     """One input of a node: another node's output, or a key of the data.
 
-    `argument` is the keyword of the node's forward; empty: by position.
+    `argument` is the keyword of the node's forward; empty: by position. `role`: of the calls of the other node, the one
+    for this role; empty: this node is called for each as well. `binding` is the one that made it, if one did.
     """
 
     source: Literal["node", "data"]
     name: str
     key: str = ""
     argument: str = ""
+    role: str = ""
+    binding: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}.{self.key}" if self.source == "data" else self.name
+        return ".".join(part for part in (self.name, self.key, self.role) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,11 @@ class WeightsPlan:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator."""
+    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator.
+
+    `others` are further bindings of an input that one of `feeds` has already: training calls the node for each of them,
+    an evaluation or a fit takes the first.
+    """
 
     name: str
     kind: Literal["module", "layers", "estimator"]
@@ -46,6 +53,7 @@ class NodePlan:
     freeze: bool
     init: FrozenMap
     origin: Origin
+    others: tuple[Feed, ...] = ()
     weights: WeightsPlan | None = None
     chunk_size: int = 0
     checkpointing: bool = False
@@ -58,21 +66,24 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One input of a loss or metric: a node's output, a key of a feature set, or values between pairs of its rows.
+    """One input of a loss or metric: a node's output, a key of a feature set, values between pairs of its rows, or what
+    a sampler gives (`weights`).
 
-    `argument` is the keyword it goes to; empty: by position. Of pairs `name` is the feature set whose rows they are
-    about, `key` the matrix.
+    `argument` is the keyword it goes to; empty: by position. `role`: of which row of those drawn together. Of pairs
+    `name` is the feature set whose rows they are about, `key` the matrix.
     """
 
-    source: Literal["node", "data", "pairs"]
+    source: Literal["node", "data", "pairs", "sampler"]
     name: str
     key: str = ""
     argument: str = ""
+    role: str = ""
 
     def __str__(self) -> str:
         if self.source == "pairs":
             return self.key
-        return f"{self.name}.{self.key}" if self.source == "data" else f"{self.name}.outputs"
+        name = "sampler" if self.source == "sampler" else self.name
+        return ".".join(part for part in (name, "outputs" if self.source == "node" else self.key, self.role) if part)
 
 
 @dataclass(frozen=True, slots=True)

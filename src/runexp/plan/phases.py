@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from runexp.plan.graph import LossPlan, MetricPlan
+from runexp.plan.lanes import BatchPlan as BatchPlan
+from runexp.plan.lanes import LanePlan
 from runexp.plan.values import Call, FrozenMap, Origin
 from runexp.records import dataclass
 
 Mode = Literal["min", "max"]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPlan:
-    """How a split is drawn, every row once an epoch."""
-
-    size: int
-    shuffle: bool
-    drop_last: bool
+BatchSchedule = Literal["zip_strict", "zip_cycle", "alternate_strict", "alternate_cycle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,8 @@ class ClipPlan:
 class EvalPlan:
     """An evaluation of losses and metrics over one split.
 
-    `nodes` are those that must run, in topological order; numbers are named `<prefix><name>`.
+    `nodes` are those that must run, in topological order; numbers are named `<prefix><name>`. `lanes` are empty where
+    rows come alone, in their order; otherwise the one that draws them together, in an order that never changes.
     """
 
     label: str
@@ -78,6 +73,7 @@ class EvalPlan:
     batch_size: int
     prefix: str
     origin: Origin
+    lanes: tuple[LanePlan, ...] = ()
 
     @property
     def produces(self) -> tuple[str, ...]:
@@ -144,7 +140,8 @@ class TrainPlan:
 
     `nodes` run, in topological order; `trains` are those of them whose parameters the optimizer moves, as far as
     `freezing` lets it: everything said so far about them, of which the last that matches a parameter counts.
-    One of `n_epochs` and `n_steps` is 0.
+    One of `n_epochs` and `n_steps` is 0. `lanes` are empty where there is only one and all it has is `data`, `split`
+    and `batches`; `batch_schedule` puts the batches of several together.
     """
 
     label: str
@@ -164,6 +161,13 @@ class TrainPlan:
     checkpoints: CheckpointPlan | None
     origin: Origin
     freezing: tuple[FreezeRule, ...] = ()
+    lanes: tuple[LanePlan, ...] = ()
+    batch_schedule: BatchSchedule = "zip_strict"
+
+    @property
+    def batch_size(self) -> int:
+        """The rows, pairs or triplets of the largest batch."""
+        return max((lane.size for lane in self.lanes), default=self.batches.size)
 
 
 @dataclass(frozen=True, slots=True)

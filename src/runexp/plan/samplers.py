@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from runexp.plan.values import FrozenMap, Origin
+from runexp.records import dataclass
 
 SamplerKind = Literal[
     "simple", "sequential", "stratified", "grouped", "weighted", "class_balanced", "length_bucketed",

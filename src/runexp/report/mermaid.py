@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runexp.plan.experiment import Plan, walk
-from runexp.plan.graph import LossPlan, NodePlan
+from runexp.plan.graph import LossPlan, NodePlan, Route
 from runexp.plan.phases import EvalPlan, TrainPlan
 from runexp.report.wording import plain
 
@@ -21,11 +21,16 @@ def render_graph_mermaid(plan: Plan) -> str:
     lines += [f'  l{index}{{{{"{_safe(loss.name)}"}}}}' for index, loss in enumerate(losses)]
     marks = {"node": nodes, "data": keys, "pairs": keys}
     for node in plan.nodes:
-        lines += [_edge(marks[feed.source][str(feed)], "-->", feed.argument, nodes[node.name]) for feed in node.feeds]
+        for feed in (*node.feeds, *node.others):
+            name = feed.name if feed.source == "node" else str(feed)
+            said = " ".join(part for part in (feed.role, feed.argument) if part)
+            lines.append(_edge(marks[feed.source][name], "-->", said, nodes[node.name]))
     for index, loss in enumerate(losses):
         for route in loss.routes:
-            name = route.name if route.source == "node" else str(route)
-            lines.append(_edge(marks[route.source][name], "-.->", route.argument, f"l{index}"))
+            if route.source != "sampler":
+                name = route.name if route.source == "node" else _key(route)
+                said = " ".join(part for part in (route.role, route.argument) if part)
+                lines.append(_edge(marks[route.source][name], "-.->", said, f"l{index}"))
     frozen = [nodes[node.name] for node in plan.nodes if node.freeze]
     if frozen:
         lines += ["  classDef frozen stroke-dasharray: 4 3", f"  class {','.join(frozen)} frozen"]
@@ -38,13 +43,18 @@ def _losses(plan: Plan) -> list[LossPlan]:
     return list(named.values())
 
 
+def _key(route: Route) -> str:
+    """What a column is called, whichever rows of those drawn together it is read for."""
+    return route.key if route.source == "pairs" else f"{route.name}.{route.key}"
+
+
 def _keys(plan: Plan, losses: list[LossPlan]) -> dict[str, str]:
-    fed = [feed for node in plan.nodes for feed in node.feeds]
+    fed = [feed for node in plan.nodes for feed in (*node.feeds, *node.others)]
     routed = [route for loss in losses for route in loss.routes]
     names = dict.fromkeys(
         [
             *(str(feed) for feed in fed if feed.source == "data"),
-            *(str(route) for route in routed if route.source != "node"),
+            *(_key(route) for route in routed if route.source in ("data", "pairs")),
         ]
     )
     return {name: f"d{index}" for index, name in enumerate(names)}

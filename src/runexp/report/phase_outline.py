@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runexp.plan.graph import LossPlan, MetricPlan, Route
+from runexp.plan.lanes import LaneFeed, LanePlan
 from runexp.plan.phases import (
     CallbackPlan,
     CheckpointPlan,
@@ -17,6 +18,7 @@ from runexp.plan.phases import (
     SchedulePlan,
     TrainPlan,
 )
+from runexp.plan.samplers import MatchPlan, SamplerPlan
 from runexp.report.outline import Branch, called, described, listed, literal
 
 
@@ -44,7 +46,7 @@ def _train(phase: TrainPlan) -> Branch:
             Branch("nodes", f"{listed(phase.nodes)} · trains {listed(phase.trains)} · holds {listed(frozen)}"),
             *_freezing(phase.freezing),
             Branch("losses", below=tuple(_loss(loss) for loss in phase.losses)),
-            Branch("batches", described(phase.batches)),
+            *(_lanes(phase) if phase.lanes else (Branch("batches", described(phase.batches)),)),
             _optimizer(phase.optimizer),
             _schedule(phase.schedule),
             _clip(phase.clip),
@@ -56,6 +58,40 @@ def _train(phase: TrainPlan) -> Branch:
             _checkpoints(phase.checkpoints),
         ),
     )
+
+
+def _lanes(phase: TrainPlan) -> tuple[Branch, ...]:
+    lanes = Branch("lanes", below=tuple(_lane(lane) for lane in phase.lanes))
+    several = sum(len(lane.streams) for lane in phase.lanes) > 1
+    return (lanes, Branch("batch schedule", phase.batch_schedule)) if several else (lanes,)
+
+
+def _lane(lane: LanePlan) -> Branch:
+    """A drawing and what it feeds: `head ← digits.pixels`, with the call where a node has several."""
+    feeds = tuple(
+        Branch(f"{feed.node} ({feed.call})" if feed.call else feed.node, _fed(feed, lane)) for feed in lane.feeds
+    )
+    drawn = Branch("sampler", _sampled(lane.sampler)) if lane.sampler else Branch("batches", described(lane.batches))
+    return Branch(lane.name, f"{listed(lane.data)} · {lane.split}", (drawn, *feeds))
+
+
+def _sampled(sampler: SamplerPlan) -> str:
+    sides = {"match": sampler.match, "mismatch": sampler.mismatch, **sampler.others}
+    conditions = [f"{name}: {listed(map(_condition, matches))}" for name, matches in sides.items() if matches]
+    return " · ".join((described(sampler, leave_out=("match", "mismatch", "others")), *conditions))
+
+
+def _condition(match: MatchPlan) -> str:
+    wanted = {"same": match.same, "within": match.within, "beyond": match.beyond}
+    return f"{match.column} " + " ".join(
+        f"{name} {literal(value)}" for name, value in wanted.items() if value is not None
+    )
+
+
+def _fed(feed: LaneFeed, lane: LanePlan) -> str:
+    stream = f" · stream {feed.stream}" if feed.stream else ""
+    roles = f" · once for each of {listed(lane.roles)}" if any(lane.roles) else ""
+    return f"← {feed.data}.{feed.key}{stream}{roles}"
 
 
 def _freezing(rules: tuple[FreezeRule, ...]) -> tuple[Branch, ...]:
@@ -82,11 +118,13 @@ def _fit(phase: FitPlan) -> Branch:
 
 def _evaluated(evaluation: EvalPlan) -> tuple[Branch, ...]:
     losses = tuple(_loss(loss) for loss in evaluation.losses)
+    order = "as they are drawn, once and for all" if evaluation.lanes else "in the order of the rows"
     metrics = tuple(_metric(metric) for metric in evaluation.metrics)
     return (
         Branch("data", listed(evaluation.data)),
         Branch("nodes", listed(evaluation.nodes)),
-        Branch("batches", f"size={evaluation.batch_size}, in the order of the rows"),
+        Branch("batches", f"size={evaluation.batch_size}, {order}"),
+        *((Branch("lanes", below=tuple(_lane(lane) for lane in evaluation.lanes)),) if evaluation.lanes else ()),
         Branch("losses", "" if losses else "none", losses),
         Branch("metrics", "" if metrics else "none", metrics),
         Branch("reports", listed(evaluation.produces)),

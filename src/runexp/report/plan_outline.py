@@ -11,6 +11,7 @@ from runexp.plan.data import (
     MatrixPlan,
     SourcePlan,
     SplitPlan,
+    StreamPlan,
     TokenizerPlan,
     TransformPlan,
     WindowPlan,
@@ -45,6 +46,7 @@ def _data(data: DataPlan) -> Branch:
         below=(
             Branch("source", _source(data.source)),
             *(_joined(join) for join in data.joins),
+            *((Branch("rows", _stream(data.stream)),) if data.stream else ()),
             *(Branch(domain, below=keys) for domain, keys in keyed.items() if keys),
             Branch("splits", _splits(data.splits)),
             *([Branch("tokenizer", _tokenizer(data.tokenizer))] if data.tokenizer else []),
@@ -85,6 +87,11 @@ def _source(source: SourcePlan) -> str:
         return f"text {source.path}, a row for each token"
     # The URL of a database may hold a password.
     return f"sql {source.query}" if source.kind == "sql" else f"{source.kind} {source.path}"
+
+
+def _stream(stream: StreamPlan) -> str:
+    ahead = f"{stream.prefetch} windows read ahead" if stream.prefetch else "read when they are needed"
+    return f"streamed, mixed in windows of {stream.buffer:,} · {ahead}"
 
 
 def _key(key: KeyPlan) -> Branch:
@@ -169,7 +176,8 @@ def _node(node: NodePlan) -> Branch:
         "activations computed again" if node.checkpointing else "",
     ]
     feeds = listed((_feed(feed) for feed in node.feeds), nothing="nothing")
-    text = " · ".join((f"← {feeds}", *(trait for trait in traits if trait)))
+    others = f", or {listed(map(_feed, node.others))}" if node.others else ""
+    text = " · ".join((f"← {feeds}{others}", *(trait for trait in traits if trait)))
     return Branch(node.name, text, tuple(_call(call) for call in node.calls))
 
 

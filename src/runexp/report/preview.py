@@ -71,7 +71,7 @@ class ScheduleFacts:
 class PreviewFacts:
     """Everything the page shows; what a phase does not have stays empty.
 
-    `n_batches` and `n_steps_an_epoch` are an epoch's. `classes`, `metrics`, `callbacks` and `notes` are a line each.
+    `n_batches` and `n_steps_an_epoch` are an epoch's; `lanes`, `classes`, `metrics` and so on are a line each.
     """
 
     label: str
@@ -84,6 +84,7 @@ class PreviewFacts:
     n_epochs: int = 0
     n_steps_an_epoch: int = 0
     n_steps: int = 0
+    lanes: tuple[str, ...] = ()
     inputs: tuple[InputFacts, ...] = ()
     classes: tuple[str, ...] = ()
     nodes: tuple[NodeFacts, ...] = ()
@@ -121,6 +122,7 @@ def _head(facts: PreviewFacts) -> Iterator[RenderableType]:
 
 def _sections(facts: PreviewFacts, width: int) -> Iterator[list[RenderableType]]:
     inputs = [(item.name, _shape(item.shape), item.dtype) for item in facts.inputs]
+    yield _lines("lanes", facts.lanes)
     yield _Section("inputs", ("name", "shape", "dtype"), inputs).drawn(width)
     yield _lines("classes", facts.classes)
     yield _nodes(facts.nodes).drawn(width)

@@ -89,6 +89,10 @@ class Block:
         """The coordinates it covers."""
         return range(self.first, self.first + len(self.values))
 
+    def at(self, index: int) -> float:
+        """The value at a coordinate that it covers."""
+        return self.values[index - self.first]
+
 
 class BlockCells:
     """Cells in typed arrays along one axis (`along`), a block for every place on the other axes.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from runexp.events import BatchesRecorded
-from runexp.results.cells import Block, BlockCells, Place
+from runexp.results.cells import Block, BlockCells, Cells, Place, scatter
 from runexp.results.series import LOSS, METRIC, AxisSeries, LossSeries, MetricSeries
 
 TOTAL = "loss"
@@ -24,9 +25,9 @@ def recorded_losses(records: Sequence[BatchesRecorded]) -> tuple[str, ...]:
 
 
 def loss_series_of(records: Sequence[BatchesRecorded], name: str) -> LossSeries:
-    """One loss over (epoch, batch), weighted by rows."""
+    """One loss over (epoch, batch), weighted by rows; batches in which it took no part are left out."""
     blocks: dict[Place, Block] = {(epoch,): block for epoch, block in _blocks(records, name).items()}
-    return AxisSeries(LOSS, name, ("epoch", "batch"), BlockCells(1, blocks))
+    return AxisSeries(LOSS, name, ("epoch", "batch"), _cells(records, blocks))
 
 
 def labelled_series_of(records: Sequence[BatchesRecorded], names: Iterable[str]) -> LossSeries:
@@ -36,7 +37,7 @@ def labelled_series_of(records: Sequence[BatchesRecorded], names: Iterable[str])
     blocks: dict[Place, Block] = {
         (epoch, name): column[epoch] for epoch in epochs for name, column in columns.items() if epoch in column
     }
-    return AxisSeries(LOSS, TOTAL, ("epoch", "batch", "label"), BlockCells(1, blocks))
+    return AxisSeries(LOSS, TOTAL, ("epoch", "batch", "label"), _cells(records, blocks))
 
 
 def rate_series_of(records: Sequence[BatchesRecorded], name: str) -> MetricSeries:
@@ -45,6 +46,20 @@ def rate_series_of(records: Sequence[BatchesRecorded], name: str) -> MetricSerie
     for epoch, block in _blocks(records, name).items():
         blocks[(epoch,)] = Block(block.first, block.values, array("d", [1.0]) * len(block.values))
     return AxisSeries(METRIC, name, ("epoch", "batch"), BlockCells(1, blocks))
+
+
+def _cells(records: Sequence[BatchesRecorded], blocks: Mapping[Place, Block]) -> Cells[float]:
+    """Blocks by epoch without what rested: a loss has no value in a batch whose total has one if it took no part."""
+    cells = BlockCells(1, blocks)
+    if not any(math.isnan(sum(block.values)) for block in blocks.values()):
+        return cells
+    totals = _blocks(records, TOTAL)
+    finite = {(epoch, at) for epoch, block in totals.items() for at in block.span if not math.isnan(block.at(at))}
+    return scatter(
+        (place, value, weight)
+        for place, value, weight in cells.items()
+        if not (math.isnan(value) and place[:2] in finite)
+    )
 
 
 def _blocks(records: Sequence[BatchesRecorded], name: str) -> dict[int, Block]:

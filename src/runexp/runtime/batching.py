@@ -7,12 +7,20 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from runexp.plan.phases import BatchPlan
+from runexp.plan.lanes import BatchPlan
 from runexp.runtime.lanes.column import Column, Rows
 from runexp.runtime.seeds import derive_seed
+from runexp.runtime.streaming.column import StreamedColumn
+from runexp.runtime.streaming.drawing import StreamBatcher
 
 _BLOCK_BYTES = 1 << 18
 """Gathered at once: small batches share one gather, and a block still fits the processor's cache."""
+
+
+def batcher_of(columns: Sequence[Column], plan: BatchPlan, seed: int, phase: str) -> Batcher | StreamBatcher:
+    """Who draws the batches of some columns: rows that are held by their numbers, those of a stream as they come."""
+    streamed = [column for column in columns if isinstance(column, StreamedColumn)]
+    return StreamBatcher(streamed, plan, seed, phase) if streamed else Batcher(columns, plan, seed, phase)
 
 
 class Batcher:
@@ -31,8 +39,8 @@ class Batcher:
         row_bytes = max(1, sum(value.nbytes for value in first))
         self._block_rows = max(1, _BLOCK_BYTES // (row_bytes * plan.size)) * plan.size
 
-    def sizes(self) -> list[int]:
-        """The rows of each batch of an epoch."""
+    def sizes(self, epoch: int = 0) -> list[int]:
+        """The rows of each batch of an epoch, which are the same in all."""
         return self._sizes(self.n_rows)
 
     def draw(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:

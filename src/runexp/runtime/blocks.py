@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from runexp.plan.graph import Route
-from runexp.runtime.columns import Columns
+from runexp.runtime.lanes.table import PhaseTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Block:
         return self.function(*values, **named)
 
 
-def with_blocks(function: Callable[..., Tensor], routes: Sequence[Route], columns: Columns) -> Callable[..., Tensor]:
+def with_blocks(function: Callable[..., Tensor], routes: Sequence[Route], columns: PhaseTable) -> Callable[..., Tensor]:
     """The loss, given blocks (B, B) where its routes name matrices."""
     by_position = [route for route in routes if not route.argument]
     return _Block(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
 from runexp.plan.graph import Route
+from runexp.plan.lanes import Wiring
 from runexp.plan.values import Origin
 from runexp.runtime.alignment import aligned
 from runexp.runtime.data import FeatureSet
@@ -32,8 +33,15 @@ class Columns:
     ) -> None:
         self._graph = graph
         self._sets = sets
-        self._rows = aligned(sets, {name: _rows(sets[name], split, origin) for name in used}, split, origin)
-        self._device = torch.device("cpu")
+        self._split = split
+        self._origin = origin
+        self.is_streamed = any(sets[name].stream is not None for name in used)
+        rows = {name: _rows(sets[name], split, origin) for name in used}
+        if self.is_streamed:
+            _refuse_beside(used, origin)
+        self._rows = rows if self.is_streamed else aligned(sets, rows, split, origin)
+        self.device = torch.device("cpu")
+        self.wiring: Wiring | None = None
         self._batch_size = 0
         self._made: dict[Slot, Column] = {}
 
@@ -44,11 +52,11 @@ class Columns:
     @property
     def n_rows(self) -> int:
         """How many rows the split has."""
-        return len(next(iter(self._rows.values())))
+        return self._sets[next(iter(self._rows))].n_rows_of(self._split)
 
     def on(self, device: torch.device) -> Columns:
         """The same columns on a device."""
-        self._device = device
+        self.device = device
         return self
 
     def in_batches_of(self, size: int) -> Columns:
@@ -67,7 +75,8 @@ class Columns:
         """What a spec calls an input of a loss or metric: `targets.label`, or `head.outputs`."""
         if route.source != "data":
             return str(route)
-        return f"{self._sets[route.name].domain_of(route.key)}.{route.key}"
+        parts = (self._sets[route.name].domain_of(route.key), route.key, route.role)
+        return ".".join(part for part in parts if part)
 
     def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
         """The first target among `routes`, as it was read; None where there is none."""
@@ -78,7 +87,9 @@ class Columns:
         return None
 
     def hoisted(self, nodes: Sequence[str]) -> tuple[str, ...]:
-        """The estimators among `nodes` that depend on data and on each other only."""
+        """The estimators among `nodes` that depend on data and on each other only; none where rows are streamed."""
+        if self.is_streamed:
+            return ()
         constant: list[str] = []
         for name in nodes:
             plan = self._graph.plans[name]
@@ -95,7 +106,7 @@ class Columns:
 
     def pairs(self, route: Route) -> Tensor:
         """The matrix of a route between rows, on the device; its column says where in it each row stands."""
-        return self._sets[route.name].pairs[route.key].tensor(self._device)
+        return self._sets[route.name].pairs[route.key].tensor(self.device)
 
     def column(self, slot: Slot) -> Tensor:
         """All rows of one column, on the device."""
@@ -108,22 +119,19 @@ class Columns:
     def _take(self, slot: Slot) -> Column:
         features = self._sets[slot[1]]
         is_pairs = slot[0] == "pairs"
-        whole = features.places(slot[2], self._device) if is_pairs else features.tensor(slot[2], self._device)
+        whole = features.places(slot[2], self.device) if is_pairs else features.tensor(slot[2], self.device)
         rows = self._rows[slot[1]]
+        if features.stream is not None:
+            return features.stream.column(slot[2], self._split, whole, self._origin)
         if len(rows) == len(whole) and _is_identity(rows):
             return Held(whole)
-        column = Held(whole, rows.to(self._device))
+        column = Held(whole, rows.to(self.device))
         return column.gathered() if column.first(1).nbytes * len(rows) <= _HELD_BYTES else column
 
     def _compute(self, slot: Slot) -> Tensor:
         plan = self._graph.plans[slot[1]]
         inputs = [self.column(slot_of(feed)) for feed in plan.feeds]
         return self._graph.call_of(plan.name)(*inputs)
-
-
-def route_slot(route: Route) -> Slot:
-    """The slot a loss or metric reads."""
-    return ("node", route.name, "") if route.source == "node" else (route.source, route.name, route.key)
 
 
 def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
@@ -137,6 +145,12 @@ def _rows(features: FeatureSet, split: str, origin: Origin) -> Tensor:
         )
         raise SpecError([found])
     return torch.from_numpy(features.splits[split])
+
+
+def _refuse_beside(used: Sequence[str], origin: Origin) -> None:
+    if len(used) > 1:
+        message = f"of {', '.join(f'`{name}`' for name in used)} one is streamed, which cannot be used beside others"
+        raise SpecError([Diagnostic("not-streamed", message, origin.span, path=origin.path)])
 
 
 def _is_identity(rows: Tensor) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
 from runexp.runtime.graph.forward import slot_of
+from runexp.runtime.lanes.opening import Opening
+from runexp.runtime.lanes.table import LaneTable
 from runexp.runtime.torch_runtime import TorchRuntime
 
 
@@ -41,6 +43,19 @@ class RateFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneFacts:
+    """One drawing of a phase: what it draws, how many batches an epoch, and which inputs of nodes it feeds."""
+
+    name: str
+    kind: str
+    split: str
+    size: int
+    n_batches: int
+    roles: tuple[str, ...]
+    feeds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClassFacts:
     """A target of words, and the words that its codes 0, 1, … stand for."""
 
@@ -50,7 +65,10 @@ class ClassFacts:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The facts of one phase. `waits_for` are the estimators that must be fitted before it can run."""
+    """The facts of one phase. `waits_for` are the estimators that must be fitted before it can run.
+
+    `lanes` and `steps`, how their batches come, are empty where rows come alone and from one place.
+    """
 
     device: str
     n_rows: int
@@ -62,6 +80,9 @@ class Description:
     rates: tuple[float, ...]
     waits_for: tuple[str, ...]
     classes: tuple[ClassFacts, ...]
+    notes: tuple[str, ...] = ()
+    lanes: tuple[LaneFacts, ...] = ()
+    steps: str = ""
 
 
 def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> Description:
@@ -72,19 +93,20 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
     trains = phase.trains if isinstance(phase, TrainPlan) else ()
     fits = isinstance(phase, FitPlan)
     is_ready = graph.is_built(names)
-    n_rows = sum(len(runtime.sets[name].splits[phase.split]) for name in phase.data[:1])
+    n_rows = _n_rows(runtime, phase)
     n_batches = n_steps = 1
     groups: tuple[RateFacts, ...] = ()
     rates: tuple[float, ...] = ()
     if isinstance(phase, TrainPlan) and is_ready:
         program = runtime.open_train(phase)
+        n_rows = program.n_rows
         n_batches, n_steps = program.n_batches, program.n_steps_an_epoch
         groups = tuple(RateFacts(*group) for group in program.groups())
         rates = program.rates(phase.n_steps or phase.n_epochs * n_steps)
         program.close()
     elif not isinstance(phase, FitPlan):
-        size = phase.batches.size if isinstance(phase, TrainPlan) else phase.batch_size
-        n_batches = n_steps = -(-n_rows // size)
+        n_rows = runtime.open_eval(phase).n_rows if isinstance(phase, EvalPlan) and phase.lanes and is_ready else n_rows
+        n_batches = n_steps = -(-n_rows // phase.batch_size)
     return Description(
         device=runtime.device,
         n_rows=n_rows,
@@ -101,13 +123,58 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
             for key in runtime.sets[name].keys
             if (words := runtime.sets[name].classes(key))
         ),
+        notes=tuple(_streamed(runtime, phase)),
+        lanes=() if isinstance(phase, FitPlan) else describe_lanes(phase, runtime.tables),
+        steps=_steps(phase) if isinstance(phase, TrainPlan) else "",
     )
+
+
+def describe_lanes(phase: TrainPlan | EvalPlan, tables: Opening) -> tuple[LaneFacts, ...]:
+    """The drawings of a phase, one for each strand; none where rows come alone and from one place."""
+    table = tables.table(phase)
+    if not isinstance(table, LaneTable):
+        return ()
+    facts = []
+    for strand in table.wiring.strands:
+        lane = table.wiring.lanes[strand.lane]
+        sampler = table.samplers.get(strand.lane)
+        n_batches = len(sampler.sizes(stream=strand.stream)) if sampler else -(-table.n_rows_of(lane) // lane.size)
+        kind = lane.sampler.kind if lane.sampler else "rows"
+        fed = [feed for feed in lane.feeds if feed.stream == strand.stream]
+        called = tuple(dict.fromkeys(f"{feed.node} ({feed.call})" if feed.call else feed.node for feed in fed))
+        facts.append(LaneFacts(str(strand), kind, lane.split, lane.size, n_batches, lane.roles, called))
+    return tuple(facts)
+
+
+def _steps(phase: TrainPlan) -> str:
+    if sum(len(lane.streams) for lane in phase.lanes) < 2:
+        return ""
+    order, _, ending = phase.batch_schedule.partition("_")
+    how = "side by side" if order == "zip" else "in turn; the others rest"
+    until = "the shortest ends" if ending == "strict" else "the longest ends, the others begin anew"
+    return f"{phase.batch_schedule}: batches of all lanes {how}, until {until}"
+
+
+def _streamed(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[str]:
+    for name in phase.data:
+        stream = runtime.sets[name].stream
+        if stream is not None:
+            yield f"{name} is streamed: {stream.remark}"
+
+
+def _n_rows(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> int:
+    if isinstance(phase, TrainPlan) and phase.lanes:
+        return sum(runtime.sets[lane.data[0]].n_rows_of(lane.split) for lane in phase.lanes)
+    return sum(runtime.sets[name].n_rows_of(phase.split) for name in phase.data[:1])
 
 
 def _inputs(
     runtime: TorchRuntime, names: Sequence[str], phase: TrainPlan | EvalPlan | FitPlan
 ) -> tuple[ArrayFacts, ...]:
-    fed = [slot_of(feed) for name in names for feed in runtime.graph.plans[name].feeds if feed.source == "data"]
+    plans = [runtime.graph.plans[name] for name in names]
+    fed = [slot_of(feed) for plan in plans for feed in plan.feeds if feed.source == "data"]
+    if isinstance(phase, TrainPlan):
+        fed += [("data", feed.data, feed.key) for lane in phase.lanes for feed in lane.feeds]
     judged = [] if isinstance(phase, FitPlan) else phase.losses
     routed = [("data", route.name, route.key) for loss in judged for route in loss.routes if route.source == "data"]
     if isinstance(phase, FitPlan):

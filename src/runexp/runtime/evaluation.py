@@ -11,24 +11,31 @@ from torch import Tensor
 from runexp.diagnostics import Diagnostic
 from runexp.engine.protocol import ExecutionContext
 from runexp.plan.graph import MetricPlan
+from runexp.plan.lanes import BatchPlan
 from runexp.plan.phases import EvalPlan
-from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.column import Column
+from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import BoundLoss, bind_losses, first_rows
 from runexp.runtime.metrics import BoundMetric, bind_metric
+from runexp.runtime.streaming.column import StreamedColumn
+from runexp.runtime.streaming.drawing import StreamBatcher
+from runexp.runtime.streaming.judging import LossSums, sums_of
 from runexp.runtime.summing import Running, running_loss, running_metric
 
 
 class EvalProgram:
     """Runs a split in chunks and keeps what losses and metrics read; modes are afterwards what they were (S-23)."""
 
-    def __init__(self, plan: EvalPlan, graph: Graph, columns: Columns, device: torch.device) -> None:
+    def __init__(self, plan: EvalPlan, graph: Graph, columns: PhaseTable, device: torch.device) -> None:
         self._plan = plan
         self._graph = graph
-        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
-        self._forward.add_columns([route_slot(route) for metric in plan.metrics for route in metric.routes])
+        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
+        self._forward.add_columns(
+            [self._forward.read_by(item.node, route) for item in plan.metrics for route in item.routes]
+        )
         wrong: list[Diagnostic] = []
         with _Evaluating(graph, plan.nodes):
             with collecting(wrong):
@@ -48,6 +55,11 @@ class EvalProgram:
         given = set(range(len(self._columns)))
         self._kept = sorted(read - given)
         self._whole = sorted(read & given)
+        self._stream = _streamed(self._columns, plan)
+        self._sums: LossSums | None = None
+        if self._stream is not None:  # what is judged is kept as it comes by, so that it is read once
+            self._kept, self._whole = sorted(read), []
+            self._sums = sums_of(plan, self._losses, [values[slot] for slot in self._kept], columns.n_rows)
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
@@ -63,6 +75,9 @@ class EvalProgram:
         self._outputs = {slot: [] for slot in self._kept}
         for running in self._running.values():
             running.clear()
+        if self._stream is not None:
+            yield from self._stream.draw(0)
+            return
         for start in range(0, self.n_rows, self._plan.batch_size):
             rows = range(start, min(start + self._plan.batch_size, self.n_rows))
             yield tuple(next(column.batches(rows, [len(rows)])) for column in self._columns)
@@ -71,13 +86,19 @@ class EvalProgram:
         """Forward of one chunk."""
         with _Evaluating(self._graph, self._plan.nodes), torch.no_grad():
             values = self._forward(context.batches)
-            for running in self._running.values():
-                running.add(values)
+            if self._sums is None:
+                for running in self._running.values():
+                    running.add(values)
+        if self._sums is not None:
+            self._sums.add(values, len(context.batches[0]))
+            return
         for slot, outputs in self._outputs.items():
             outputs.append(values[slot])
 
     def finish(self) -> Mapping[str, float]:
         """The weighted total, each loss, each metric: over all rows, so that chunks do not matter."""
+        if self._sums is not None:
+            return self._sums.take()
         n_slots = max([len(self._columns), *(slot + 1 for slot in self._kept)])
         values: list[Any] = [None] * n_slots
         for slot in self._whole:
@@ -102,6 +123,13 @@ class EvalProgram:
                 measured[name] = summed[name] if name in summed else metric(values)
         stop_at(wrong)
         return measured
+
+
+def _streamed(columns: Sequence[Column], plan: EvalPlan) -> StreamBatcher | None:
+    """Draws the chunks of a stream; None where rows are held."""
+    streamed = [column for column in columns if isinstance(column, StreamedColumn)]
+    batches = BatchPlan(plan.batch_size, shuffle=False, drop_last=False)
+    return StreamBatcher(streamed, batches, 0, plan.label) if streamed else None
 
 
 class _Evaluating:

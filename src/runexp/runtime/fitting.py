@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from runexp.runtime.graph.forward import slot_of
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.own_code import running
 from runexp.runtime.resolve import REFUSALS
+from runexp.runtime.streaming.fitting import fit_on_stream
 
 
 class FitProgram:
@@ -37,6 +39,9 @@ class FitProgram:
 
     def step(self, context: ExecutionContext) -> None:
         """Fit in topological order; what depends on a fitted node is built at once."""
+        if self._columns.is_streamed:
+            self._fit_on_stream()
+            return
         outputs: dict[str, Tensor] = {}
         plans = [self._graph.plans[name] for name in self._plan.runs]
         feeding = {feed.name for plan in plans for feed in plan.feeds if feed.source == "node"}
@@ -53,6 +58,24 @@ class FitProgram:
         if self._plan.freeze_after_fit:
             self._graph.freeze(self._plan.nodes)
 
+    def _fit_on_stream(self) -> None:
+        for name in self._plan.runs:
+            if name in self._plan.nodes:
+                with self._blaming(name):
+                    estimator = fit_on_stream(self._plan, name, self._graph, self._columns, self._seed)
+                self._graph.set_estimator(name, estimator)
+        if self._plan.freeze_after_fit:
+            self._graph.freeze(self._plan.nodes)
+
+    @contextmanager
+    def _blaming(self, name: str) -> Iterator[None]:
+        origin = self._graph.plans[name].origin
+        try:
+            yield
+        except REFUSALS as error:
+            message = f"the estimator `{name}` cannot be fitted: {first_line(error)}"
+            raise SpecError([Diagnostic("unfittable", message, origin.span, path=origin.path)]) from error
+
     def _fit(self, name: str, inputs: Sequence[Tensor]) -> None:
         plan = self._graph.plans[name]
         estimator: Any = make_estimator(plan, self._seed)
@@ -60,12 +83,8 @@ class FitProgram:
         arguments = [as_matrix(inputs)]
         if target is not None:
             arguments.append(np.asarray(self._columns.column(("data", *target)).cpu()))
-        try:
-            with running(plan.calls[0]):
-                estimator.fit(*arguments)
-        except REFUSALS as error:
-            message = f"the estimator `{name}` cannot be fitted: {first_line(error)}"
-            raise SpecError([Diagnostic("unfittable", message, plan.origin.span, path=plan.origin.path)]) from error
+        with self._blaming(name), running(plan.calls[0]):
+            estimator.fit(*arguments)
         self._graph.set_estimator(name, estimator)
 
     def _output(self, name: str, inputs: Sequence[Tensor]) -> Tensor:

@@ -15,9 +15,9 @@ from runexp.plan.graph import LossPlan, Route
 from runexp.plan.values import Call
 from runexp.runtime.blocks import with_blocks
 from runexp.runtime.broadcasting import BroadcastWatch
-from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.graph.forward import Forward, Slot
+from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.own_code import guarded, misfit
 from runexp.runtime.resolve import REFUSALS, make, resolve
 from runexp.runtime.targets import found, slots_of
@@ -47,10 +47,12 @@ class BoundLoss:
 
 
 def bind_losses(
-    plans: Sequence[LossPlan], forward: Forward, columns: Columns, device: torch.device
+    plans: Sequence[LossPlan], forward: Forward, columns: PhaseTable, device: torch.device
 ) -> tuple[BoundLoss, ...]:
     """Bind every loss and let batches carry what it reads; all that cannot fit is a `SpecError`."""
-    forward.add_columns([route_slot(route) for plan in plans for route in plan.routes if route.source == "node"])
+    forward.add_columns(
+        [forward.read_by(plan.node, route) for plan in plans for route in plan.routes if route.source == "node"]
+    )
     values = first_rows(forward, columns)
     wrong: list[Diagnostic] = []
     read: list[tuple[LossPlan, tuple[Slot, ...]]] = []
@@ -68,7 +70,7 @@ def bind_losses(
     return tuple(bound)
 
 
-def first_rows(forward: Forward, columns: Columns) -> list[Any]:
+def first_rows(forward: Forward, columns: PhaseTable) -> list[Any]:
     """All slots of a forward pass over the first two rows."""
     with torch.no_grad():
         return forward([columns.drawn(slot).first(2) for slot in forward.columns])
@@ -82,7 +84,9 @@ def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tens
     return total
 
 
-def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: Columns, device: torch.device) -> BoundLoss:
+def _bind(
+    plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: PhaseTable, device: torch.device
+) -> BoundLoss:
     function = _own(plan.call, device) if plan.call.code else _function(plan.call, device)
     if any(route.source == "pairs" for route in plan.routes):
         function = with_blocks(function, plan.routes, columns)
@@ -92,7 +96,7 @@ def _bind(plan: LossPlan, slots: Sequence[Slot], forward: Forward, columns: Colu
     return BoundLoss(plan.name, plan.weight, function, positional, keyword)
 
 
-def _shape(route: Route, value: Tensor, columns: Columns) -> str:
+def _shape(route: Route, value: Tensor, columns: PhaseTable) -> str:
     """The shape of an input: a matrix gives a block between the rows of the batch."""
     shape = columns.shape(value)
     return shape if route.source != "pairs" else f"({shape[1:-2]}, {shape[1:-2]})"
@@ -120,7 +124,7 @@ def _on_one_device(values: Sequence[Any]) -> list[Any]:
     return [value.to("meta") for value in values]
 
 
-def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: Columns) -> None:
+def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: PhaseTable) -> None:
     watch = BroadcastWatch()
     try:
         with watch if plan.call.code else nullcontext():

@@ -14,9 +14,9 @@ from torch import Tensor
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
 from runexp.plan.values import Call
-from runexp.runtime.columns import Columns, route_slot
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.forward import Forward
+from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.own_code import guarded, misfit
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, make, resolve
 from runexp.runtime.units import OriginalUnits
@@ -85,14 +85,14 @@ class BoundMetric:
         return next(index for index, route in enumerate(self.plan.routes[1:]) if route.key == key)
 
 
-def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], columns: Columns) -> BoundMetric:
+def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], columns: PhaseTable) -> BoundMetric:
     """Bind a metric; its first route gives the predictions, the second the targets, others go by keyword.
 
     `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
     """
-    _check_labels(plan, values[forward.slot(route_slot(plan.routes[0]))])
+    _check_labels(plan, values[forward.slot(forward.read_by(plan.node, plan.routes[0]))])
     function, arguments = _own(plan.call) if plan.call.code else _of_catalog(plan.call)
-    slots = tuple(forward.slot(route_slot(route)) for route in plan.routes)
+    slots = tuple(forward.slot(forward.read_by(plan.node, route)) for route in plan.routes)
     names = tuple(route.argument for route in plan.routes)
     units = _units(plan, values[slots[0]], columns)
     is_level = len({tuple(size for size in values[slot].shape[1:] if size != 1) for slot in slots[:2]}) == 1
@@ -123,7 +123,7 @@ def predictions(output: Tensor, wants: str, decision: Decision) -> NDArray[Any]:
     return np.asarray(output)
 
 
-def _units(plan: MetricPlan, output: Tensor, columns: Columns) -> OriginalUnits | None:
+def _units(plan: MetricPlan, output: Tensor, columns: PhaseTable) -> OriginalUnits | None:
     """The way back to original units; None where none is asked for, or where the metric will say what misfits."""
     units = columns.original_units(plan.routes[1:]) if plan.units == "original" else None
     if units is None or output.is_meta or not units.fits(np.asarray(output.detach().cpu())):

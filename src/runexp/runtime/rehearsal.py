@@ -18,6 +18,7 @@ from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.resolve import REFUSALS
 from runexp.runtime.training import TrainProgram
 
@@ -65,17 +66,21 @@ class Rehearsal:
 
     def open(self, phase: Leaf) -> None:
         """Make one phase ready; `SpecError` with all that cannot work."""
-        columns = self.columns(phase.split, phase.data, phase.origin)
         match phase:
             case TrainPlan():
-                TrainProgram(phase, self.graph, columns, self.device, self.seed).close()
+                TrainProgram(phase, self.graph, self.opening.table(phase), self.device, self.seed).close()
             case EvalPlan():
-                program = EvalProgram(phase, self.graph, columns, self.device)
+                program = EvalProgram(phase, self.graph, self.opening.table(phase), self.device)
                 self._judge(replace(phase, losses=(), metrics=program.hopeless))
+            case FitPlan():
+                self.opening.columns(phase)
 
     def _judge(self, phase: EvalPlan) -> None:
         """Compute metrics on some rows, and on all where those will not do."""
         if not phase.metrics or self.device.type == "meta":
+            return
+        if phase.lanes:  # pairs are drawn from all rows
+            self.compute(phase)
             return
         some = few_rows(self.sets, phase.split, phase.data, _FEW_ROWS, many=_FEW_ROWS, is_quick=True)
         try:
@@ -87,17 +92,18 @@ class Rehearsal:
 
     def compute(self, phase: EvalPlan) -> None:
         """Run an evaluation to its numbers, which nobody is told; `SpecError` for one that cannot be computed."""
-        columns = self.columns(phase.split, phase.data, phase.origin)
-        program = EvalProgram(phase, self.graph, columns, self.device)
+        program = EvalProgram(phase, self.graph, self.opening.table(phase), self.device)
         for index, batch in enumerate(program.draw()):
             program.step(ExecutionContext(phase.label, 0, index, batch))
         program.finish()
 
     def _culprit(self, phase: Leaf) -> str:
         """The first node that fails on the rows of the phase; empty where none does by itself."""
+        if not isinstance(phase, FitPlan) and phase.lanes:
+            return ""
         columns = self.columns(phase.split, phase.data, phase.origin)
         for name in phase.runs if isinstance(phase, FitPlan) else phase.nodes:
-            if any(feed.argument for feed in self.graph.plans[name].feeds):
+            if columns.is_streamed or any(feed.argument for feed in self.graph.plans[name].feeds):
                 return ""
             try:
                 columns.column(("node", name, ""))
@@ -105,10 +111,15 @@ class Rehearsal:
                 return name
         return ""
 
+    @property
+    def opening(self) -> Opening:
+        """What tables of phases are made from; a graph without weights takes its rows from memory."""
+        device = torch.device("cpu") if self.device.type == "meta" else self.device
+        return Opening(self.graph, self.sets, device, self.seed)
+
     def columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
         """The columns of a split; `SpecError` where a set has no such split, or sets differ in rows."""
-        device = torch.device("cpu") if self.device.type == "meta" else self.device
-        return Columns(self.graph, self.sets, split, used, origin).on(device)
+        return Columns(self.graph, self.sets, split, used, origin).on(self.opening.device)
 
 
 def leaves(phases: Iterable[PhasePlan]) -> Iterator[Leaf]:

@@ -9,25 +9,25 @@ from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan, Route
-from runexp.runtime.columns import Columns, route_slot
-from runexp.runtime.graph.forward import Slot
+from runexp.runtime.graph.forward import Slot, route_slot
 from runexp.runtime.lanes.column import Column
+from runexp.runtime.lanes.table import PhaseTable
 
 Output = Callable[[Slot], Tensor]
 """Gives a node's output for the first rows."""
 
 
-def slots_of(plan: LossPlan, output: Output, columns: Columns) -> tuple[Slot, ...]:
+def slots_of(plan: LossPlan, output: Output, columns: PhaseTable) -> tuple[Slot, ...]:
     """The slot of every route of a loss. Targets that do not fit it as they are get a slot of their own, so that
     other readers of the column see it unchanged; what cannot fit is a `SpecError`."""
-    outputs = [output(route_slot(route)) for route in plan.routes if route.source == "node"]
+    outputs = [output(_read(plan, route, columns)) for route in plan.routes if route.source == "node"]
     if not outputs:
-        return tuple(route_slot(route) for route in plan.routes)
+        return tuple(_read(plan, route, columns) for route in plan.routes)
     return tuple(_slot(plan, route, outputs[0], columns) for route in plan.routes)
 
 
-def _slot(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Slot:
-    slot = route_slot(route)
+def _slot(plan: LossPlan, route: Route, output: Tensor, columns: PhaseTable) -> Slot:
+    slot = _read(plan, route, columns)
     if route.source != "data":
         return slot
     target = columns.drawn(slot)
@@ -42,14 +42,18 @@ def _slot(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Slo
         return slot
     if fitted is target:
         return slot
-    own = ("fitted", str(route), f"{fitted.dtype} {fitted.row_shape}")
+    own = ("fitted", str(route), f"{fitted.dtype} {fitted.row_shape}", *slot[3:])
     columns.put(own, fitted)
     return own
 
 
-def _aligned(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Column:
+def _read(plan: LossPlan, route: Route, columns: PhaseTable) -> Slot:
+    return route_slot(plan.node, route, columns.wiring)
+
+
+def _aligned(plan: LossPlan, route: Route, output: Tensor, columns: PhaseTable) -> Column:
     """For a loss that compares element by element: (N,) against (N, 1) is aligned, integers become floats."""
-    column = columns.drawn(route_slot(route))
+    column = columns.drawn(_read(plan, route, columns))
     target = column.first(len(output))
     if target.ndim + 1 == output.ndim and output.shape[-1] == 1:
         column = column.changed(lambda batch: batch.unsqueeze(-1))
@@ -65,7 +69,7 @@ def _aligned(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> 
     return column if target.dtype == dtype else column.changed(lambda batch: batch.to(dtype))
 
 
-def _check_values(plan: LossPlan, route: Route, target: Column, columns: Columns) -> None:
+def _check_values(plan: LossPlan, route: Route, target: Column, columns: PhaseTable) -> None:
     """Chances lie between 0 and 1, and words are no numbers to be near to."""
     name = columns.called(route)
     if plan.decision in ("logit", "probability"):
@@ -97,9 +101,9 @@ def _is_target(plan: LossPlan, route: Route) -> bool:
     return route is next(item for item in plan.routes if item.source == "data")
 
 
-def _classes(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> Column:
+def _classes(plan: LossPlan, route: Route, output: Tensor, columns: PhaseTable) -> Column:
     """For a loss over classes: whole-number labels from 0 to one below the number of outputs."""
-    target, name = columns.drawn(route_slot(route)), columns.called(route)
+    target, name = columns.drawn(_read(plan, route, columns)), columns.called(route)
     is_decimal = target.dtype.is_floating_point
     if len(target.row_shape) + 1 == output.ndim and is_decimal:
         return target  # probabilities of classes
@@ -115,7 +119,7 @@ def _classes(plan: LossPlan, route: Route, output: Tensor, columns: Columns) -> 
     return target if target.dtype == torch.int64 else target.changed(lambda batch: batch.to(torch.int64))
 
 
-def _check_steps(plan: LossPlan, route: Route, output: Tensor, target: Column, columns: Columns) -> None:
+def _check_steps(plan: LossPlan, route: Route, output: Tensor, target: Column, columns: PhaseTable) -> None:
     """For a loss over the steps of a sequence: logits (N, …, V) want codes (N, …) below V."""
     name = columns.called(route)
     if tuple(output.shape[1:-1]) != target.row_shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,15 @@ import torch
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan
 from runexp.plan.phases import EvalPlan, FitPlan, PhasePlan, TrainPlan
-from runexp.plan.values import Origin
-from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
+from runexp.runtime.streaming.opening import open_stream
 from runexp.runtime.training import TrainProgram
 
 
@@ -37,6 +37,7 @@ class TorchRuntime:
         self.sets = _build_sets(plan, folder)
         self.graph = Graph(plan.nodes, self.sets, self._device, plan.seed, folder=folder)
         self.graph.build()
+        self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -65,8 +66,7 @@ class TorchRuntime:
     def open_train(self, plan: TrainPlan) -> TrainProgram:
         """Make a train phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
-        columns = self._columns(plan.split, plan.data, plan.origin)
-        return TrainProgram(plan, self.graph, columns, self._device, self._seed)
+        return TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready; the same one is made once as long as no node is fitted or built anew."""
@@ -75,15 +75,13 @@ class TorchRuntime:
             stale = [known for known in self._evaluations if known[2] != self.graph.version]
             for known in stale:
                 del self._evaluations[known]
-            columns = self._columns(plan.split, plan.data, plan.origin)
-            self._evaluations[key] = EvalProgram(plan, self.graph, columns, self._device)
+            self._evaluations[key] = EvalProgram(plan, self.graph, self.tables.table(plan), self._device)
         return self._evaluations[key]
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
-        columns = self._columns(plan.split, plan.data, plan.origin)
-        return FitProgram(plan, self.graph, columns, self._seed)
+        return FitProgram(plan, self.graph, self.tables.columns(plan), self._seed)
 
     def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
         """A copy of the state of `nodes`; None: of everything a phase may change."""
@@ -97,9 +95,6 @@ class TorchRuntime:
     def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> None:
         """Write the state of this moment into an empty folder."""
         write_checkpoint(folder, self.graph, state, program)
-
-    def _columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
-        return Columns(self.graph, self.sets, split, used, origin).on(self._device)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -126,7 +121,8 @@ def _build_sets(plan: Plan, folder: Path) -> dict[str, FeatureSet]:
     found: list[Diagnostic] = []
     for data in plan.data:
         try:
-            sets[data.name] = build_feature_set(data, seed=plan.seed, folder=folder)
+            opened = open_stream if data.stream else build_feature_set
+            sets[data.name] = opened(data, seed=plan.seed, folder=folder)
         except SpecError as error:
             found += error.diagnostics
     if found:

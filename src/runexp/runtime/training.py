@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,14 +13,16 @@ from torch import Tensor, nn
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.phases import TrainPlan
-from runexp.runtime.batching import Batcher
-from runexp.runtime.columns import Columns
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.freezing import hold_frozen, trained_parameters
 from runexp.runtime.fused import update_of
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.graph.normalised import needs_two_rows
+from runexp.runtime.lanes.checks import check_sizes
+from runexp.runtime.lanes.draws import open_draws
+from runexp.runtime.lanes.judging import PartialJudge
+from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
 from runexp.runtime.optim import build_optimizer
 from runexp.runtime.schedules import RateSchedule, open_schedule
@@ -28,21 +31,21 @@ from runexp.runtime.schedules import RateSchedule, open_schedule
 class TrainProgram:
     """Draws batches and takes steps. What a step needs is laid out here, once."""
 
-    def __init__(self, plan: TrainPlan, graph: Graph, columns: Columns, device: torch.device, seed: int) -> None:
+    def __init__(self, plan: TrainPlan, graph: Graph, columns: PhaseTable, device: torch.device, seed: int) -> None:
         self._graph = graph
         self._accumulate = plan.accumulate
-        size = min(plan.batches.size, columns.n_rows)
-        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes))
+        size = min(plan.batch_size, columns.n_rows)
+        self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
         wrong: list[Diagnostic] = []
         with collecting(wrong):
             self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
-        drawn = [columns.drawn(slot) for slot in self._forward.columns]
-        self._batcher = Batcher(drawn, plan.batches, seed, plan.label)
+        self._draws = open_draws(plan, columns, self._forward.columns, seed)
         self.n_rows = columns.n_rows
-        self.n_batches = self._batcher.n_batches
+        self.n_batches = self._draws.n_batches
         self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
         with collecting(wrong):
-            _check_batches(plan, graph, self._batcher.sizes())
+            _check_batches(plan, graph, self._draws.sizes())
+            check_sizes(plan, self._draws, columns.wiring)
         with collecting(wrong):
             self._trained = trained_parameters(plan, graph)
             self.optimizer = build_optimizer(plan.optimizer, self._trained)
@@ -52,21 +55,26 @@ class TrainProgram:
         self._parameters = list(self._trained.values())
         self._move = update_of(self.optimizer)
         self._clip = plan.clip
-        self._sizes = self._batcher.sizes()
-        self._is_plain = len(self._losses) == 1 and self._losses[0].weight == 1.0
-        names = [loss.name for loss in self._losses]
-        self._record = _Record(names, is_plain=self._is_plain, keeps_tensors=device.type != "cpu")
+        self._sizes = self._draws.sizes()
+        self._is_plain = len(self._losses) == 1 and self._losses[0].weight == 1.0 and not plan.lanes
+        self._judge = PartialJudge(self._losses, self._forward) if plan.lanes else None
+        weights = {loss.name: loss.weight for loss in self._losses}
+        self._record = _Record(weights, device, is_plain=self._is_plain)
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
 
     def draw(self, epoch: int) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch."""
-        return self._batcher.draw(epoch)
+        self._sizes = self._draws.sizes(epoch)
+        return self._draws.draw(epoch)
 
     def step(self, context: ExecutionContext) -> None:
         """Forward, losses, backward, and the update when one is due."""
         values = self._forward(context.batches)
+        if self._judge is not None:
+            self._step_partly(context, values, self._judge)
+            return
         losses = [loss(values) for loss in self._losses]
         total = losses[0] if self._is_plain else weighted_total(self._losses, losses)
         if self._accumulate == 1:
@@ -76,6 +84,16 @@ class TrainProgram:
             return
         (total * self._share(context.batch)).backward()
         self._record.add(losses, total, self.optimizer.param_groups[0]["lr"])
+        if (context.batch + 1) % self._accumulate == 0 or context.batch + 1 == self.n_batches:
+            self._update()
+
+    def _step_partly(self, context: ExecutionContext, values: Sequence[Any], judge: PartialJudge) -> None:
+        """A step in which not every loss need have rows: what has none takes no part (S-18)."""
+        losses, n_rows = judge(values)
+        total = judge.total(losses)
+        if total is not None:
+            (total * self._share(context.batch)).backward()
+        self._record.add_partly(losses, total, n_rows, self.optimizer.param_groups[0]["lr"])
         if (context.batch + 1) % self._accumulate == 0 or context.batch + 1 == self.n_batches:
             self._update()
 
@@ -144,11 +162,14 @@ class TrainProgram:
 class _Record:
     """The losses and rates of the batches so far. Off the CPU, tensors are kept and read once an epoch."""
 
-    def __init__(self, names: list[str], *, is_plain: bool, keeps_tensors: bool) -> None:
-        self._names = names
+    def __init__(self, weights: Mapping[str, float], device: torch.device, *, is_plain: bool) -> None:
+        self._weights = weights
+        self._names = names = list(weights)
         self._is_plain = is_plain
-        self._keeps_tensors = keeps_tensors
+        self._keeps_tensors = device.type != "cpu"
+        self._nothing = torch.tensor(math.nan, device=device)
         self._tensors: list[Tensor] = []
+        self._counts: list[array[int]] = [array("q") for _ in names]
         self._values: list[array[float]] = [array("d") for _ in [*names, "loss"]]
         self._rates = array("d")
 
@@ -163,6 +184,15 @@ class _Record:
         if not self._is_plain:
             self._values[-1].append(total.item())
 
+    def add_partly(
+        self, losses: Sequence[Tensor | None], total: Tensor | None, n_rows: Sequence[int], rate: float
+    ) -> None:
+        """Note one batch with the rows that each loss counted; not a number stands for a loss that had none."""
+        for counts, n in zip(self._counts, n_rows, strict=True):
+            counts.append(n)
+        written = [self._nothing if loss is None else loss.detach() for loss in (*losses, total)]
+        self.add(written[:-1], written[-1], rate)
+
     def take(self, sizes: Sequence[int]) -> EpochRecord:
         """What was noted since the last call."""
         self._read()
@@ -170,9 +200,11 @@ class _Record:
         columns["loss"] = columns["loss"] or array("d", columns[self._names[0]])
         columns["lr"] = self._rates
         rows = array("q", sizes[: len(self._rates)])
+        counts = {name: counted for name, counted in zip(self._names, self._counts, strict=True) if counted}
+        self._counts = [array("q") for _ in self._counts]
         self._values = [array("d") for _ in self._values]
         self._rates = array("d")
-        return EpochRecord(rows, columns)
+        return EpochRecord(rows, columns, counts, self._weights if counts else {})
 
     def latest(self) -> Mapping[str, float]:
         """The newest total and rate; empty before the first batch."""
@@ -192,7 +224,7 @@ class _Record:
 
 def _check_batches(plan: TrainPlan, graph: Graph, sizes: Sequence[int]) -> None:
     if not sizes:
-        message = f"`{plan.split}` has too few rows for one full batch of {plan.batches.size}"
+        message = f"`{plan.split}` has too few rows for one full batch of {plan.batch_size}"
         raise SpecError([_found(plan, "no-batch", message, "a smaller `size`, or no `drop_last`")])
     name = next((name for name in plan.trains if needs_two_rows(graph, name)), None) if sizes[-1] == 1 else None
     if name is not None:

@@ -26,6 +26,10 @@ class Evaluation(Section):
     every_n_epochs: Annotated[Count, Field(description="evaluate after every n-th epoch")] = 1
     at_start: Annotated[bool, Field(description="also evaluate before the first epoch")] = False
     batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
+    sampler: Annotated[
+        Name | None,
+        Field(description="draws pairs or triplets for losses that take roles; left out: the phase's own"),
+    ] = None
 
 
 class EarlyStopping(Section):

@@ -218,6 +218,17 @@ class Transform(Use):
     ] = False
 
 
+class Stream(Section):
+    """How rows are read that are not held in memory."""
+
+    buffer: Annotated[
+        Count, Field(description="rows that are mixed at once where batches are shuffled; they are held in memory")
+    ] = 100_000
+    prefetch: Annotated[
+        int, Field(ge=0, le=64, description="buffers that a thread reads ahead; 0: read when they are needed")
+    ] = 2
+
+
 class Data(Section):
     """One feature set: a table whose columns are features, targets or tags."""
 
@@ -237,6 +248,14 @@ class Data(Section):
     transforms: Annotated[
         tuple[Transform, ...], Field(description="scikit-learn transformers, applied in the order written")
     ] = ()
+    stream: Annotated[
+        bool | Stream | None,
+        Field(
+            description="read the rows of Parquet as they are drawn, for data larger than memory: `true`, `false`, or "
+            "`{buffer:, prefetch:}`; left out: where the files take more than 2 GiB on disk",
+            examples=[True, {"buffer": 100000}],
+        ),
+    ] = None
     tokenizer: Annotated[
         Literal["char"] | Tokenizer | None,
         Field(description="read a text as a stream of tokens: `char`, or `{use: char, unknown: other}`"),

@@ -39,9 +39,7 @@ class Spec(Section):
     metrics: Annotated[dict[Name, Metric], Field(description="metrics by name")] = {}
     callbacks: Annotated[dict[Name, Callback], Field(description="callbacks by name")] = {}
     phases: Annotated[dict[Name, Phase], Field(description="what happens in which order")]
-    samplers: Annotated[
-        dict[Name, Sampler], Field(description="how rows are drawn"), Later("a sampler of its own")
-    ] = {}
+    samplers: Annotated[dict[Name, Sampler], Field(description="how rows are drawn")] = {}
     experiment_callbacks: Annotated[
         dict[Name, Custom], Field(description="callbacks around phases and groups"), Later("experiment callbacks")
     ] = {}

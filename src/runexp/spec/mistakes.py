@@ -94,7 +94,14 @@ def _meant(branches: tuple[str, ...], value: object) -> str | None:
     elif isinstance(value, dict):
         wanted = [branch for branch in branches if branch.startswith("dict[") or _names_a_model(branch)]
         is_path = "." in str(value.get("use", ""))
-        wanted.sort(key=lambda branch: (branch.startswith("dict["), (branch == "Custom") != is_path))
+        is_made = "use" in value
+        wanted.sort(
+            key=lambda branch: (
+                branch.startswith("dict["),
+                (branch == "Custom") != is_path,
+                (branch == "Sampler") != is_made,
+            )
+        )
     else:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         wanted = [branch for branch in branches if is_number and ("float" in branch or "int" in branch)]

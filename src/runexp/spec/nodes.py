@@ -20,9 +20,6 @@ Inputs = Reference | tuple[Reference, ...] | dict[Name, Reference]
 Method = Literal["transform", "predict", "predict_proba", "decision_function"]
 
 
-_BINDING = Later("a binding with a split or sampler of its own")
-
-
 class Weights(Section):
     """Weights from elsewhere: a file, a checkpoint, an earlier phase or run."""
 
@@ -99,6 +96,6 @@ class Binding(Section):
     columns: Annotated[
         tuple[Name, ...] | None, Field(min_length=1, description="several keys at once"), Later("several keys at once")
     ] = None
-    split: Annotated[Name | None, Field(description="instead of the phase's"), _BINDING] = None
-    sampler: Annotated[Name | None, Field(description="a sampler by name"), _BINDING] = None
-    stream: Annotated[Name | None, Field(description="which stream of the sampler"), _BINDING] = None
+    split: Annotated[Name | None, Field(description="instead of a train phase's")] = None
+    sampler: Annotated[Name | None, Field(description="a sampler by name, instead of a train phase's batches")] = None
+    stream: Annotated[Name | None, Field(description="which stream of the sampler")] = None

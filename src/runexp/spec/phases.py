@@ -7,6 +7,7 @@ from pydantic import Field
 from runexp.spec.base import Arguments, Count, Name, Positive, Reference, Section, Share, Use
 from runexp.spec.callbacks import CallbackItems, LossItems, MetricItems, Mode
 from runexp.spec.later import Later
+from runexp.spec.samplers import Sampler
 
 InnerLabel = Annotated[
     str,
@@ -132,7 +133,9 @@ class TrainPhase(Section):
 
     kind: Annotated[Literal["train"], Field(description="iterative training")]
     split: Annotated[Name, Field(description="the split it draws from")] = "train"
-    batches: Annotated[Batches | Name, Field(default_factory=Batches, description="how rows are drawn, or a sampler")]
+    batches: Annotated[
+        Batches | Sampler | Name, Field(default_factory=Batches, description="how rows are drawn, or a sampler")
+    ]
     epochs: Annotated[Count | None, Field(description="passes over the split")] = None
     steps: Annotated[Count | None, Field(description="optimizer updates, instead of epochs")] = None
     losses: Annotated[LossItems, Field(min_length=1, description="what is minimised: names or definitions")]
@@ -156,12 +159,13 @@ class TrainPhase(Section):
     inputs: Annotated[
         tuple[Name | PhaseInput, ...] | None,
         Field(min_length=1, description="left out: the bindings of the nodes that run"),
-        Later("inputs of a phase"),
     ] = None
     batch_schedule: Annotated[
         Literal["zip_strict", "zip_cycle", "alternate_strict", "alternate_cycle"] | None,
-        Field(description="how batches of several samplers are put together"),
-        Later("batch schedules"),
+        Field(
+            description="how batches of several bindings are put together: side by side (zip) or in turn (alternate), "
+            "to the end of the shortest (strict) or of the longest (cycle); left out: zip_strict"
+        ),
     ] = None
     freeze: Annotated[
         tuple[str, ...], Field(description="nodes or patterns of `<node>.<parameter>` frozen from here on")
@@ -187,6 +191,10 @@ class EvalPhase(Section):
     losses: Annotated[LossItems, Field(description="names or definitions")] = ()
     metrics: Annotated[MetricItems, Field(description="names of the catalog, of `metrics:`, or inline")] = ()
     batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
+    sampler: Annotated[
+        Name | None,
+        Field(description="draws pairs or triplets for losses that take roles; left out: that of the bindings"),
+    ] = None
     record: Annotated[
         tuple[Literal["predictions", "outputs"], ...],
         Field(description="what is kept of every row"),

@@ -19,6 +19,14 @@ def dotted(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
+def path_of(address: str) -> Path:
+    """The path that an address such as `phases.train.losses[0]` stands for."""
+    steps: list[str | int] = []
+    for step in address.replace("[", ".[").split("."):
+        steps.append(int(step[1:-1]) if step.startswith("[") else step)
+    return tuple(steps)
+
+
 def sameness(found: Diagnostic) -> object:
     """Equal for two diagnostics that tell a reader the same: a repeat meets one mistake once for each item."""
     return found.code, found.span, found.label, _REPEATED.sub("", found.message)

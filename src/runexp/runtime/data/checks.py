@@ -82,9 +82,9 @@ def _misfits(values: Array, dtype: DType) -> Array:
         other: Array = np.logical_and(values != 0, values != 1)
         return other
     if dtype.kind == "f":
-        is_double = values.dtype.kind == "f" and values.dtype.itemsize > dtype.itemsize
-        limit = _LARGEST_FLOAT32 if is_double else np.inf
-        too_large: Array = np.abs(values) > limit
+        if values.dtype.kind != "f" or values.dtype.itemsize <= dtype.itemsize:
+            return np.zeros(1, bool)
+        too_large: Array = np.abs(values) > _LARGEST_FLOAT32
         return too_large
     bits = 8 * dtype.itemsize - (dtype.kind == "i")
     lowest = -float(2**bits) if dtype.kind == "i" else 0.0

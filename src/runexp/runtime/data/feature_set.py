@@ -15,6 +15,7 @@ from runexp.runtime.data.conditions import COMPARISONS, holds
 from runexp.runtime.data.gathering import Gathered
 from runexp.runtime.data.pairs import PairMatrix
 from runexp.runtime.data.problems import shown, wrong
+from runexp.runtime.data.row_stream import RowStream
 from runexp.runtime.data.splits import column_of_key
 from runexp.runtime.data.summary import Summary, summarize
 from runexp.runtime.data.table import Array, Column
@@ -33,6 +34,8 @@ class FeatureSet:
 
     Every array that is handed out is read-only: (N, *shape of the key), rows in the order of the source. Seen through
     windows its rows are windows instead, each named by the position of its first row; nothing is copied.
+    Where there is a `stream`, these are the first rows of a source that is not held: they tell shapes and types, every
+    split has all of them, and the rows of a phase come from the stream.
     """
 
     name: str
@@ -44,12 +47,17 @@ class FeatureSet:
     tokenizer: Tokenizer | None = None
     windows: Windowing | None = None
     pairs: Mapping[str, PairMatrix] = field(default_factory=dict)
+    stream: RowStream | None = None
     tensors: dict[tuple[str, torch.device], torch.Tensor] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def n_rows(self) -> int:
         """How many rows there are; of windows: at how many positions one may start."""
         return len(self.ids) if self.windows is None else self.windows.n_starts
+
+    def n_rows_of(self, split: str) -> int:
+        """How many rows a split has; `KeyError` where there is none of that name."""
+        return len(self.splits[split]) if self.stream is None else self.stream.counts[split]
 
     @property
     def keys(self) -> tuple[str, ...]:

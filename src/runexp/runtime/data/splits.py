@@ -137,14 +137,15 @@ def _by_value(splits: SplitPlan, column: Column) -> dict[str, Array]:
     present = np.ones(len(column.values), bool) if column.missing is None else ~column.missing
     values, first, codes = np.unique(column.values, return_index=True, return_inverse=True)
     order = sorted(range(len(values)), key=lambda code: int(first[code]))
-    parts = ((_label(values[code]), np.flatnonzero(present & (codes == code))) for code in order)
+    parts = ((split_label(values[code]), np.flatnonzero(present & (codes == code))) for code in order)
     found = {label: rows for label, rows in parts if len(rows)}
     if not found:
         raise wrong(splits.origin, "empty-split", f"column {shown(splits.column)} names no split: it has no values")
     return found
 
 
-def _label(value: Any) -> str:  # noqa: ANN401 - a scalar of any numpy type
+def split_label(value: Any) -> str:  # noqa: ANN401 - a scalar of any numpy type
+    """The name of the split that a value of a column stands for."""
     is_whole_float = isinstance(value, np.floating) and float(value).is_integer()
     return str(int(value)) if is_whole_float else str(value)
 

@@ -14,9 +14,10 @@ from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.deep.sampling import Sampled
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.lanes.table import LaneTable
 from runexp.runtime.rehearsal import Leaf, Rehearsal
 
-_COUNTED = frozenset({"no-batch", "single-row-batch", "unaligned-data", "unknown-split"})
+_COUNTED = frozenset({"no-batch", "nothing-to-draw", "single-row-batch", "unaligned-data", "unknown-split"})
 """What is only known where the true rows of a split are."""
 
 _FEW_ROWS = 512
@@ -33,13 +34,25 @@ def try_phases(
         is_true = all(sets[name].is_true for name in sound.data)
         found = [item for item in rehearsal.run([sound]) if is_true or item.code not in _COUNTED]
         yield from found
-        if computes and not found and not isinstance(sound, FitPlan):
+        if found or isinstance(sound, FitPlan):
+            continue
+        if sound.lanes and is_true:
+            yield from _warned(sound, rehearsal)
+        if computes and not (isinstance(sound, TrainPlan) and sound.lanes):
             yield from _computed(_judging(sound), rehearsal)
+
+
+def _warned(phase: TrainPlan | EvalPlan, rehearsal: Rehearsal) -> Iterator[Diagnostic]:
+    """What the samplers of a phase warn of: rows that can never be drawn."""
+    table = rehearsal.opening.table(phase)
+    if isinstance(table, LaneTable):
+        yield from (item for sampler in table.samplers.values() for item in sampler.diagnostics)
 
 
 def _computed(phase: EvalPlan, rehearsal: Rehearsal) -> tuple[Diagnostic, ...]:
     """What goes wrong when losses and metrics are computed over a few rows of the split, of every class."""
     some = replace(rehearsal, sets=few_rows(rehearsal.sets, phase.split, phase.data, _FEW_ROWS))
+    some = rehearsal if phase.lanes else some  # pairs are drawn from all rows
     try:
         with some.blaming(phase):
             some.compute(phase)
@@ -63,6 +76,8 @@ def _without_broken(phase: Leaf, graph: Graph, sets: Mapping[str, FeatureSet]) -
         return None
     if isinstance(phase, FitPlan):
         return replace(phase, data=data)
+    if any(not sets[name].gathered for lane in phase.lanes for name in lane.data):
+        return None
     built = tuple(name for name in phase.nodes if graph.is_built((name,)))
     losses = tuple(loss for loss in phase.losses if _is_whole(loss, graph, sets))
     if isinstance(phase, EvalPlan):
@@ -97,7 +112,7 @@ def _trimmed(
 def _is_whole(item: LossPlan | MetricPlan, graph: Graph, sets: Mapping[str, FeatureSet]) -> bool:
     def is_there(route: Route) -> bool:
         match route.source:
-            case "node":
+            case "node" | "sampler":
                 return graph.is_built((route.name,))
             case "pairs":
                 return route.key in sets[route.name].pairs

@@ -18,7 +18,8 @@ from runexp.runtime.data.build import Survey, open_source, survey, with_matrices
 from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.data.files import locate
 from runexp.runtime.data.finding import find_files
-from runexp.runtime.data.table import Array
+from runexp.runtime.data.table import Array, Source
+from runexp.runtime.streaming.opening import open_head
 
 LARGEST_READ = 64 * 2**20
 """Bytes of a file that is read whole."""
@@ -71,8 +72,8 @@ class EverySplit(Mapping[str, Array]):
 def sample(plan: DataPlan, *, seed: int, folder: Path) -> Sampled:
     """Read and survey one feature set; never raises for what is wrong with its data."""
     try:
-        is_head = _is_large(plan, folder)
-        source = open_source(_shortened(plan) if is_head else plan, seed=seed, folder=folder, is_head=is_head)
+        is_head = plan.stream is not None or _is_large(plan, folder)
+        source, n_rows = _opened(plan, seed=seed, folder=folder, is_head=is_head)
     except SpecError as error:
         nothing = FeatureSet(plan.name, np.arange(0), EverySplit(0), "", {}, {})
         return Sampled(plan, None, nothing, error.diagnostics, 0, is_whole=True, is_divided=False)
@@ -87,8 +88,15 @@ def sample(plan: DataPlan, *, seed: int, folder: Path) -> Sampled:
         found = tuple(item for item in found if item.code not in _ASK_FOR_ALL_ROWS)
     if not is_divided:
         features = replace(features, splits=EverySplit(features.n_rows))
-    n_rows = _n_rows(plan, folder, source.n_rows) if is_head else source.n_rows
     return Sampled(plan, surveyed, features, found, n_rows, is_whole=not is_head, is_divided=is_divided)
+
+
+def _opened(plan: DataPlan, *, seed: int, folder: Path, is_head: bool) -> tuple[Source, int]:
+    """What is read of a source, and how many rows there are in all."""
+    if plan.stream is not None:
+        return open_head(plan.source, folder)
+    source = open_source(_shortened(plan) if is_head else plan, seed=seed, folder=folder, is_head=is_head)
+    return source, _n_rows(plan, folder, source.n_rows) if is_head else source.n_rows
 
 
 def attempts(

@@ -125,7 +125,11 @@ def _data(sampled: Sampled) -> DataSize:
     ]
     arrays += [item.values for item in features.transforms.values()]
     n_bytes = sum(array.nbytes for array in arrays)
-    if not sampled.is_whole and features.n_rows:
+    stream = sampled.plan.stream
+    if stream is not None and features.n_rows:  # the windows that are read ahead, the one filled, the one drawn from
+        n_held = min(stream.buffer * (stream.prefetch + 3), sampled.n_rows)
+        n_bytes = round(n_bytes / features.n_rows * n_held)
+    elif not sampled.is_whole and features.n_rows:
         n_bytes = round(n_bytes / features.n_rows * sampled.n_rows)
     return DataSize(features.name, sampled.n_rows, n_bytes, is_estimate=not sampled.is_whole)
 
@@ -138,7 +142,7 @@ def _phase(phase: TrainPlan | EvalPlan, rehearsal: Rehearsal) -> PhaseSize:
     parameters = [parameter for module in trained for parameter in module.parameters()]
     gradients = sum(parameter.nbytes for parameter in parameters)
     kept = _kept(phase.optimizer) if isinstance(phase, TrainPlan) else 0
-    size = phase.batches.size if isinstance(phase, TrainPlan) else phase.batch_size
+    size = phase.batch_size * max((len(lane.roles) for lane in phase.lanes), default=1)
     n_trainable = sum(parameter.numel() for parameter in parameters)
     return PhaseSize(phase.label, n_trainable, gradients, kept * gradients, _activations(phase, rehearsal, size))
 
