@@ -13,7 +13,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runexp.events import EpochFinished, EvaluationFinished, Event, PhaseFinished, PhaseStarted, RunStarted
+from runexp.events import (
+    BatchesRecorded,
+    EpochFinished,
+    EvaluationFinished,
+    Event,
+    PhaseFinished,
+    PhaseStarted,
+    RunStarted,
+)
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.values import FrozenMap
 from runexp.report.run_page import CheckpointFacts
@@ -146,13 +154,14 @@ class StoredRun:
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Every recorded number from the event log: epochs, evaluations and ends in order, then batches by phase."""
-        for stamped in self._log.facts if self._log else ():
+        log = self._log
+        if log is None:
+            return
+        for stamped in log.facts:
             yield from _rows_of(stamped.event)
-        for read in self._log.batches.values() if self._log else ():
+        for read in log.batches.values():
             for event in read():
-                for name, values in event.columns.items():
-                    for place, value in enumerate(values, event.first_batch):
-                        yield event.phase, "batch", event.epoch, place, None, name, value
+                yield from _rows_of_batches(event)
 
     @cached_property
     def _log(self) -> StoredLog | None:
@@ -239,6 +248,12 @@ def _rows_of(event: Event) -> Iterator[tuple[Any, ...]]:
         case _:
             return
     yield from ((event.phase, kind, epoch, None, step, *item) for item in event.metrics.items())
+
+
+def _rows_of_batches(event: BatchesRecorded) -> Iterator[tuple[Any, ...]]:
+    for name, values in event.columns.items():
+        for batch, value in enumerate(values, event.first_batch):
+            yield event.phase, "batch", event.epoch, batch, None, name, value
 
 
 def _phases(found: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - whatever the file holds
