@@ -32,7 +32,8 @@ from runexp.results.selection import Query, select
 from runexp.store.checkpoints import MANIFEST, CheckpointFolder
 from runexp.store.find import find_run
 from runexp.store.index import as_it_stands, list_records
-from runexp.store.run_files import EVENTS, read_record, read_spec
+from runexp.store.run_files import EVENTS, read_record
+from runexp.store.run_spec import read_spec
 
 METRICS = "metrics.parquet"
 _COLUMNS = ("phase", "kind", "epoch", "batch", "step", "name", "value")
@@ -220,7 +221,7 @@ def list_runs(
 ) -> RunList:
     """The runs below a folder, as `runexp list` finds them. `SelectionError` for a condition that means nothing."""
     query = Query(where=where, sort=sort, status=status, tags=tags)
-    return RunList(select(query, list_records(Path(runs), with_specs=True)))
+    return RunList(select(query, list_records(Path(runs), read_spec=read_spec)))
 
 
 def compare_runs(*references: Path | str, runs: Path | str = "runs") -> Comparison:

@@ -19,7 +19,7 @@ from runexp.results.agreement import Agreement, Weights, agree
 from runexp.runtime.versions import library_versions
 from runexp.store.annotations import Annotations, change_annotations
 from runexp.store.checkpoints import MANIFEST
-from runexp.store.run_files import RESOLVED
+from runexp.store.run_spec import RESOLVED
 
 FINAL = "checkpoints/final"
 

@@ -108,7 +108,9 @@ def _found(runs: Path, query: Query) -> tuple[list[RunRecord], int]:
     try:
         records = list_records(runs)
         if needs_specs(query, records):
-            records = list_records(runs, with_specs=True)
+            from runexp.store.run_spec import read_spec
+
+            records = list_records(runs, read_spec=read_spec)
         return select(query, records), len(records)
     except SelectionError as error:
         from runexp.report.conditions import render_mistakes

@@ -71,7 +71,7 @@ def reproduce(
 def _checked(original: StoredRun, *, no_color: bool) -> Checked:
     """The recorded spec, after what differs of the environment was told; leaves with 2 where it is not valid."""
     from runexp.api.reproducing import differing_versions, recorded_spec
-    from runexp.store.run_files import RESOLVED
+    from runexp.store.run_spec import RESOLVED
 
     if not (original.folder / RESOLVED).is_file():
         say(f"error: {original.folder} has no {RESOLVED}: there is nothing to run again")

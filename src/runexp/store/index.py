@@ -10,14 +10,14 @@ import json
 import os
 import socket
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runexp.results.run_record import RunRecord
-from runexp.store.run_files import read_record, read_spec
+from runexp.store.run_files import read_record
 from runexp.store.run_folder import is_locked
 from runexp.store.scan import STORE, scan
 
@@ -26,6 +26,9 @@ _FORMAT = 1  # of the records in it; another one is rebuilt
 _PATIENCE_S = 2.0
 _BESIDE = ("", "-journal", "-wal", "-shm")
 _UNREADABLE = (sqlite3.Error, OSError)
+
+ReadSpec = Callable[[Path], Mapping[str, Any]]
+"""Gives the spec of the run in a folder: `run_spec.read_spec`."""
 
 
 @dataclass(slots=True)
@@ -37,15 +40,13 @@ class _Row:
     spec: str | None = None
 
 
-def list_records(runs: Path, *, with_specs: bool = False) -> list[RunRecord]:
-    """Every run below a folder, in no order; `with_specs` also reads their specs, which takes longer the first time."""
+def list_records(runs: Path, *, read_spec: ReadSpec | None = None) -> list[RunRecord]:
+    """Every run below a folder, in no order; with `read_spec` also their specs, which take longer the first time."""
     path = runs / STORE / INDEX
     kept = _load(path)
     found = scan(runs)
     changed: dict[str, _Row] = {}
-    records = [
-        _record(runs, place, state, kept or {}, changed, with_specs=with_specs) for place, state in found.items()
-    ]
+    records = [_record(runs, place, state, kept or {}, changed, read_spec=read_spec) for place, state in found.items()]
     gone = [place for place in kept or {} if place not in found]
     if changed or gone:
         _save(path, changed, gone, anew=kept is None)
@@ -53,7 +54,13 @@ def list_records(runs: Path, *, with_specs: bool = False) -> list[RunRecord]:
 
 
 def _record(
-    runs: Path, place: str, signature: str, kept: Mapping[str, _Row], changed: dict[str, _Row], *, with_specs: bool
+    runs: Path,
+    place: str,
+    signature: str,
+    kept: Mapping[str, _Row],
+    changed: dict[str, _Row],
+    *,
+    read_spec: ReadSpec | None,
 ) -> RunRecord:
     """The record of one run, from the index where that still stands for the folder."""
     row = kept.get(place)
@@ -62,7 +69,7 @@ def _record(
     if row is None or record is None:
         record = read_record(folder, place.rpartition("/")[0])
         row = changed[place] = _Row(signature, _dumped(record))
-    if with_specs:
+    if read_spec is not None:
         if row.spec is None:
             row.spec = json.dumps(read_spec(folder))
             changed[place] = row

@@ -8,18 +8,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from runexp.results.run_record import STATES, RunRecord
-from runexp.source import read
 from runexp.store.annotations import read_annotations
 from runexp.store.records import LOCK_FILE, SUMMARY
 from runexp.store.status import STATUS
 
 EVENTS = "events.jsonl"
-RESOLVED = "resolved.yaml"
 _LARGEST = 16 << 20
 _HEAD = 64 << 10
 _TAIL = 256 << 10
@@ -59,26 +56,6 @@ def read_record(folder: Path, name: str) -> RunRecord:
         lock=lock,
         problems=tuple(problems),
     )
-
-
-def read_spec(folder: Path) -> dict[str, Any]:
-    """The spec as it was understood; empty where it cannot be read."""
-    try:
-        text = (folder / RESOLVED).read_bytes()
-    except OSError:
-        return {}
-    if len(text) > _LARGEST or re.search(rb"[&*]id\d", text):  # an anchor may be of another section
-        return _parsed_yaml(text)
-    sections = re.split(rb"(?m)^(?=[A-Za-z])", text)
-    return {key: value for section in sections if section for key, value in _parsed_yaml(section).items()}
-
-
-@lru_cache(maxsize=4096)
-def _parsed_yaml(text: bytes) -> dict[str, Any]:
-    """The mapping a text holds. The runs of a sweep share most sections, so each is parsed once."""
-    document, _ = read("-", stdin=text)
-    plain = document.plain() if document else None
-    return json.loads(json.dumps(plain, default=str)) if isinstance(plain, Mapping) else {}
 
 
 def _mapping(path: Path, problems: list[str], *, must_be: bool = False) -> dict[str, Any]:

@@ -24,13 +24,12 @@ def scan(runs: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in _folders(str(runs)):
-        signature = _signature(os.path.join(runs, name))
+        signature = _signature(f"{runs}/{name}")
         if signature:
             found[name] = signature
             continue
-        for run in _folders(os.path.join(runs, name)):
-            path = os.path.join(runs, name, run)
-            if signature := _signature(path) or ("empty" if _ID.fullmatch(run) else ""):
+        for run in _folders(f"{runs}/{name}"):
+            if signature := _signature(f"{runs}/{name}/{run}") or ("empty" if _ID.fullmatch(run) else ""):
                 found[f"{name}/{run}"] = signature
     return found
 
@@ -54,7 +53,7 @@ def _folders(path: str) -> Iterator[str]:
 
 def _signature(folder: str) -> str:
     """Which files stand in a folder, and in which state; empty where nothing says that it is a run's."""
-    parts = [_state(os.path.join(folder, mark)) for mark in _MARKS]
+    parts = [_state(f"{folder}/{mark}") for mark in _MARKS]  # os.path.join would take longer than the look
     has_status, has_lock, has_spec = bool(parts[0]), bool(parts[1]), bool(parts[2])
     is_runs = has_status or (has_spec and bool(parts[3])) or (has_lock and bool(_ID.fullmatch(folder[-20:])))
     return " ".join(part or "-" for part in parts) if is_runs else ""
