@@ -56,7 +56,9 @@ def note(reference: RunReference, text: Text = None, *, clear: Clear = False, ru
     if text is None and not clear:
         found = read_annotations(folder).note
         if found:
-            say(found, sys.stdout)
+            from runexp.report.wording import harmless
+
+            say("\n".join(map(harmless, found.splitlines())), sys.stdout)
         else:
             say("no note")
         return
@@ -65,8 +67,10 @@ def note(reference: RunReference, text: Text = None, *, clear: Clear = False, ru
 
 
 def _print_tags(said: Annotations) -> None:
+    from runexp.report.wording import plain
+
     for name in said.tags:
-        print(name)
+        print(plain(name))
     if not said.tags:
         say("no tags")
 

@@ -1,4 +1,4 @@
-"""The spec of a run as it was understood. Apart from the other files, since the reader of YAML takes a while to load."""
+"""The spec of a run as it was understood. Apart from its other files: the reader of YAML takes a while to load."""
 
 from __future__ import annotations
 

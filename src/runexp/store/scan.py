@@ -45,10 +45,18 @@ def is_run(path: Path | str) -> bool:
 def _folders(path: str) -> Iterator[str]:
     try:
         with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+            names = sorted(entry.name for entry in entries if _is_listed(entry))
     except OSError:
         return
     yield from names
+
+
+def _is_listed(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder with a name that can be shown; no run is made with another."""
+    try:
+        return entry.name.isprintable() and not entry.name.startswith(".") and entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _signature(folder: str) -> str:
