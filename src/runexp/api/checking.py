@@ -68,9 +68,15 @@ def _without_echoes(found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(one for one in dict.fromkeys(found) if one.is_error or one.span not in wrong)
 
 
-def check(source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | None = None) -> Checked:
-    """Read, parse and link one spec; `-` reads `stdin`. Never raises for what a user wrote."""
-    folder = Path.cwd() if str(source) == "-" else Path(source).parent
+def check(
+    source: Path | str, *, overrides: Sequence[str] = (), stdin: bytes | None = None, folder: Path | None = None
+) -> Checked:
+    """Read, parse and link one spec; `-` reads `stdin`. Never raises for what a user wrote.
+
+    Relative paths start at `folder`; left out: where the spec lies.
+    """
+    if folder is None:
+        folder = Path.cwd() if str(source) == "-" else Path(source).parent
     texts: dict[str, str] = {}
     document, found = read(source, overrides=overrides, stdin=stdin, texts=texts)
     if document is None:

@@ -65,13 +65,15 @@ def write_inputs(
     )
 
 
-def resolved_yaml(checked: Checked) -> str:
-    """The spec as understood: includes, variables and overrides applied, every default visible."""
+def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
+    """The spec as understood: includes, variables and overrides applied, every default visible unless left out."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None
     text = io.StringIO()
-    understood = checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    understood = checked.parsed_spec.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude_defaults=not with_defaults
+    )
     yaml.dump(redacted(understood, checked.document), text)
     return text.getvalue()
 

@@ -37,6 +37,9 @@ from runexp.strategies.fold_run import Around
 Watch = Callable[[Live], Sequence[Sink]]
 """Makes the sinks that show a run, given where the engine stands."""
 
+Built = Callable[[Mapping[str, str]], None]
+"""Is told the fingerprints of the data once all is built, before anything runs or is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -78,10 +81,14 @@ def build(checked: Checked) -> TorchRuntime:
     return _built(checked)[0]
 
 
-def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
+def run(
+    checked: Checked, place: Place, *, watch: Watch, control: Control | None = None, built: Built | None = None
+) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules:
         opened = _Opened(checked, *_built(checked))
+        if built is not None and opened.runtime is not None:
+            built(opened.runtime.fingerprints)
         return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
 
 

@@ -20,6 +20,8 @@ _STATUS = {
     "interrupted": "yellow",
     "failed": "red",
     "running": "cyan",
+    "killed": "red",
+    "unknown": "magenta",
 }
 
 

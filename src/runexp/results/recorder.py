@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from runexp.events import (
@@ -30,6 +30,9 @@ from runexp.results.run import RunResults, Timings
 LossNodes = Mapping[str, Mapping[str, str]]
 """By the label of a phase: the node that each of its losses is applied to."""
 
+HeldRecords = Mapping[str, Callable[[], Iterable[BatchesRecorded]]]
+"""By the label of a phase: what reads its records of batches when they are asked for."""
+
 
 def loss_nodes_of(plan: Plan) -> dict[str, dict[str, str]]:
     """What a recorder needs in order to answer for nodes and to tell losses from metrics."""
@@ -51,11 +54,13 @@ class _Members:
 class Recorder:
     """Takes events one by one and gives the results of what has happened so far.
 
-    Keeps events by reference and builds nothing before it is asked. `loss_nodes` is `loss_nodes_of(plan)`.
+    Keeps events by reference and builds nothing before it is asked. `loss_nodes` is `loss_nodes_of(plan)`; `held`
+    gives, by the label of a phase, the records of batches that were not received.
     """
 
-    def __init__(self, loss_nodes: LossNodes | None = None) -> None:
+    def __init__(self, loss_nodes: LossNodes | None = None, *, held: HeldRecords | None = None) -> None:
         self._loss_nodes = loss_nodes or {}
+        self._held = held or {}
         self._run = RunStarted("", 0, "", "", ())
         self._finished: RunFinished | None = None
         self._warnings: list[str] = []
@@ -160,6 +165,7 @@ class Recorder:
             loss_nodes=self._nodes_of_losses(label),
             run_status=self._finished.status if self._finished else "running",
             seconds=self._seconds(f"/{label}"),
+            held=self._held.get(label, tuple),
         )
         match kind:
             case "train":

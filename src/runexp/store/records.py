@@ -59,7 +59,12 @@ def write_lock_file(
         "sources": dict(sorted(sources.items())),
         "code": dict(sorted((code or {}).items())),
         "git": asdict(commit) if commit else None,
-        "made": {"host": socket.gethostname(), "system": platform.platform(), "argv": list(argv)},
+        "made": {
+            "host": socket.gethostname(),
+            "system": platform.platform(),
+            "argv": list(argv),
+            "folder": str(spec_folder.resolve()) if spec_folder is not None else None,
+        },
     }
     write_atomically(folder / LOCK_FILE, json.dumps(record, indent=2) + "\n")
 
