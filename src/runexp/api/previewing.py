@@ -26,6 +26,7 @@ from runexp.plan.phases import (
     GroupPlan,
     PhasePlan,
     TrainPlan,
+    TurnPlan,
 )
 from runexp.plan.units import units_of
 from runexp.plan.values import Call
@@ -113,7 +114,7 @@ def _train_facts(phase: TrainPlan, found: Description) -> PreviewFacts:
         n_epochs=phase.n_epochs,
         n_steps_an_epoch=found.n_steps_an_epoch,
         n_steps=n_steps,
-        optimizer=_call(phase.optimizer.call),
+        optimizer=_call(phase.optimizer.call) if phase.optimizer else "; then ".join(map(_turn, phase.turns)),
         groups=tuple(GroupFacts(group.name, group.lr, group.n_parameters) for group in found.groups),
         schedule=_schedule(phase, found),
         clip=_clip(phase),
@@ -181,6 +182,12 @@ def _routes(routes: Sequence[Route]) -> str:
 def _call(call: Call) -> str:
     arguments = ", ".join(f"{name}={value}" for name, value in {**call.arguments, **call.fixed}.items())
     return f"{call.name}({arguments})"
+
+
+def _turn(turn: TurnPlan) -> str:
+    often = "" if turn.every_n_steps == 1 else f", every {turn.every_n_steps} steps"
+    moves, losses = ", ".join(turn.trains), ", ".join(turn.losses)
+    return f"{turn.name} {_call(turn.optimizer.call)} moves {moves} for {losses}{often}"
 
 
 def _schedule(phase: TrainPlan, found: Description) -> ScheduleFacts | None:

@@ -142,8 +142,7 @@ class TrainPhase(Section):
     optimizer: Annotated[Optimizer | None, Field(description="a torch optimizer")] = None
     optimizers: Annotated[
         dict[Name, NamedOptimizer],
-        Field(description="several, each with its nodes and losses (adversarial training)"),
-        Later("several optimizers"),
+        Field(description="several, each with its nodes and losses, taken in turn (adversarial training)"),
     ] = {}
     schedule: Annotated[Schedule | None, Field(description="learning rate over the phase")] = None
     clip: Annotated[Clip | None, Field(description="bounds on gradients")] = None
