@@ -113,6 +113,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
         lanes=drawing.lanes,
         batch_schedule=drawing.schedule,
         turns=turns,
+        precision=phase.precision or scope.found.spec.execution.precision,
     )
 
 

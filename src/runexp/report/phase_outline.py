@@ -55,6 +55,7 @@ def _train(phase: TrainPlan) -> Branch:
                 "accumulate",
                 f"{phase.accumulate} batches a step" if phase.accumulate > 1 else "every batch is a step",
             ),
+            *((Branch("precision", phase.precision),) if phase.precision != "fp32" else ()),
             Branch("callbacks", "" if phase.callbacks else "none", tuple(map(_callback, phase.callbacks))),
             _checkpoints(phase.checkpoints),
         ),
@@ -136,10 +137,18 @@ def _loss(loss: LossPlan) -> Branch:
     details = [
         f"on {loss.node}",
         _routes(loss.routes),
-        f"weight {loss.weight:g}",
+        f"weight {_weight(loss)}",
         "target shaped like the output" if loss.elementwise else "",
     ]
     return Branch(loss.name, " · ".join((called(loss.call), *(detail for detail in details if detail))))
+
+
+def _weight(loss: LossPlan) -> str:
+    curve = loss.curve
+    if curve is None:
+        return f"{loss.weight:g}"
+    length = f"{curve.n_epochs} epochs" if curve.n_epochs else "the phase"
+    return f"{curve.start:g} → {curve.end:g}, {curve.kind} over {length}; {curve.end:g} in evaluations"
 
 
 def _metric(metric: MetricPlan) -> Branch:

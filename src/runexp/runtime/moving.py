@@ -100,9 +100,9 @@ class Mover:
             self._schedule.after_epoch(measured)
 
     def state(self) -> Mapping[str, Any]:
-        """The optimizer's state dict."""
+        """The optimizer's state dict, and under `scaler` that of the scaler where there is one."""
         state: Mapping[str, Any] = self.optimizer.state_dict()
-        return state
+        return state if self._scaler is None else {**state, "scaler": self._scaler.state_dict()}
 
     def _move_scaled(self) -> None:
         """The scaler leaves the update out where a gradient is not finite, and then lowers its scale."""

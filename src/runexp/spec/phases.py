@@ -173,7 +173,8 @@ class TrainPhase(Section):
         tuple[str, ...], Field(description="nodes or patterns of `<node>.<parameter>` that train from here on")
     ] = ()
     precision: Annotated[
-        Literal["fp32", "bf16", "fp16"] | None, Field(description="instead of `execution`'s"), Later("mixed precision")
+        Literal["fp32", "bf16", "fp16"] | None,
+        Field(description="what forward passes and losses are computed in, instead of `execution`'s"),
     ] = None
     record: Annotated[
         tuple[Literal["outputs", "gradients"], ...],
