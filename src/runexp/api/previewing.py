@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -34,6 +34,7 @@ from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, 
 from runexp.report.wording import counted
 from runexp.results import Recorder, loss_nodes_of
 from runexp.runtime.description import ComputedFacts, Description, LaneFacts, describe
+from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
 
 _MOST_CLASSES = 20
@@ -88,7 +89,7 @@ class Preview:
         events = experiment.preview_phase(
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
-        with self._modules:
+        with self._modules, settled(self._plan.execution):
             finished = pump(events, [ResultsSink(recorder), *watch(live)])
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
@@ -120,7 +121,18 @@ def _train_facts(phase: TrainPlan, found: Description) -> PreviewFacts:
         clip=_clip(phase),
         callbacks=tuple(_callback(callback) for callback in phase.callbacks),
         checkpoints=_checkpoints(phase),
+        notes=(*facts.notes, *_remarks(phase)),
     )
+
+
+def _remarks(phase: TrainPlan) -> Iterator[str]:
+    """What a page has no place of its own for: the precision, and weights that change."""
+    if phase.precision != "fp32":
+        yield f"forward passes and losses in {phase.precision}; weights, updates and evaluations in fp32"
+    for loss in phase.losses:
+        if loss.curve is not None:
+            curve = loss.curve
+            yield f"weight of {loss.name}: {curve.kind} from {curve.start:g} to {curve.end:g}"
 
 
 def _facts_of(

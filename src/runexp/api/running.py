@@ -24,6 +24,7 @@ from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
 from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
+from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
@@ -80,7 +81,7 @@ def build(checked: Checked) -> TorchRuntime:
 
 def run(checked: Checked, place: Place, *, watch: Watch, control: Control | None = None) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
-    with own_modules(checked) as modules:
+    with own_modules(checked) as modules, settled(checked.require().linked.execution):
         runtime = build(checked)
         return _run_built(checked, runtime, place, watch, code=modules.digests(), control=control or Control())
 

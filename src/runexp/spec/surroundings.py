@@ -25,13 +25,9 @@ class Execution(Section):
         Literal["fp32", "bf16", "fp16"],
         Field(description="what train phases compute forward passes and losses in; weights and evaluations stay fp32"),
     ] = "fp32"
-    compile: Annotated[bool, Field(description="compile nodes with torch.compile"), Later("torch.compile")] = False
-    deterministic: Annotated[
-        bool, Field(description="refuse what cannot be repeated bit for bit"), Later("enforced determinism")
-    ] = False
-    allocator: Annotated[
-        Literal["default", "expandable_segments"], Field(description="of CUDA memory"), Later("another allocator")
-    ] = "default"
+    compile: Annotated[bool, Field(description="compile nodes with torch.compile")] = False
+    deterministic: Annotated[bool, Field(description="refuse what cannot be repeated bit for bit")] = False
+    allocator: Annotated[Literal["default", "expandable_segments"], Field(description="of CUDA memory")] = "default"
     distributed: Annotated[
         Literal["none", "ddp", "fsdp"], Field(description="over several devices"), Later("distributed training")
     ] = "none"
