@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,6 +26,7 @@ from runexp.plan.phases import (
     GroupPlan,
     PhasePlan,
     TrainPlan,
+    TurnPlan,
 )
 from runexp.plan.units import units_of
 from runexp.plan.values import Call
@@ -33,6 +34,7 @@ from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, 
 from runexp.report.wording import counted
 from runexp.results import Recorder, loss_nodes_of
 from runexp.runtime.description import ComputedFacts, Description, LaneFacts, describe
+from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
 
 _MOST_CLASSES = 20
@@ -87,7 +89,7 @@ class Preview:
         events = experiment.preview_phase(
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
-        with self._modules:
+        with self._modules, settled(self._plan.execution):
             finished = pump(events, [ResultsSink(recorder), *watch(live)])
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
@@ -119,13 +121,24 @@ def _train_facts(phase: TrainPlan, found: Description) -> PreviewFacts:
         n_epochs=phase.n_epochs,
         n_steps_an_epoch=found.n_steps_an_epoch,
         n_steps=n_steps,
-        optimizer=_call(phase.optimizer.call),
+        optimizer=_call(phase.optimizer.call) if phase.optimizer else "; then ".join(map(_turn, phase.turns)),
         groups=tuple(GroupFacts(group.name, group.lr, group.n_parameters) for group in found.groups),
         schedule=_schedule(phase, found),
         clip=_clip(phase),
         callbacks=tuple(_callback(callback) for callback in phase.callbacks),
         checkpoints=_checkpoints(phase),
+        notes=(*facts.notes, *_remarks(phase)),
     )
+
+
+def _remarks(phase: TrainPlan) -> Iterator[str]:
+    """What a page has no place of its own for: the precision, and weights that change."""
+    if phase.precision != "fp32":
+        yield f"forward passes and losses in {phase.precision}; weights, updates and evaluations in fp32"
+    for loss in phase.losses:
+        if loss.curve is not None:
+            curve = loss.curve
+            yield f"weight of {loss.name}: {curve.kind} from {curve.start:g} to {curve.end:g}"
 
 
 def _facts_of(
@@ -187,6 +200,12 @@ def _routes(routes: Sequence[Route]) -> str:
 def _call(call: Call) -> str:
     arguments = ", ".join(f"{name}={value}" for name, value in {**call.arguments, **call.fixed}.items())
     return f"{call.name}({arguments})"
+
+
+def _turn(turn: TurnPlan) -> str:
+    often = "" if turn.every_n_steps == 1 else f", every {turn.every_n_steps} steps"
+    moves, losses = ", ".join(turn.trains), ", ".join(turn.losses)
+    return f"{turn.name} {_call(turn.optimizer.call)} moves {moves} for {losses}{often}"
 
 
 def _schedule(phase: TrainPlan, found: Description) -> ScheduleFacts | None:

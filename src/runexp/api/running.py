@@ -27,6 +27,7 @@ from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
 from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.randomness import kept_randomness
+from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
@@ -85,7 +86,7 @@ def run(
     checked: Checked, place: Place, *, watch: Watch, control: Control | None = None, built: Built | None = None
 ) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
-    with own_modules(checked) as modules:
+    with own_modules(checked) as modules, settled(checked.require().linked.execution):
         opened = _Opened(checked, *_built(checked))
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)

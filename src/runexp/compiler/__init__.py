@@ -53,7 +53,8 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     if found.has_errors:
         return Compiled(None, found.diagnostics)
     spec = found.spec
-    execution = ExecutionPlan(spec.execution.device, spec.execution.threads or 0)
+    said = spec.execution
+    execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
     plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv)
     return Compiled(plan, found.diagnostics)
 

@@ -23,6 +23,7 @@ from runexp.events import (
     Status,
 )
 from runexp.plan.experiment import Plan, digest, walk
+from runexp.plan.graph import LossPlan
 from runexp.plan.phases import (
     EarlyStoppingPlan,
     EvalPlan,
@@ -206,9 +207,17 @@ def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
     if not isinstance(phase, TrainPlan) or not (n_epochs or n_steps):
         return phase
     schedule = phase.schedule and replace(phase.schedule, n_epochs=phase.n_epochs, n_steps=phase.n_steps)
+    losses = tuple(_at_full_length(loss, phase) for loss in phase.losses)
     if n_steps:
-        return replace(phase, n_epochs=0, n_steps=n_steps, schedule=schedule)
-    return replace(phase, n_epochs=n_epochs, n_steps=0, schedule=schedule)
+        return replace(phase, n_epochs=0, n_steps=n_steps, schedule=schedule, losses=losses)
+    return replace(phase, n_epochs=n_epochs, n_steps=0, schedule=schedule, losses=losses)
+
+
+def _at_full_length(loss: LossPlan, phase: TrainPlan) -> LossPlan:
+    """The loss with the curve of its weight as long as in the phase that is cut."""
+    if loss.curve is None or loss.curve.n_epochs or loss.curve.n_steps:
+        return loss
+    return replace(loss, curve=replace(loss.curve, n_epochs=phase.n_epochs, n_steps=phase.n_steps))
 
 
 def earlier(phases: tuple[PhasePlan, ...], label: str) -> tuple[PhasePlan, ...]:

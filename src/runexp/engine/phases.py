@@ -255,17 +255,17 @@ def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[Callable[[View], 
 
 
 def _means(record: EpochRecord) -> dict[str, float]:
-    """Means over rows of the epoch's losses, named `train_…`, and the last learning rate."""
+    """Means over rows of the epoch's losses, named `train_…`, the last learning rates, and what else it ended with."""
     means = {}
     for name, values in record.columns.items():
-        if name == "lr":
-            means["lr"] = values[-1]
+        if name == "lr" or name.startswith("lr/"):
+            means[name] = values[-1]
             continue
         means[f"train_{name}"] = _mean(values, record.counts.get(name, record.n_rows))
     if record.weights:  # losses that do not count the same rows: their means add up, not those of the steps
         counted = {name: weight for name, weight in record.weights.items() if any(record.counts[name])}
         means["train_loss"] = sum(means[f"train_{name}"] * weight for name, weight in counted.items())
-    return means
+    return means | dict(record.numbers)
 
 
 def _mean(values: Sequence[float], rows: Sequence[int]) -> float:

@@ -34,13 +34,14 @@ class EpochRecord:
     """The batches of an epoch: rows of each, and each named number (losses, `loss`, `lr`) as a typed array.
 
     Where a loss does not count all rows of every batch, `counts` has by loss those it does, 0 where it had none, and
-    `weights` what each contributes to the total.
+    `weights` what each contributes to the total. `numbers` are of the epoch as a whole.
     """
 
     n_rows: array[int]
     columns: Mapping[str, array[float]]
     counts: Mapping[str, array[int]] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 class TrainProgram(Protocol):

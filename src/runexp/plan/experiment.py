@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
@@ -17,10 +17,13 @@ from runexp.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ExecutionPlan:
-    """Where it computes; `threads` 0 leaves the number to torch."""
+    """Where and how it computes; `threads` 0 leaves the number to torch. The precision is that of each phase."""
 
     device: str
     threads: int
+    compile: bool = False
+    deterministic: bool = False
+    allocator: Literal["default", "expandable_segments"] = "default"
 
 
 @dataclass(frozen=True, slots=True)

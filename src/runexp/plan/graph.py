@@ -87,11 +87,23 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightCurve:
+    """A loss's weight by update: from `start` to `end` over so many epochs or steps; both 0: over the phase (S-16)."""
+
+    kind: Literal["linear", "cosine", "step"]
+    start: float
+    end: float
+    n_epochs: int = 0
+    n_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LossPlan:
     """A loss applied to a node: what computes it, what it is given, its share of the total.
 
     `elementwise`: output and target must have the same shape, so (N, 1) against (N,) is aligned.
-    `decision`: how classes follow from the node's output, for metrics that want labels.
+    `decision`: how classes follow from the node's output, for metrics that want labels. Where the weight changes over
+    a train phase by `curve`, `weight` is its end, which evaluations count with.
     """
 
     name: str
@@ -102,6 +114,7 @@ class LossPlan:
     elementwise: bool
     decision: Decision
     origin: Origin
+    curve: WeightCurve | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from runexp.plan.phases import (
     PhasePlan,
     SchedulePlan,
     TrainPlan,
+    TurnPlan,
 )
 from runexp.plan.samplers import MatchPlan, SamplerPlan
 from runexp.report.outline import Branch, called, described, listed, literal
@@ -47,13 +48,14 @@ def _train(phase: TrainPlan) -> Branch:
             *_freezing(phase.freezing),
             Branch("losses", below=tuple(_loss(loss) for loss in phase.losses)),
             *(_lanes(phase) if phase.lanes else (Branch("batches", described(phase.batches)),)),
-            _optimizer(phase.optimizer),
+            *((_optimizer(phase.optimizer),) if phase.optimizer else (_turns(phase.turns),)),
             _schedule(phase.schedule),
             _clip(phase.clip),
             Branch(
                 "accumulate",
                 f"{phase.accumulate} batches a step" if phase.accumulate > 1 else "every batch is a step",
             ),
+            *((Branch("precision", phase.precision),) if phase.precision != "fp32" else ()),
             Branch("callbacks", "" if phase.callbacks else "none", tuple(map(_callback, phase.callbacks))),
             _checkpoints(phase.checkpoints),
         ),
@@ -135,10 +137,18 @@ def _loss(loss: LossPlan) -> Branch:
     details = [
         f"on {loss.node}",
         _routes(loss.routes),
-        f"weight {loss.weight:g}",
+        f"weight {_weight(loss)}",
         "target shaped like the output" if loss.elementwise else "",
     ]
     return Branch(loss.name, " · ".join((called(loss.call), *(detail for detail in details if detail))))
+
+
+def _weight(loss: LossPlan) -> str:
+    curve = loss.curve
+    if curve is None:
+        return f"{loss.weight:g}"
+    length = f"{curve.n_epochs} epochs" if curve.n_epochs else "the phase"
+    return f"{curve.start:g} → {curve.end:g}, {curve.kind} over {length}; {curve.end:g} in evaluations"
 
 
 def _metric(metric: MetricPlan) -> Branch:
@@ -159,6 +169,17 @@ def _optimizer(optimizer: OptimizerPlan) -> Branch:
     below = (Branch("groups", "the others as above", groups),) if groups else ()
     decays = " · weight decay on matrices only" if optimizer.decays == "matrices" else ""
     return Branch("optimizer", called(optimizer.call) + decays, below)
+
+
+def _turns(turns: tuple[TurnPlan, ...]) -> Branch:
+    """Several optimizers: what each moves, for which losses, and how."""
+    return Branch("optimizers", "one after the other at each step", tuple(map(_turn, turns)))
+
+
+def _turn(turn: TurnPlan) -> Branch:
+    often = "every step" if turn.every_n_steps == 1 else f"every {turn.every_n_steps} steps"
+    what = f"moves {listed(turn.trains)} · minimises {listed(turn.losses)} · {often}"
+    return Branch(turn.name, what, (_optimizer(turn.optimizer), Branch("runs", listed(turn.runs))))
 
 
 def _schedule(schedule: SchedulePlan | None) -> Branch:

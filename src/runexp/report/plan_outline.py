@@ -193,4 +193,6 @@ def _call(call: Call) -> Branch:
 
 def _execution(execution: ExecutionPlan) -> Branch:
     threads = str(execution.threads) if execution.threads else "as many as torch chooses"
-    return Branch("execution", f"device {execution.device} · threads: {threads}")
+    asked = [name for name in ("compile", "deterministic") if getattr(execution, name)]
+    asked += [execution.allocator] if execution.allocator != "default" else []
+    return Branch("execution", " · ".join([f"device {execution.device}", f"threads: {threads}", *asked]))

@@ -76,11 +76,11 @@ def first_rows(forward: Forward, columns: PhaseTable) -> list[Any]:
         return forward([columns.drawn(slot).first(2) for slot in forward.columns])
 
 
-def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tensor:
+def weighted_total(losses: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     """The sum of losses, each times its weight."""
-    total = losses[0] * bound[0].weight
-    for loss, item in zip(losses[1:], bound[1:], strict=True):
-        total = total + loss * item.weight
+    total = losses[0] * weights[0]
+    for loss, weight in zip(losses[1:], weights[1:], strict=True):
+        total = total + loss * weight
     return total
 
 

@@ -69,7 +69,7 @@ def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], optim
     save_file(_flat_weights(graph), folder / "weights.safetensors")
     written = dict(state)
     if optimizer is not None:
-        tensors, plain = _split_optimizer(optimizer)
+        tensors, plain = _split(optimizer)
         save_file(tensors, folder / "optimizer.safetensors")
         written["optimizer"] = plain
     (folder / "state.json").write_text(json.dumps(written, indent=1), encoding="utf-8")
@@ -83,6 +83,15 @@ def _flat_weights(graph: Graph) -> dict[str, Tensor]:
     }
 
 
+def _split(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the plain values of an optimizer's state; of several, both under their names."""
+    if "param_groups" in state:
+        return _split_optimizer(state)
+    several = {name: _split_optimizer(one) for name, one in state.items()}
+    tensors = {f"{name}.{key}": value for name, (found, _) in several.items() for key, value in found.items()}
+    return tensors, {name: plain for name, (_, plain) in several.items()}
+
+
 def _split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors, plain = {}, {}
     for index, values in state["state"].items():
@@ -92,7 +101,8 @@ def _split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[
             else:
                 plain[f"{index}.{key}"] = value
     groups = [{key: value for key, value in group.items() if key != "params"} for group in state["param_groups"]]
-    return tensors, {"groups": groups, "values": plain}
+    scaler = {"scaler": state["scaler"]} if "scaler" in state else {}
+    return tensors, {"groups": groups, "values": plain, **scaler}
 
 
 def _whole(graph: Graph) -> WholeState:

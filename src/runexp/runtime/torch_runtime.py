@@ -21,6 +21,7 @@ from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
+from runexp.runtime.settings import check_compiler
 from runexp.runtime.state import Snapshot, restore_snapshot, take_snapshot, write_checkpoint
 from runexp.runtime.streaming.opening import open_stream
 from runexp.runtime.training import TrainProgram
@@ -38,8 +39,11 @@ class TorchRuntime:
         self._device = choose_device(plan.execution.device)
         self.device = str(self._device)
         self._seed = plan.seed if fold is None else fold.seed
+        if plan.execution.compile:
+            check_compiler(self._device)
         self.sets = _build_sets(plan, folder, fold.rows if fold else {})
         self.graph = Graph(plan.nodes, self.sets, self._device, self._seed, folder=folder)
+        self.graph.compiles = plan.execution.compile
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}

@@ -36,7 +36,8 @@ class Graph:
 
     With `is_weightless` modules stand on torch's meta device: they cost nothing and know shapes only.
     Files of weights are looked for from `folder`. `version` grows whenever an
-    estimator is fitted or a module built: what was derived before is then stale.
+    estimator is fitted or a module built: what was derived before is then stale. Modules built once `compiles` is set
+    are compiled at their first call.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Graph:
         self.estimators: dict[str, Any] = {}
         self.frozen = {plan.name for plan in plans if plan.freeze}
         self.version = 0
+        self.compiles = False
         self._sets = sets
         self._device = device
         self._seed = seed
@@ -161,6 +163,8 @@ class Graph:
         initialize(module, plan.init)
         load_weights(plan, module, self._folder)
         module.eval().requires_grad_(False)
+        if self.compiles:
+            module.compile()  # in place: names of weights stay
         self.modules[plan.name] = module
         self.version += 1
         return output

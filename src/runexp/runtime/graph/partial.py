@@ -24,9 +24,9 @@ class PartialBatch:
     live: Mapping[int, Tensor]
 
 
-def run_partly(calls: Sequence[Call], batch: PartialBatch) -> tuple[list[Any], Mapping[int, Tensor]]:
+def run_partly(calls: Sequence[Call], batch: PartialBatch, n_outputs: int) -> tuple[list[Any], Mapping[int, Tensor]]:
     """All slots, None for what no live row reaches (S-18), and which rows are live where some are not."""
-    values: list[Any] = [*batch.values, *[None] * len(calls)]
+    values: list[Any] = [*batch.values, *[None] * n_outputs]
     live = dict(batch.live)
     for call, positional, keyword, target in calls:
         read = (*positional, *(slot for _, slot in keyword))
