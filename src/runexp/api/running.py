@@ -102,6 +102,7 @@ def _run_built(
 def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, control: Control) -> Run:
     live, recorder = Live(), Recorder(loss_nodes_of(plan))
     checkpoints = Checkpoints(folder.checkpoints(), runtime)
+    runtime.folders.keep_in(folder.inside("callbacks"))
     sinks: list[Sink] = [
         EventLog(folder.inside("events.jsonl")),
         MetricsTable(folder.path),

@@ -10,6 +10,7 @@ from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
+from runexp.compiler.made_callbacks import link_experiment_callbacks
 from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
 from runexp.compiler.samplers import link_samplers
@@ -45,6 +46,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     _check_sections(found)
     check_surroundings(scope, phases)
     check_streams(scope, phases)
+    callbacks = link_experiment_callbacks(scope)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)
@@ -52,7 +54,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
         return Compiled(None, found.diagnostics)
     spec = found.spec
     execution = ExecutionPlan(spec.execution.device, spec.execution.threads or 0)
-    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution)
+    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, callbacks)
     return Compiled(plan, found.diagnostics)
 
 

@@ -82,7 +82,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
     trains = _trained(scope, phase, nodes, progress.freezing, path)
     check_fitted(scope, nodes, progress.fitted, path)
     _check_length(scope, phase, path)
-    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes)
+    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes, trains)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
     optimizer = link_optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = link_schedule(scope, phase.schedule, numbers, (*path, "schedule"))

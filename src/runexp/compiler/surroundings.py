@@ -18,8 +18,6 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_name(scope)
-    for name, callback in spec.experiment_callbacks.items():
-        scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
     if spec.cv is not None:
         _check_folds(scope, spec.cv)
     if spec.sweep is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from runexp.engine.callbacks import make_callback
+from runexp.engine.callbacks import judges, make_callback
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
 from runexp.engine.live import Live
 from runexp.engine.phases import EvalPhase, FitPhase, Surroundings, TrainPhase
-from runexp.engine.protocol import CheckpointStore, ExecutionContext, Runtime
+from runexp.engine.protocol import CheckpointStore, ExecutionContext, Runtime, TrainProgram
+from runexp.engine.view import Callback
 from runexp.events import (
     BatchFinished,
     Event,
@@ -24,8 +25,10 @@ from runexp.events import (
 )
 from runexp.plan.experiment import Plan, digest, walk
 from runexp.plan.phases import (
+    CallbackPlan,
     EarlyStoppingPlan,
     EvalPlan,
+    EvaluationPlan,
     FitPlan,
     GroupPlan,
     PhasePlan,
@@ -131,7 +134,7 @@ class Experiment:
     def _train(self, plan: TrainPlan) -> Iterator[Event]:
         program = self._runtime.open_train(plan)
         around = self._surroundings()
-        callbacks = [make_callback(item) for item in plan.callbacks]
+        callbacks = [self._callback(item, program) for item in sorted(plan.callbacks, key=judges)]
         phase = TrainPhase(plan, program, around, callbacks, self._rule(plan))
         self.live.n_epochs, self.live.n_batches = plan.n_epochs, program.n_batches
         self.live.latest = program.latest
@@ -142,12 +145,22 @@ class Experiment:
                 _monitored(plan),
             )  # fmt: skip
             yield from _drive(phase.iter_execution(), program.step, around)
+        except Exception as error:
+            around.outbox.clear()  # what was in it has been passed on
+            phase.fail(error)
+            yield from around.outbox
+            raise
         finally:
             program.close()
             self.live.latest = Live().latest
         status, by = self._ending(phase.stopped_by)
         final = FrozenMap(phase.final)
         yield PhaseFinished(plan.label, "train", status, by, phase.n_epochs, phase.step, final)
+
+    def _callback(self, plan: CallbackPlan, program: TrainProgram) -> Callback:
+        if isinstance(plan, (EvaluationPlan, EarlyStoppingPlan)):
+            return make_callback(plan)
+        return self._runtime.open_callback(plan, program)
 
     def _eval(self, plan: EvalPlan) -> Iterator[Event]:
         program = self._runtime.open_eval(plan)

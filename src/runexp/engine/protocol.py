@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.engine.view import Callback
+from runexp.engine.view import Snapshot as Snapshot
+from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
 
 Batches = Any
 """The batch of every binding of a step, in the runtime's own form; the engine only hands it on."""
 
 State = Mapping[str, Any]
 """The state of a phase in the runtime's own form, for a checkpoint."""
-
-Snapshot = Any
-"""A state of the runtime, kept in memory; the engine only hands it back."""
 
 
 @dataclass(slots=True)
@@ -116,6 +115,9 @@ class Runtime(Protocol):
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready."""
+
+    def open_callback(self, plan: MadePlan, program: TrainProgram) -> Callback:
+        """The callback of a train phase, made ready; the engine makes its own."""
 
     def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
         """A copy of the state of `nodes`; None: of everything a phase may change, random numbers too."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from runexp.plan.data import DataPlan
 from runexp.plan.graph import NodePlan
-from runexp.plan.phases import GroupPlan, PhasePlan
+from runexp.plan.phases import GroupPlan, MadePlan, PhasePlan
 from runexp.records import dataclass
 
 
@@ -33,6 +33,7 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     phases: tuple[PhasePlan, ...]
     execution: ExecutionPlan
+    callbacks: tuple[MadePlan, ...] = ()
 
     def node(self, name: str) -> NodePlan:
         """The node of that name; `KeyError` where there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +28,21 @@ from runexp.runtime.optim import build_optimizer
 from runexp.runtime.schedules import RateSchedule, open_schedule
 
 
+class UpdateWatcher(Protocol):
+    """Stands around every update of the weights."""
+
+    def before_update(self) -> bool:
+        """Gradients are complete, not yet clipped; False leaves the update out."""
+
+    def after_update(self) -> None:
+        """The weights have moved."""
+
+
 class TrainProgram:
     """Draws batches and takes steps. What a step needs is laid out here, once."""
 
     def __init__(self, plan: TrainPlan, graph: Graph, columns: PhaseTable, device: torch.device, seed: int) -> None:
+        self.label = plan.label
         self._graph = graph
         self._accumulate = plan.accumulate
         size = min(plan.batch_size, columns.n_rows)
@@ -60,6 +71,7 @@ class TrainProgram:
         self._judge = PartialJudge(self._losses, self._forward) if plan.lanes else None
         weights = {loss.name: loss.weight for loss in self._losses}
         self._record = _Record(weights, device, is_plain=self._is_plain)
+        self.watchers: list[UpdateWatcher] = []
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
@@ -137,12 +149,41 @@ class TrainProgram:
             parameter.grad = None
         self._graph.set_modes(())
 
+    @property
+    def trained(self) -> Mapping[str, nn.Parameter]:
+        """The parameters that the phase moves, by `<node>.<parameter>`."""
+        return self._trained
+
+    @property
+    def batch_sizes(self) -> Sequence[int]:
+        """The rows of each batch of the epoch that is drawn."""
+        return self._sizes
+
     def _update(self) -> None:
+        if self.watchers:
+            self._update_watched()
+        else:
+            self._take_update()
+
+    def _update_watched(self) -> None:
+        """An update that callbacks stand around; each of them sees the gradients, and any may refuse."""
+        if all([watcher.before_update() for watcher in self.watchers]):
+            self._take_update()
+            for watcher in self.watchers:
+                watcher.after_update()
+            return
+        self._let_go()
+
+    def _take_update(self) -> None:
         if self._clip.norm:
             nn.utils.clip_grad_norm_(self._parameters, self._clip.norm)
         if self._clip.value:
             nn.utils.clip_grad_value_(self._parameters, self._clip.value)
         self._move()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Of gradients; the learning rate follows its curve, taken or not."""
         for parameter in self._parameters:
             parameter.grad = None
         if self._schedule:
