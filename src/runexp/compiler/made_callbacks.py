@@ -16,12 +16,13 @@ from runexp.spec.base import Section
 from runexp.spec.built_in_callbacks import (
     BuiltIn,
     Ema,
-    Freezing,
+    Freeze,
     GradualUnfreezing,
     NanGuard,
     Norms,
     Swa,
     Throughput,
+    Unfreeze,
 )
 from runexp.spec.callbacks import Custom
 
@@ -110,7 +111,7 @@ def check_held(scope: Scope, callback: BuiltIn, phase: Moving, path: Path) -> No
             epoch = ("from_epoch", callback.from_epoch)
         case GradualUnfreezing():
             key, patterns = "order", callback.order or ()
-        case Freezing():
+        case Freeze() | Unfreeze():
             patterns, epoch = callback.nodes, ("epoch", callback.epoch)
         case _:
             return

@@ -143,8 +143,6 @@ class Curves(Section):
     use: Annotated[Literal["curves"], Field(description="plots of the curves")]
 
 
-Monitoring = LossNotDecreasing | SaveBest
-Freezing = Freeze | Unfreeze
 BuiltIn = (
     LearningRateMonitor
     | Norms
