@@ -90,7 +90,7 @@ def test_with_on_error_warn_a_callback_is_taken_out_and_the_phase_goes_on(home):
     finished, events = ran(home, "{use: mine.Mine, on_error: warn}", code)
     (warning,) = of("WarningRaised", events)
     assert (finished.status, of("PhaseFinished", events)[0]["n_epochs"]) == ("completed", 4)
-    assert "`mine.Mine` was taken out of `train` at on_epoch_end" in warning["message"]
+    assert "`mine.Mine` was taken out at on_epoch_end" in warning["message"]
 
 
 def test_on_exception_sees_the_real_exception(home):

@@ -73,6 +73,8 @@ def build(checked: Checked) -> TorchRuntime:
     try:
         runtime = TorchRuntime(plan, folder=checked.folder)
         runtime.rehearse(plan.phases)
+        for item in plan.callbacks:  # code of the user's that fails does so before anything is written
+            runtime.open_experiment_callback(item)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
     return runtime

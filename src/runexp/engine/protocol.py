@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from runexp.engine.experiment_hooks import ExperimentCallback
 from runexp.engine.view import Callback
 from runexp.engine.view import Snapshot as Snapshot
 from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
@@ -118,6 +119,9 @@ class Runtime(Protocol):
 
     def open_callback(self, plan: MadePlan, program: TrainProgram) -> Callback:
         """The callback of a train phase, made ready; the engine makes its own."""
+
+    def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
+        """A callback around phases and groups, made ready."""
 
     def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
         """A copy of the state of `nodes`; None: of everything a phase may change, random numbers too."""

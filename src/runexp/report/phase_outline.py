@@ -56,7 +56,7 @@ def _train(phase: TrainPlan) -> Branch:
                 "accumulate",
                 f"{phase.accumulate} batches a step" if phase.accumulate > 1 else "every batch is a step",
             ),
-            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(_callback, phase.callbacks))),
+            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(outline_callback, phase.callbacks))),
             _checkpoints(phase.checkpoints),
         ),
     )
@@ -176,7 +176,8 @@ def _clip(clip: ClipPlan) -> Branch:
     return Branch("clip", listed(bounds, nothing="none: gradients are taken as they are"))
 
 
-def _callback(callback: CallbackPlan) -> Branch:
+def outline_callback(callback: CallbackPlan) -> Branch:
+    """A callback with every option."""
     if isinstance(callback, EvaluationPlan):
         every = "every epoch" if callback.every_n_epochs == 1 else f"every {callback.every_n_epochs} epochs"
         start = "also before the first" if callback.at_start else "not before the first"

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.experiment_hooks import ExperimentCallback
 from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
 from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, PhasePlan, TrainPlan
-from runexp.runtime.callbacks import open_callback
+from runexp.runtime.callbacks import open_callback, open_experiment_callback
+from runexp.runtime.callbacks.around import LiveExperiment
 from runexp.runtime.callbacks.live import Folders, LivePhase
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
@@ -87,6 +89,10 @@ class TorchRuntime:
         """The callback of a train phase, made ready; its files go below the phase's label and its name."""
         names = (*program.label.split("/"), plan.name)
         return open_callback(plan, LivePhase(program.label, self.graph, program, partial(self.folders.folder, *names)))
+
+    def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
+        """A callback around phases and groups, made ready; its files go below its name."""
+        return open_experiment_callback(plan, LiveExperiment(self.graph, partial(self.folders.folder, plan.name)))
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready; evaluations of earlier phases are let go of."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from torch import Tensor, nn
 
@@ -13,10 +13,11 @@ from runexp.diagnostics import did_you_mean
 from runexp.engine.view import Hook, View
 from runexp.plan.phases import OwnCallbackPlan
 from runexp.runtime.callbacks.live import Hooks, LivePhase
+from runexp.runtime.graph.graph import Graph
 from runexp.runtime.own_code import OwnCodeError, failure, misfit
 from runexp.runtime.resolve import make
 
-_HOOKS = tuple(hook for hook in get_args(Hook) if "evaluation" not in hook)
+_HOOKS: tuple[Hook, ...] = tuple(hook for hook in get_args(Hook) if "evaluation" not in hook)
 
 
 class PhaseView:
@@ -69,15 +70,7 @@ class PhaseView:
 
     def weights(self, node: str = "") -> dict[str, Tensor]:
         """Copies of all weights and buffers by `<node>.<name>`, or those of one node."""
-        modules = self._live.graph.modules
-        if node and node not in modules:
-            raise KeyError(f"no module of the graph is called `{node}`: {did_you_mean(node, tuple(modules))}")
-        return {
-            f"{name}.{key}": value.detach().clone()
-            for name, module in modules.items()
-            if node in ("", name)
-            for key, value in module.state_dict().items()
-        }
+        return copied_weights(self._live.graph, node)
 
     def log(self, name: str, value: float) -> None:
         """Report a number under a name that nothing else uses; it stands among the metrics."""
@@ -102,22 +95,69 @@ class PhaseView:
 
 
 class OwnCallback:
-    """Calls the hooks of an instance of the user's class; freeze flags and modes are afterwards what they were."""
+    """A callback of a phase."""
 
     measures = False
 
     def __init__(self, plan: OwnCallbackPlan, live: LivePhase) -> None:
         self.name = plan.name
-        self._plan = plan
         self._live = live
-        self._own: Any = make(plan.call)
-        self._is_detached = False
-        if not self._methods():
-            raise misfit(plan.call, "has none of the hooks", f"one of {', '.join(_HOOKS)}")
+        self._own = OwnHooks(plan, live.graph, _HOOKS)
 
     def hooks(self) -> Hooks:
         """Those that the class has."""
-        return {hook: self._calling(hook, method) for hook, method in self._methods().items()}
+        return {hook: self._calling(hook) for hook in _HOOKS if hook in self._own.names}
+
+    def state(self) -> Mapping[str, Any]:
+        """What the user's `state()` gives, if there is one."""
+        return self._own.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Hand it back to the user's `load_state(state)`, if there is one."""
+        self._own.load_state(state)
+
+    def _calling(self, hook: Hook) -> Callable[[View], None]:
+        return lambda view: self._own.call(hook, view, PhaseView(self.name, view, self._live))
+
+
+class Told(Protocol):
+    """Whatever hears of what a hook does."""
+
+    @property
+    def error(self) -> Exception | None:
+        """What failed, at `on_exception`."""
+
+    def report(self, result: object) -> None:
+        """Keep plain data that a hook gave back."""
+
+    def warn(self, message: str) -> None:
+        """Tell a person something that stops nothing."""
+
+
+class OwnHooks:
+    """An instance of the user's class. Freeze flags and modes are after a call what they were (S-32)."""
+
+    def __init__(self, plan: OwnCallbackPlan, graph: Graph, hooks: Sequence[str]) -> None:
+        self._plan = plan
+        self._graph = graph
+        self._own: Any = make(plan.call)
+        self._is_detached = False
+        self.names = tuple(hook for hook in hooks if callable(getattr(self._own, hook, None)))
+        if not self.names:
+            raise misfit(plan.call, "has none of the hooks", f"one of {', '.join(hooks)}")
+
+    def call(self, hook: str, told: Told, view: object) -> None:
+        """Call a hook and keep what it gives back; what it raises fails the run, or takes the callback out."""
+        if self._is_detached:
+            return
+        given = (view, told.error) if hook == "on_exception" else (view,)
+        try:
+            with _Preserved(self._graph):
+                result = getattr(self._own, hook)(*given)
+            if result is not None:
+                told.report(self._plain(hook, result))
+        except Exception as error:
+            self._refuse(told, hook, error)
 
     def state(self) -> Mapping[str, Any]:
         """What the user's `state()` gives, if there is one."""
@@ -130,34 +170,14 @@ class OwnCallback:
         if callable(take):
             take(state)
 
-    def _methods(self) -> dict[Hook, Callable[..., object]]:
-        found = {hook: getattr(self._own, hook, None) for hook in _HOOKS}
-        return {hook: method for hook, method in found.items() if callable(method)}
-
-    def _calling(self, hook: Hook, method: Callable[..., object]) -> Callable[[View], None]:
-        def call(view: View) -> None:
-            if self._is_detached:
-                return
-            given = (PhaseView(self.name, view, self._live), *((view.error,) if hook == "on_exception" else ()))
-            try:
-                with _Preserved(self._live):
-                    result = method(*given)
-            except Exception as error:
-                self._refuse(view, hook, error)
-                return
-            if result is not None:
-                view.report(self._plain(hook, result))
-
-        return call
-
-    def _refuse(self, view: View, hook: Hook, error: Exception) -> None:
-        told = error if isinstance(error, OwnCodeError) else failure(self._plan.call, error)
+    def _refuse(self, told: Told, hook: str, error: Exception) -> None:
+        failed = error if isinstance(error, OwnCodeError) else failure(self._plan.call, error)
         if self._plan.on_error == "fail":
-            raise told from error
+            raise failed from error
         self._is_detached = True
-        view.warn(f"callback `{self.name}` was taken out of `{view.phase}` at {hook}: {told}")
+        told.warn(f"callback `{self._plan.name}` was taken out at {hook}: {failed}")
 
-    def _plain(self, hook: Hook, result: object) -> Any:  # noqa: ANN401 - plain JSON data
+    def _plain(self, hook: str, result: object) -> Any:  # noqa: ANN401 - plain JSON data
         try:
             return json.loads(json.dumps(result))
         except (TypeError, ValueError) as error:
@@ -165,12 +185,24 @@ class OwnCallback:
             raise misfit(self._plan.call, f"gives back what cannot be kept from {hook}: {error}", hint) from error
 
 
+def copied_weights(graph: Graph, node: str) -> dict[str, Tensor]:
+    """Copies of all weights and buffers by `<node>.<name>`, or those of one node; `KeyError` for an unknown one."""
+    if node and node not in graph.modules:
+        raise KeyError(f"no module of the graph is called `{node}`: {did_you_mean(node, tuple(graph.modules))}")
+    return {
+        f"{name}.{key}": value.detach().clone()
+        for name, module in graph.modules.items()
+        if node in ("", name)
+        for key, value in module.state_dict().items()
+    }
+
+
 class _Preserved:
     """Freeze flags and train or eval modes, set back on every way out (S-32)."""
 
-    def __init__(self, live: LivePhase) -> None:
-        self._modules = [part for module in live.graph.modules.values() for part in module.modules()]
-        self._parameters = [parameter for module in live.graph.modules.values() for parameter in module.parameters()]
+    def __init__(self, graph: Graph) -> None:
+        self._modules = [part for module in graph.modules.values() for part in module.modules()]
+        self._parameters = [parameter for module in graph.modules.values() for parameter in module.parameters()]
 
     def __enter__(self) -> None:
         self._modes = [part.training for part in self._modules]
