@@ -15,6 +15,9 @@ from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
 Batches = Any
 """The batch of every binding of a step, in the runtime's own form; the engine only hands it on."""
 
+LiveProgram = Any
+"""The runtime's own train program, which the engine hands back to it."""
+
 State = Mapping[str, Any]
 """The state of a phase in the runtime's own form, for a checkpoint."""
 
@@ -117,7 +120,7 @@ class Runtime(Protocol):
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready."""
 
-    def open_callback(self, plan: MadePlan, program: TrainProgram) -> Callback:
+    def open_callback(self, plan: MadePlan, program: LiveProgram) -> Callback:
         """The callback of a train phase, made ready; the engine makes its own."""
 
     def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
