@@ -160,30 +160,27 @@ class TrainProgram:
         return self._sizes
 
     def _update(self) -> None:
-        if self.watchers:
-            self._update_watched()
-        else:
-            self._take_update()
-
-    def _update_watched(self) -> None:
-        """An update that callbacks stand around; each of them sees the gradients, and any may refuse."""
-        if all([watcher.before_update() for watcher in self.watchers]):
-            self._take_update()
-            for watcher in self.watchers:
-                watcher.after_update()
+        if self.watchers and self._is_refused():
+            self._let_go()
             return
-        self._let_go()
-
-    def _take_update(self) -> None:
         if self._clip.norm:
             nn.utils.clip_grad_norm_(self._parameters, self._clip.norm)
         if self._clip.value:
             nn.utils.clip_grad_value_(self._parameters, self._clip.value)
         self._move()
-        self._let_go()
+        for parameter in self._parameters:
+            parameter.grad = None
+        if self._schedule:
+            self._schedule.after_update()
+        for watcher in self.watchers:
+            watcher.after_update()
+
+    def _is_refused(self) -> bool:
+        """Whether a callback wants this update left out; each of them sees the gradients."""
+        return not all([watcher.before_update() for watcher in self.watchers])
 
     def _let_go(self) -> None:
-        """Of gradients; the learning rate follows its curve, taken or not."""
+        """Leave an update out; the learning rate follows its curve all the same."""
         for parameter in self._parameters:
             parameter.grad = None
         if self._schedule:
