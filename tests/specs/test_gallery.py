@@ -20,6 +20,7 @@ SHORT = {
     "pca_hybrid": ["phases.train.epochs=3"],
     "quickstart": ["phases.train.epochs=3"],
     "wine_two_heads": ["phases.train.epochs=5"],
+    "custom_callback/spec": ["phases.train.epochs=4"],
     "custom_code/spec": ["phases.train.epochs=2"],
 }
 

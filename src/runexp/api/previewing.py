@@ -18,12 +18,14 @@ from runexp.observe.pump import pump
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.plan.phases import (
+    BuiltInPlan,
     CallbackPlan,
     EarlyStoppingPlan,
     EvalPlan,
     EvaluationPlan,
     FitPlan,
     GroupPlan,
+    OwnCallbackPlan,
     PhasePlan,
     TrainPlan,
     TurnPlan,
@@ -90,7 +92,10 @@ class Preview:
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
         with self._modules, settled(self._plan.execution):
-            finished = pump(events, [ResultsSink(recorder), *watch(live)])
+            try:
+                finished = pump(events, [ResultsSink(recorder), *watch(live)])
+            finally:
+                self._runtime.folders.clear()
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
@@ -228,6 +233,11 @@ def _callback(callback: CallbackPlan) -> str:
             then = ", then restores the best" if callback.restore_best else ""
             waits = f"{callback.patience} evaluations without better {callback.monitor}"
             return f"{callback.name}: stops after {waits}{then}"
+        case BuiltInPlan():
+            options = ", ".join(f"{name}={value}" for name, value in callback.options.items())
+            return f"{callback.name}: {callback.use}({options})"
+        case OwnCallbackPlan():
+            return f"{callback.name}: {_call(callback.call)}"
 
 
 def _checkpoints(phase: TrainPlan) -> str:

@@ -137,6 +137,8 @@ def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
             first = division.folds[0] if division.folds else None
             runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
             runtime.rehearse(plan.in_fold().phases)
+            for item in plan.callbacks:  # code of the user's that fails does so before anything is written
+                runtime.open_experiment_callback(item)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
     return runtime, division
@@ -145,6 +147,7 @@ def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
 def _run_in(folder: RunFolder, plan: Plan, runtime: TorchRuntime, watch: Watch, around: Around) -> Run:
     recorder = Recorder(loss_nodes_of(plan))
     checkpoints = Checkpoints(folder.checkpoints(), runtime)
+    runtime.folders.keep_in(folder.inside("callbacks"))
     sinks = _sinks(folder, recorder, watch(around.live))
     experiment = Interpreter(
         plan, runtime, checkpoints=checkpoints, control=around.control, live=around.live, wants=subscribed(sinks)

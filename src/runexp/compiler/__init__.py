@@ -11,6 +11,7 @@ from runexp.compiler.findings import Findings
 from runexp.compiler.folds import link_folds
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
+from runexp.compiler.made_callbacks import link_experiment_callbacks
 from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
 from runexp.compiler.samplers import link_samplers
@@ -47,6 +48,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     check_surroundings(scope, phases)
     cv = link_folds(scope, phases)
     check_streams(scope, phases)
+    callbacks = link_experiment_callbacks(scope)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)
@@ -55,7 +57,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     spec = found.spec
     said = spec.execution
     execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
-    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv)
+    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv, callbacks)
     return Compiled(plan, found.diagnostics)
 
 

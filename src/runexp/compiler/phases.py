@@ -83,7 +83,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
     trains = _trained(scope, phase, nodes, progress.freezing, path)
     check_fitted(scope, nodes, progress.fitted, path)
     _check_length(scope, phase, path)
-    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes)
+    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes, trains)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
     turns = link_turns(scope, phase, losses, trains, path)
     trains = tuple(name for name in trains if any(name in turn.trains for turn in turns)) if turns else trains

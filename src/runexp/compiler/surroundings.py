@@ -18,8 +18,6 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_name(scope)
-    for name, callback in spec.experiment_callbacks.items():
-        scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
     if spec.sweep is not None:
         _check_sweep(scope, spec.sweep, numbers)
     if spec.guards is not None:

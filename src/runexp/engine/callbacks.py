@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from runexp.engine.protocol import Snapshot
 from runexp.engine.view import Callback, Hook, Restored, View
-from runexp.plan.phases import CallbackPlan, EarlyStoppingPlan, EvaluationPlan, Mode
+from runexp.plan.phases import BuiltInPlan, CallbackPlan, EarlyStoppingPlan, EvaluationPlan, Mode
 
 
-def make_callback(plan: CallbackPlan) -> Callback:
+def make_callback(plan: EvaluationPlan | EarlyStoppingPlan) -> Callback:
     """The live callback of a plan item."""
     match plan:
         case EvaluationPlan():
             return Evaluation(plan)
         case EarlyStoppingPlan():
             return EarlyStopping(plan)
+
+
+def judges(plan: CallbackPlan) -> bool:
+    """Whether a callback judges numbers, so that those of the others have to be known before."""
+    return isinstance(plan, EarlyStoppingPlan) or (isinstance(plan, BuiltInPlan) and "monitor" in plan.options)
 
 
 def improves(value: float, best: float, mode: Mode, min_delta: float = 0.0) -> bool:
@@ -73,6 +79,23 @@ class EarlyStopping:
         if self._plan.restore_best:
             hooks["on_phase_end"] = self._restore
         return hooks
+
+    def state(self) -> Mapping[str, Any]:
+        """The best so far, its weights, and how long ago it was."""
+        best = self._best
+        return {
+            "waited": self._waited,
+            "epoch": best.epoch,
+            "value": best.value,
+            "measured": dict(best.measured),
+            "weights": self._snapshot,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        monitor = self._plan.monitor
+        self._best = Restored(self.name, state["epoch"], monitor, state["value"], dict(state["measured"]))
+        self._waited, self._snapshot = state["waited"], state["weights"]
 
     def _after_epoch(self, view: View) -> None:
         if self._plan.monitor not in view.measured:

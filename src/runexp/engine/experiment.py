@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from runexp.engine.callbacks import make_callback
+from runexp.engine.callbacks import judges, make_callback
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
+from runexp.engine.experiment_hooks import ExperimentHooks
 from runexp.engine.live import Live
 from runexp.engine.phases import EvalPhase, FitPhase, Surroundings, TrainPhase
-from runexp.engine.protocol import CheckpointStore, ExecutionContext, Runtime
+from runexp.engine.protocol import CheckpointStore, ExecutionContext, Runtime, TrainProgram
+from runexp.engine.view import Callback
 from runexp.events import (
     BatchFinished,
     Event,
@@ -25,10 +27,13 @@ from runexp.events import (
 from runexp.plan.experiment import Plan, digest, walk
 from runexp.plan.graph import LossPlan
 from runexp.plan.phases import (
+    CallbackPlan,
     EarlyStoppingPlan,
     EvalPlan,
+    EvaluationPlan,
     FitPlan,
     GroupPlan,
+    MadePlan,
     PhasePlan,
     TrainPlan,
 )
@@ -55,15 +60,16 @@ class Experiment:
         self._runtime = runtime
         self._checkpoints = checkpoints
         self._wants_batches = BatchFinished in wants
+        self._hooks = ExperimentHooks(())
 
     def run(self) -> Iterator[Event]:
         """Run every phase; ends in exactly one `RunFinished`. What it failed of is then in `error`."""
-        yield from self._run_part(self._plan.phases)
+        yield from self._run_part(self._plan.phases, self._plan.callbacks)
 
     def run_phase(self, label: str, *, n_epochs: int = 0, n_steps: int = 0) -> Iterator[Event]:
         """Run one phase or group, shortened if asked. `KeyError` for an unknown label."""
         phase = shortened(self._plan.phase(label), n_epochs=n_epochs, n_steps=n_steps)
-        yield from self._run_part((phase,))
+        yield from self._run_part((phase,), self._plan.callbacks)
 
     def preview_phase(
         self, label: str, *, n_epochs: int = 0, n_steps: int = 0, with_earlier: bool = False
@@ -82,37 +88,55 @@ class Experiment:
             self._checkpoints = kept
             self._runtime.restore(before)
 
-    def _run_part(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
+    def _run_part(self, phases: tuple[PhasePlan, ...], callbacks: tuple[MadePlan, ...] = ()) -> Iterator[Event]:
         plan = self._plan
         labels = tuple(phase.label for phase in walk(phases) if not isinstance(phase, GroupPlan))
         yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
-        yield from self._to_the_end(phases)
+        yield from self._to_the_end(phases, callbacks)
 
-    def _to_the_end(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
+    def _to_the_end(self, phases: tuple[PhasePlan, ...], callbacks: tuple[MadePlan, ...]) -> Iterator[Event]:
         try:
+            self._hooks = ExperimentHooks([self._runtime.open_experiment_callback(item) for item in callbacks])
+            yield from self._hooks.fire("on_experiment_start")
             yield from self._run_all(phases)
+            yield from self._hooks.fire("on_experiment_end")
         except KeyboardInterrupt:
             yield RunFinished("interrupted", "KeyboardInterrupt", self.live.phase)
             return
         except Exception as error:
             self.error = error
+            yield from self._hooks.fail(error, self.live.phase)
             yield RunFinished("failed", f"{type(error).__name__}: {error}", self.live.phase)
             return
         if self.control.signal:
             yield RunFinished("interrupted", self.control.signal, self.live.phase)
+        elif self._hooks.stopped_by:
+            yield RunFinished("stopped", f"by {self._hooks.stopped_by}: {self._hooks.reason}", self.live.phase)
         else:
             yield RunFinished("completed")
 
     def _run_all(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
         for phase in phases:
-            if self.control.signal:
+            if self.control.signal or self._hooks.stopped_by:
                 return
             if isinstance(phase, GroupPlan):
                 yield GroupStarted(phase.label)
+                yield from self._hooks.fire("on_group_start", phase.label)
                 yield from self._run_all(phase.phases)
+                yield from self._hooks.fire("on_group_end", phase.label)
                 yield GroupFinished(phase.label)
             else:
-                yield from self._run_one(phase)
+                yield from self._run_leaf(phase)
+
+    def _run_leaf(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
+        """A phase between the hooks of the experiment."""
+        self.live.phase = phase.label
+        yield from self._hooks.fire("on_phase_start", phase.label)
+        for event in self._run_one(phase):
+            if isinstance(event, PhaseFinished):
+                self._hooks.results[phase.label] = event.metrics
+            yield event
+        yield from self._hooks.fire("on_phase_end", phase.label)
 
     def _run_one(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
         self.live.phase, self.live.epoch, self.live.batch = phase.label, 0, 0
@@ -132,7 +156,7 @@ class Experiment:
     def _train(self, plan: TrainPlan) -> Iterator[Event]:
         program = self._runtime.open_train(plan)
         around = self._surroundings()
-        callbacks = [make_callback(item) for item in plan.callbacks]
+        callbacks = [self._callback(item, program) for item in sorted(plan.callbacks, key=judges)]
         phase = TrainPhase(plan, program, around, callbacks, self._rule(plan))
         self.live.n_epochs, self.live.n_batches = plan.n_epochs, program.n_batches
         self.live.latest = program.latest
@@ -143,12 +167,22 @@ class Experiment:
                 _monitored(plan),
             )  # fmt: skip
             yield from _drive(phase.iter_execution(), program.step, around)
+        except Exception as error:
+            around.outbox.clear()  # what was in it has been passed on
+            phase.fail(error)
+            yield from around.outbox
+            raise
         finally:
             program.close()
             self.live.latest = Live().latest
         status, by = self._ending(phase.stopped_by)
         final = FrozenMap(phase.final)
         yield PhaseFinished(plan.label, "train", status, by, phase.n_epochs, phase.step, final)
+
+    def _callback(self, plan: CallbackPlan, program: TrainProgram) -> Callback:
+        if isinstance(plan, (EvaluationPlan, EarlyStoppingPlan)):
+            return make_callback(plan)
+        return self._runtime.open_callback(plan, program)
 
     def _eval(self, plan: EvalPlan) -> Iterator[Event]:
         program = self._runtime.open_eval(plan)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
-from runexp.plan.phases import GroupPlan, PhasePlan
+from runexp.plan.phases import GroupPlan, MadePlan, PhasePlan
 from runexp.records import dataclass
 
 
@@ -38,6 +38,7 @@ class Plan:
     phases: tuple[PhasePlan, ...]
     execution: ExecutionPlan
     cv: CVPlan | None = None
+    callbacks: tuple[MadePlan, ...] = ()
 
     def in_fold(self) -> Plan:
         """What one fold of a cross-validation runs; the plan itself where there is none."""

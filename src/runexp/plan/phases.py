@@ -122,7 +122,30 @@ class EarlyStoppingPlan:
     origin: Origin
 
 
-CallbackPlan = EvaluationPlan | EarlyStoppingPlan
+@dataclass(frozen=True, slots=True)
+class BuiltInPlan:
+    """Another callback that runexp brings, with its options; `produces` are numbers it is known to report."""
+
+    name: str
+    use: str
+    options: FrozenMap
+    produces: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCallbackPlan:
+    """A callback class of the user's; what it raises fails the run, or takes it out of the phase with a warning."""
+
+    name: str
+    call: Call
+    on_error: Literal["fail", "warn"]
+    origin: Origin
+
+
+CallbackPlan = EvaluationPlan | EarlyStoppingPlan | BuiltInPlan | OwnCallbackPlan
+MadePlan = BuiltInPlan | OwnCallbackPlan
+"""The callbacks that need what is live; a runtime makes them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.plan.lanes import LaneFeed, LanePlan
 from runexp.plan.phases import (
+    BuiltInPlan,
     CallbackPlan,
     CheckpointPlan,
     ClipPlan,
@@ -14,6 +15,7 @@ from runexp.plan.phases import (
     FreezeRule,
     GroupPlan,
     OptimizerPlan,
+    OwnCallbackPlan,
     PhasePlan,
     SchedulePlan,
     TrainPlan,
@@ -56,7 +58,7 @@ def _train(phase: TrainPlan) -> Branch:
                 f"{phase.accumulate} batches a step" if phase.accumulate > 1 else "every batch is a step",
             ),
             *((Branch("precision", phase.precision),) if phase.precision != "fp32" else ()),
-            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(_callback, phase.callbacks))),
+            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(outline_callback, phase.callbacks))),
             _checkpoints(phase.checkpoints),
         ),
     )
@@ -195,12 +197,19 @@ def _clip(clip: ClipPlan) -> Branch:
     return Branch("clip", listed(bounds, nothing="none: gradients are taken as they are"))
 
 
-def _callback(callback: CallbackPlan) -> Branch:
+def outline_callback(callback: CallbackPlan) -> Branch:
+    """A callback with every option."""
     if isinstance(callback, EvaluationPlan):
         every = "every epoch" if callback.every_n_epochs == 1 else f"every {callback.every_n_epochs} epochs"
         start = "also before the first" if callback.at_start else "not before the first"
         text = f"evaluation on {callback.evaluation.split} · {every}, {start}"
         return Branch(callback.name, text, _evaluated(callback.evaluation))
+    if isinstance(callback, BuiltInPlan):
+        options = ", ".join(f"{name}={literal(value)}" for name, value in callback.options.items())
+        return Branch(callback.name, " · ".join(part for part in (callback.use.replace("_", " "), options) if part))
+    if isinstance(callback, OwnCallbackPlan):
+        then = "fails the run" if callback.on_error == "fail" else "takes it out with a warning"
+        return Branch(callback.name, f"{called(callback.call)} · an error in it {then}")
     return Branch(callback.name, f"early stopping · {described(callback, leave_out=('name',))}")
 
 

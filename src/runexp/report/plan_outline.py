@@ -21,7 +21,7 @@ from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
 from runexp.report.fold_outline import outline_folds
 from runexp.report.outline import Branch, called, listed, literal
-from runexp.report.phase_outline import outline_phase
+from runexp.report.phase_outline import outline_callback, outline_phase
 
 
 def outline_plan(plan: Plan) -> Branch:
@@ -34,9 +34,15 @@ def outline_plan(plan: Plan) -> Branch:
             Branch("graph", "in the order it runs", tuple(_node(node) for node in plan.nodes)),
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
             *((outline_folds(plan.cv),) if plan.cv is not None else ()),
+            *_around(plan),
             _execution(plan.execution),
         ),
     )
+
+
+def _around(plan: Plan) -> tuple[Branch, ...]:
+    below = tuple(outline_callback(callback) for callback in plan.callbacks)
+    return (Branch("experiment callbacks", "around phases and groups", below),) if below else ()
 
 
 def _data(data: DataPlan) -> Branch:

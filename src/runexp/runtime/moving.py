@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -12,6 +12,16 @@ from runexp.runtime.fused import update_of
 from runexp.runtime.optim import build_optimizer
 from runexp.runtime.precision import Precision
 from runexp.runtime.schedules import RateSchedule, open_schedule
+
+
+class UpdateWatcher(Protocol):
+    """Stands around every update of the weights."""
+
+    def before_update(self) -> bool:
+        """Gradients are complete, not yet clipped; False leaves the update out."""
+
+    def after_update(self) -> None:
+        """The weights have moved."""
 
 
 class Mover:
@@ -32,8 +42,10 @@ class Mover:
         self._parameters = list(parameters.values())
         self._move = update_of(self.optimizer)
         self._clip = plan.clip
+        self._clips = bool(plan.clip.norm or plan.clip.value)
         self._scaler = precision.scaler()
         self._n_skipped = 0
+        self.watchers: Sequence[UpdateWatcher] = ()
 
     @property
     def is_scaled(self) -> bool:
@@ -61,10 +73,11 @@ class Mover:
         """Move the parameters by their gradients, and set the rates of the next update."""
         if self._scaler is not None:
             self._scaler.unscale_(self.optimizer)
-        if self._clip.norm:
-            nn.utils.clip_grad_norm_(self._parameters, self._clip.norm)
-        if self._clip.value:
-            nn.utils.clip_grad_value_(self._parameters, self._clip.value)
+        if self.watchers and self._is_refused():
+            self._let_go()
+            return
+        if self._clips:
+            self._clip_gradients()
         if self._scaler is None:
             self._move()
         else:
@@ -73,6 +86,8 @@ class Mover:
             parameter.grad = None
         if self._schedule:
             self._schedule.after_update()
+        for watcher in self.watchers:
+            watcher.after_update()
 
     def take_skipped(self) -> int:
         """How many updates were skipped since the last call because a gradient overflowed."""
@@ -103,6 +118,25 @@ class Mover:
         """The optimizer's state dict, and under `scaler` that of the scaler where there is one."""
         state: Mapping[str, Any] = self.optimizer.state_dict()
         return state if self._scaler is None else {**state, "scaler": self._scaler.state_dict()}
+
+    def _clip_gradients(self) -> None:
+        if self._clip.norm:
+            nn.utils.clip_grad_norm_(self._parameters, self._clip.norm)
+        if self._clip.value:
+            nn.utils.clip_grad_value_(self._parameters, self._clip.value)
+
+    def _is_refused(self) -> bool:
+        """Whether a callback wants this update left out; each of them sees the gradients."""
+        return not all([watcher.before_update() for watcher in self.watchers])
+
+    def _let_go(self) -> None:
+        """Leave an update out; the learning rate follows its curve all the same."""
+        for parameter in self._parameters:
+            parameter.grad = None
+        if self._scaler is not None:
+            self._scaler.update()
+        if self._schedule:
+            self._schedule.after_update()
 
     def _move_scaled(self) -> None:
         """The scaler leaves the update out where a gradient is not finite, and then lowers its scale."""

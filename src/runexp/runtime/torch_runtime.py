@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,13 @@ import numpy as np
 import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.experiment_hooks import ExperimentCallback
+from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import EvalPlan, FitPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, PhasePlan, TrainPlan
+from runexp.runtime.callbacks import open_callback, open_experiment_callback
+from runexp.runtime.callbacks.around import LiveExperiment
+from runexp.runtime.callbacks.live import Folders, LivePhase
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.fitting import FitProgram
@@ -46,6 +52,7 @@ class TorchRuntime:
         self.graph.compiles = plan.execution.compile
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
+        self.folders = Folders()
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -85,6 +92,15 @@ class TorchRuntime:
                 del self._evaluations[known]
             self._evaluations[key] = EvalProgram(plan, self.graph, self.tables.table(plan), self._device)
         return self._evaluations[key]
+
+    def open_callback(self, plan: MadePlan, program: TrainProgram) -> Callback:
+        """The callback of a train phase, made ready; its files go below the phase's label and its name."""
+        names = (*program.label.split("/"), plan.name)
+        return open_callback(plan, LivePhase(program.label, self.graph, program, partial(self.folders.folder, *names)))
+
+    def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
+        """A callback around phases and groups, made ready; its files go below its name."""
+        return open_experiment_callback(plan, LiveExperiment(self.graph, partial(self.folders.folder, plan.name)))
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready; evaluations of earlier phases are let go of."""

@@ -21,7 +21,7 @@ from runexp.runtime.lanes.draws import open_draws
 from runexp.runtime.lanes.judging import PartialJudge
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
-from runexp.runtime.moving import Mover
+from runexp.runtime.moving import Mover, UpdateWatcher
 from runexp.runtime.precision import Precision
 from runexp.runtime.recording import StepRecord
 from runexp.runtime.turns import Turn, Turns
@@ -32,6 +32,7 @@ class TrainProgram:
     """Draws batches and takes steps. What a step needs is laid out here, once."""
 
     def __init__(self, plan: TrainPlan, graph: Graph, columns: PhaseTable, device: torch.device, seed: int) -> None:
+        self.label = plan.label
         self._graph = graph
         self._accumulate = plan.accumulate
         size = min(plan.batch_size, columns.n_rows)
@@ -65,6 +66,9 @@ class TrainProgram:
         self._turns = self._open_turns(plan, columns, precision) if plan.turns else None
         names, several = [loss.name for loss in self._losses], [turn.name for turn in plan.turns]
         self._record = StepRecord(names, device, is_plain=self._is_plain, optimizers=several)
+        self.watchers: list[UpdateWatcher] = []
+        for mover in self._movers:
+            mover.watchers = self.watchers
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
@@ -138,6 +142,16 @@ class TrainProgram:
         for parameter in self._trained.values():
             parameter.grad = None
         self._graph.set_modes(())
+
+    @property
+    def trained(self) -> Mapping[str, nn.Parameter]:
+        """The parameters that the phase moves, by `<node>.<parameter>`."""
+        return self._trained
+
+    @property
+    def batch_sizes(self) -> Sequence[int]:
+        """The rows of each batch of the epoch that is drawn."""
+        return self._sizes
 
     def _update_if_due(self, batch: int) -> None:
         if self._accumulate > 1 and (batch + 1) % self._accumulate and batch + 1 != self.n_batches:
