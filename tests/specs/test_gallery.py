@@ -19,7 +19,11 @@ SHORT = {
     "forecast": ["phases.train.epochs=3"],
     "pca_hybrid": ["phases.train.epochs=3"],
     "quickstart": ["phases.train.epochs=3"],
-    "wine_two_heads": ["phases.train.epochs=5"],
+    "hybrid_chain": ["phases.train.epochs=3"],
+    "lstm_series": ["phases.train.epochs=1"],
+    "multi_task": ["phases.train.epochs=5"],
+    "siamese": ["phases.train.epochs=2"],
+    "triplets": ["phases.train.epochs=2"],
     "custom_code/spec": ["phases.train.epochs=2"],
 }
 
