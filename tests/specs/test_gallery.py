@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "examples").glob("*/spec.yaml"))]
 SHORT = {
-    "char_model": ["phases.train.epochs=1", "data.help.windows.stride=48"],
+    "char_transformer": ["phases.train.steps=5", "data.text.windows.stride=500"],
     "diabetes_regression": ["phases.train.epochs=3"],
     "forecast": ["phases.train.epochs=3"],
     "pca_hybrid": ["phases.train.epochs=3"],
