@@ -120,7 +120,7 @@ class Graph:
             return picked(self.plans, plan)
         own = next((call for call in plan.calls if call.code), None)
         if name in self.modules:
-            module = sparing(plan, self.modules[name])
+            module: Callable[..., Any] = sparing(plan, self.modules[name])
             module = Several(plan.outputs, self.modules[name], module) if plan.outputs else module
             return guarded(own, module) if own else module
         applied = partial(_apply_to, self.estimators[name], plan.method)
