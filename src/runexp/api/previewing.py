@@ -186,7 +186,7 @@ def _classes(name: str, words: Sequence[str]) -> str:
 
 def _node(item: ComputedFacts) -> NodeFacts:
     shape = (None, *item.shape) if item.shape is not None else None
-    kind = "not built yet" if item.shape is None else "trains" if item.n_trainable else "fixed"
+    kind = "not built yet" if not item.is_built else "trains" if item.n_trainable else "fixed"
     return NodeFacts(item.name, kind, shape, item.n_trainable, item.n_frozen)
 
 

@@ -12,6 +12,7 @@ from runexp.compiler.folds import link_folds
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
 from runexp.compiler.made_callbacks import link_experiment_callbacks
+from runexp.compiler.outputs import check_outputs
 from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
 from runexp.compiler.samplers import link_samplers
@@ -43,6 +44,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     linked = {name: link_loss(scope, name, loss, ("losses", name)) for name, loss in found.spec.losses.items()}
     scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
     scope = replace(scope, samplers=link_samplers(scope))
+    check_outputs(found, scope.samplers)
     phases = link_phases(scope)
     _check_sections(found)
     check_surroundings(scope, phases)

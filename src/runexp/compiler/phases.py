@@ -150,7 +150,7 @@ def _trained(
     trains = tuple(
         name
         for name in nodes
-        if not scope.nodes[name].is_estimator
+        if scope.nodes[name].kind in ("module", "layers")
         and not freezing.holds(name)
         and (phase.nodes is None or name in phase.nodes)
     )

@@ -79,6 +79,8 @@ class Scope:
         return written.splits.names
 
     def leaves(self) -> tuple[str, ...]:
-        """The nodes that feed no other."""
-        fed = {feed.name for node in self.nodes.values() for feed in node.feeds if feed.source == "node"}
-        return tuple(name for name in self.nodes if name not in fed)
+        """The nodes that feed no other; of those with several outputs, that none of them does."""
+        plans = self.nodes.values()
+        feeds = [feed.name for node in plans if node.kind != "output" for feed in node.feeds if feed.source == "node"]
+        fed = {name.partition(".")[0] for name in feeds}
+        return tuple(node.name for node in plans if node.kind != "output" and node.name not in fed)

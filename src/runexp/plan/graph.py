@@ -39,14 +39,16 @@ class WeightsPlan:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator.
+    """One node: a torch module (one call), a sequence of them (`layers`), an estimator, or one output of a module.
 
+    `outputs` names what a module gives, where that is several tensors; the node `<name>.<output>`, of kind `output` and
+    fed by it, stands for each of them.
     `others` are further bindings of an input that one of `feeds` has already: training calls the node for each of them,
     an evaluation or a fit takes the first.
     """
 
     name: str
-    kind: Literal["module", "layers", "estimator"]
+    kind: Literal["module", "layers", "estimator", "output"]
     calls: tuple[Call, ...]
     feeds: tuple[Feed, ...]
     method: str
@@ -57,6 +59,7 @@ class NodePlan:
     weights: WeightsPlan | None = None
     chunk_size: int = 0
     checkpointing: bool = False
+    outputs: tuple[str, ...] = ()
 
     @property
     def is_estimator(self) -> bool:

@@ -177,6 +177,7 @@ def _node(node: NodePlan) -> Branch:
     traits = [
         node.kind,
         f"method {node.method}" if node.method else "",
+        f"gives {listed(node.outputs)}" if node.outputs and node.kind != "output" else "",
         "frozen" if node.freeze else "",
         f"init {literal(node.init)}" if node.init else "",
         f"weights of {node.weights.path}" if node.weights else "",

@@ -118,10 +118,10 @@ def _own(call: Call, device: torch.device) -> Callable[..., Tensor]:
 
 
 def _on_one_device(values: Sequence[Any]) -> list[Any]:
-    """Columns follow the outputs of a graph without weights."""
-    if not any(value.is_meta for value in values):
+    """Columns follow the outputs of a graph without weights. What a node with several outputs gives stays as it is."""
+    if not any(isinstance(value, Tensor) and value.is_meta for value in values):
         return list(values)
-    return [value.to("meta") for value in values]
+    return [value.to("meta") if isinstance(value, Tensor) else value for value in values]
 
 
 def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: PhaseTable) -> None:
