@@ -123,7 +123,8 @@ class Graph:
         own = next((call for call in plan.calls if call.code), None)
         if name in self.modules:
             module: Callable[..., Any] = sparing(plan, self.modules[name])
-            module = Several(plan.outputs, self.modules[name], module) if plan.outputs else module
+            if plan.outputs:
+                module = Several(plan.outputs, self.modules[name], module)
             return guarded(own, module) if own else module
         applied = partial(_apply_to, self.estimators[name], plan.method)
         return guarded(own, applied) if own else applied
