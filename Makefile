@@ -2,14 +2,16 @@
 #
 #   PYTHON=python3.13     the interpreter to build on
 #   VENV=/tmp/venv        where the environment goes
+#   PYTEST_ARGS='-k lanes'    what pytest is told beside; as it is: one process for each core, one thread in each
 #   TORCH_INDEX=URL       where torch comes from; empty: wherever pip looks by itself (see README, "Install")
 
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?= auto
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto
 
 export TORCH_INDEX
+export OMP_NUM_THREADS ?= 1
 bin := $(VENV)/bin
 inputs := pyproject.toml constraints.txt .ci/environment
 sources := src tests $(wildcard bench)

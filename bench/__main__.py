@@ -13,6 +13,7 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
+from bench import char_transformer
 from bench.loops import JOBS, Job, by_gather, by_hand, by_loader, by_runexp, measure, table_of
 from bench.startup import start_up
 
@@ -28,6 +29,7 @@ def main() -> None:
     console = Console(width=100)
     for job in JOBS:
         console.print(_steps(job, rounds))
+    console.print(_language(rounds))
     console.print(start_up(5))
 
 
@@ -44,11 +46,18 @@ def _steps(job: Job, rounds: int) -> Table:
             "runexp": by_runexp(job, folder),
         }
         seconds = measure(ways, rounds)
-    n_steps = -(-job.n_rows // job.batch)
-    best = min(median(seconds[name]) for name in ways if name.startswith("by hand"))
-    table = Table(
-        "way", "us a step", "ratio to the best by hand", title=f"{job.name}, batch {job.batch}, CPU, 1 thread"
-    )
+    return _ratios(f"{job.name}, batch {job.batch}, CPU, 1 thread", seconds, -(-job.n_rows // job.batch))
+
+
+def _language(rounds: int) -> Table:
+    with tempfile.TemporaryDirectory() as name:
+        seconds = measure(char_transformer.ways(Path(name)), rounds)
+    return _ratios("character transformer 4 x 128, batch 12 x 64, CPU, 1 thread", seconds, char_transformer.N_STEPS)
+
+
+def _ratios(title: str, seconds: dict[str, list[float]], n_steps: int) -> Table:
+    best = min(median(seconds[name]) for name in seconds if name.startswith("by hand"))
+    table = Table("way", "us a step", "ratio to the best by hand", title=title)
     for name, measured in seconds.items():
         table.add_row(name, f"{median(measured) / n_steps * 1e6:.1f}", f"{median(measured) / best:.3f}")
     return table

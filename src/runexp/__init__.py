@@ -10,15 +10,34 @@ from runexp.version import __version__
 
 if TYPE_CHECKING:  # what runs imports torch, so it is imported when it is asked for
     from runexp.api.experiment import Experiment, compile, load
+    from runexp.api.opening import RunList, StoredRun, compare_runs, list_runs, open_run
     from runexp.api.running import Run
 
-__all__ = ["Diagnostic", "Experiment", "Run", "SpecError", "__version__", "compile", "load"]
+__all__ = [
+    "Diagnostic",
+    "Experiment",
+    "Run",
+    "RunList",
+    "SpecError",
+    "StoredRun",
+    "__version__",
+    "compare_runs",
+    "compile",
+    "list_runs",
+    "load",
+    "open_run",
+]
 
 _LATE = {
     "Experiment": "runexp.api.experiment",
     "Run": "runexp.api.running",
+    "RunList": "runexp.api.opening",
+    "StoredRun": "runexp.api.opening",
+    "compare_runs": "runexp.api.opening",
     "compile": "runexp.api.experiment",
+    "list_runs": "runexp.api.opening",
     "load": "runexp.api.experiment",
+    "open_run": "runexp.api.opening",
 }
 
 

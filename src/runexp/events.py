@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from runexp.plan.values import FrozenMap
+from runexp.plan.values import FrozenMap, freeze
 
 Status = Literal["completed", "stopped", "failed", "interrupted"]
 PhaseKind = Literal["train", "eval", "fit"]
@@ -25,6 +25,32 @@ class RunStarted:
     plan: str
     device: str
     phases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldStarted:
+    """A fold of a cross-validation began; its phases stand in the group `group`.
+
+    `name` says what is held out, where that has a name; rows are those of the first feature set.
+    """
+
+    fold: int
+    group: str
+    name: str
+    n_folds: int
+    n_train: int
+    n_held_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFinished:
+    """A fold ended. `error` says what happened where it did not complete; `where` in which phase."""
+
+    fold: int
+    group: str
+    status: Status
+    error: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +200,31 @@ class WarningRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class NumbersLogged:
+    """A callback reported numbers at another moment than the end of an epoch; -1 where it has no epoch or batch."""
+
+    phase: str
+    callback: str
+    hook: str
+    epoch: int
+    batch: int
+    step: int
+    metrics: FrozenMap
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackReturned:
+    """A hook of a callback gave plain data back; -1 where it has no epoch or batch (S-33)."""
+
+    phase: str
+    callback: str
+    hook: str
+    epoch: int
+    batch: int
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The one terminal event of a run. `error` says what happened where it did not complete; `where` in which phase."""
 
@@ -184,6 +235,8 @@ class RunFinished:
 
 Event = (
     RunStarted
+    | FoldStarted
+    | FoldFinished
     | GroupStarted
     | GroupFinished
     | PhaseStarted
@@ -198,6 +251,8 @@ Event = (
     | NodeFitted
     | PhaseFinished
     | WarningRaised
+    | NumbersLogged
+    | CallbackReturned
     | RunFinished
 )
 
@@ -235,7 +290,7 @@ def _typed(name: str, value: Any) -> Any:  # noqa: ANN401 - any field of an even
         return FrozenMap({key: _number(item) for key, item in value.items()})
     if name == "value":
         return _number(value)
-    return tuple(value) if isinstance(value, list) else value
+    return freeze(value) if isinstance(value, (list, dict)) else value
 
 
 def _number(value: float | str) -> float:

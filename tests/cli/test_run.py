@@ -24,7 +24,8 @@ def test_a_run_prints_its_results_and_leaves_a_folder(cli, quickstart, tmp_path)
     assert "\x1b" not in ended.output
     folder = only_run(tmp_path)
     assert folder.parent.name == "quickstart"
-    assert f"run folder  {folder}" in ended.stdout.replace("\n", "") or str(folder.name) in ended.stdout
+    shown = ended.stdout.replace("\n", "")
+    assert f"run folder  {folder}" in shown or str(folder.name) in shown
     names = {path.name for path in folder.iterdir()}
     assert names >= {"spec.yaml", "resolved.yaml", "plan.json", "lock.json", "events.jsonl", "status.json"}
     assert names >= {"metrics.csv", "metrics.parquet", "summary.json", "checkpoints"}

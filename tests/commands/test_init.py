@@ -8,7 +8,15 @@ from runexp.api.checking import check
 from runexp.api.running import Place, run
 from runexp.api.templates import templates
 
-NAMES = ("tabular-classification", "tabular-regression", "hybrid", "multi-task", "staged")
+NAMES = (
+    "tabular-classification",
+    "tabular-regression",
+    "cross-validation",
+    "hybrid",
+    "multi-task",
+    "staged",
+    "char-lm",
+)
 
 
 def test_the_templates_are_listed_with_what_they_are(call):

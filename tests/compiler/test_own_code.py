@@ -21,7 +21,9 @@ def codes(root, tmp_path):
     """The codes that a callback of the user's gives, what is not supported yet aside."""
     (tmp_path / "mylab").mkdir()
     (tmp_path / "mylab/__init__.py").write_text("raise SystemExit('imported')\n")
-    source = "class Noise:\n    def __init__(self, std: float, seed: int = 0): ...\n"
+    source = (
+        "class Noise:\n    def __init__(self, std: float, seed: int = 0): ...\n    def on_epoch_end(self, view): ...\n"
+    )
     (tmp_path / "mylab/callbacks.py").write_text(source)
 
     def found(use: str, arguments: str = "{std: 1.0}") -> list[tuple[str, str]]:

@@ -56,7 +56,7 @@ def text(path, lines):
         ("t.arrow", arrow, [1.0, np.inf], "row 1 of"),
         ("t.db", sqlite, [1, 2, "3x"], "column `a` holds `3x` in row 2 of `the query`"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )  # fmt: skip
 def test_a_bad_cell_is_named_by_its_place(tmp_path, name, write, cells, says):
     write(tmp_path / name, cells)

@@ -68,8 +68,16 @@ def test_what_a_layer_asserts_is_a_mistake_of_its_node(tmp_path):
 
 
 def test_a_layer_with_several_outputs_is_refused(tmp_path):
-    node = "{inputs: d.x, use: torch.nn.LSTM, with: {input_size: 2, hidden_size: 3}}"
-    the_one(tried(tmp_path, node=node), "several-outputs", "nodes.head")
+    node = "{inputs: d.x, use: torch.nn.LSTM, with: {input_size: 1, hidden_size: 3}}"
+    features = "{x: {columns: [width, height], shape: [2, 1]}}"
+    found = the_one(tried(tmp_path, node=node, features=features), "several-outputs", "nodes.head")
+    assert found.label == "of two rows: (2, 2, 3), (1, 2, 3), (1, 2, 3)"
+
+
+def test_rows_are_never_taken_for_steps(tmp_path):
+    node = "{inputs: d.x, use: torch.nn.GRU, with: {hidden_size: 3}}"
+    found = the_one(tried(tmp_path, node=node), "shape-mismatch", "nodes.head")
+    assert "no axis of steps" in found.message
 
 
 def test_a_metric_that_cannot_be_computed_is_refused(tmp_path):

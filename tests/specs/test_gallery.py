@@ -14,12 +14,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "examples").glob("*/spec.yaml"))]
 SHORT = {
-    "char_model": ["phases.train.epochs=1", "data.help.windows.stride=48"],
+    "char_transformer": ["phases.train.steps=5", "data.text.windows.stride=500"],
     "diabetes_regression": ["phases.train.epochs=3"],
     "forecast": ["phases.train.epochs=3"],
     "pca_hybrid": ["phases.train.epochs=3"],
     "quickstart": ["phases.train.epochs=3"],
-    "wine_two_heads": ["phases.train.epochs=5"],
+    "custom_callback/spec": ["phases.train.epochs=4"],
+    "hybrid_chain": ["phases.train.epochs=3"],
+    "lstm_series": ["phases.train.epochs=1"],
+    "multi_task": ["phases.train.epochs=5"],
+    "siamese": ["phases.train.epochs=2"],
+    "triplets": ["phases.train.epochs=2"],
     "custom_code/spec": ["phases.train.epochs=2"],
 }
 

@@ -73,9 +73,10 @@ def check(
 ) -> Checked:
     """Read, parse and link one spec; `-` reads `stdin`. Never raises for what a user wrote.
 
-    Relative paths start from `folder`, unless said otherwise that of the spec.
+    Relative paths start at `folder`; left out: where the spec lies.
     """
-    folder = folder or (Path.cwd() if str(source) == "-" else Path(source).parent)
+    if folder is None:
+        folder = Path.cwd() if str(source) == "-" else Path(source).parent
     texts: dict[str, str] = {}
     document, found = read(source, overrides=overrides, stdin=stdin, texts=texts)
     if document is None:

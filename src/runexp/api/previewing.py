@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,14 +18,17 @@ from runexp.observe.pump import pump
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.plan.phases import (
+    BuiltInPlan,
     CallbackPlan,
     EarlyStoppingPlan,
     EvalPlan,
     EvaluationPlan,
     FitPlan,
     GroupPlan,
+    OwnCallbackPlan,
     PhasePlan,
     TrainPlan,
+    TurnPlan,
 )
 from runexp.plan.units import units_of
 from runexp.plan.values import Call
@@ -33,6 +36,7 @@ from runexp.report.preview import GroupFacts, InputFacts, LossFacts, NodeFacts, 
 from runexp.report.wording import counted
 from runexp.results import Recorder, loss_nodes_of
 from runexp.runtime.description import ComputedFacts, Description, LaneFacts, describe
+from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
 
 _MOST_CLASSES = 20
@@ -87,11 +91,20 @@ class Preview:
         events = experiment.preview_phase(
             self._phase.label, n_epochs=length.n_epochs, n_steps=length.n_steps, with_earlier=length.with_earlier
         )
-        with self._modules:
-            finished = pump(events, [ResultsSink(recorder), *watch(live)])
+        with self._modules, settled(self._plan.execution):
+            try:
+                finished = pump(events, [ResultsSink(recorder), *watch(live)])
+            finally:
+                self._runtime.folders.clear()
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
+        facts = self._described(phase)
+        if self._plan.cv is None:
+            return facts
+        return replace(facts, notes=(*facts.notes, "the rows are those of the first fold"))
+
+    def _described(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
         found = describe(self._runtime, phase)
         match phase:  # a fit phase describes its estimators, the others what they judge
             case TrainPlan():
@@ -113,13 +126,24 @@ def _train_facts(phase: TrainPlan, found: Description) -> PreviewFacts:
         n_epochs=phase.n_epochs,
         n_steps_an_epoch=found.n_steps_an_epoch,
         n_steps=n_steps,
-        optimizer=_call(phase.optimizer.call),
+        optimizer=_call(phase.optimizer.call) if phase.optimizer else "; then ".join(map(_turn, phase.turns)),
         groups=tuple(GroupFacts(group.name, group.lr, group.n_parameters) for group in found.groups),
         schedule=_schedule(phase, found),
         clip=_clip(phase),
         callbacks=tuple(_callback(callback) for callback in phase.callbacks),
         checkpoints=_checkpoints(phase),
+        notes=(*facts.notes, *_remarks(phase)),
     )
+
+
+def _remarks(phase: TrainPlan) -> Iterator[str]:
+    """What a page has no place of its own for: the precision, and weights that change."""
+    if phase.precision != "fp32":
+        yield f"forward passes and losses in {phase.precision}; weights, updates and evaluations in fp32"
+    for loss in phase.losses:
+        if loss.curve is not None:
+            curve = loss.curve
+            yield f"weight of {loss.name}: {curve.kind} from {curve.start:g} to {curve.end:g}"
 
 
 def _facts_of(
@@ -162,7 +186,7 @@ def _classes(name: str, words: Sequence[str]) -> str:
 
 def _node(item: ComputedFacts) -> NodeFacts:
     shape = (None, *item.shape) if item.shape is not None else None
-    kind = "not built yet" if item.shape is None else "trains" if item.n_trainable else "fixed"
+    kind = "not built yet" if not item.is_built else "trains" if item.n_trainable else "fixed"
     return NodeFacts(item.name, kind, shape, item.n_trainable, item.n_frozen)
 
 
@@ -181,6 +205,12 @@ def _routes(routes: Sequence[Route]) -> str:
 def _call(call: Call) -> str:
     arguments = ", ".join(f"{name}={value}" for name, value in {**call.arguments, **call.fixed}.items())
     return f"{call.name}({arguments})"
+
+
+def _turn(turn: TurnPlan) -> str:
+    often = "" if turn.every_n_steps == 1 else f", every {turn.every_n_steps} steps"
+    moves, losses = ", ".join(turn.trains), ", ".join(turn.losses)
+    return f"{turn.name} {_call(turn.optimizer.call)} moves {moves} for {losses}{often}"
 
 
 def _schedule(phase: TrainPlan, found: Description) -> ScheduleFacts | None:
@@ -203,6 +233,11 @@ def _callback(callback: CallbackPlan) -> str:
             then = ", then restores the best" if callback.restore_best else ""
             waits = f"{callback.patience} evaluations without better {callback.monitor}"
             return f"{callback.name}: stops after {waits}{then}"
+        case BuiltInPlan():
+            options = ", ".join(f"{name}={value}" for name, value in callback.options.items())
+            return f"{callback.name}: {callback.use}({options})"
+        case OwnCallbackPlan():
+            return f"{callback.name}: {_call(callback.call)}"
 
 
 def _checkpoints(phase: TrainPlan) -> str:

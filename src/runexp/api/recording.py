@@ -19,6 +19,8 @@ from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
 from runexp.runtime.data import membership, tokenizer_files, transformer_files
+from runexp.runtime.folds.divide import Division
+from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
@@ -28,9 +30,12 @@ from runexp.store.run_folder import RunFolder
 WRITTEN = "written.yaml"
 
 
-def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, code: Mapping[str, str]) -> None:
+def write_inputs(
+    folder: RunFolder, checked: Checked, runtime: TorchRuntime, division: Division, *, code: Mapping[str, str]
+) -> None:
     """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment.
 
+    Of sets that are divided into folds, `folds.parquet` tells the rows, and each fold keeps its own transformers.
     `code` maps the modules of the user's that were imported to the hashes of their files.
     """
     checked = checked.require()
@@ -43,8 +48,12 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, 
     folder.write(
         "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
     )
-    folder.write("splits.parquet", membership(runtime.sets.values()))
-    for path, content in transformer_files(runtime.sets.values()):
+    whole = [features for name, features in runtime.sets.items() if name not in division.ids]
+    if whole:
+        folder.write("splits.parquet", membership(whole))
+    if division.folds:
+        folder.write("folds.parquet", fold_membership(division))
+    for path, content in transformer_files(whole):
         folder.write(path, content)
     for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
         folder.write(path, text)
@@ -60,9 +69,12 @@ def write_inputs(folder: RunFolder, checked: Checked, runtime: TorchRuntime, *, 
     )
 
 
-def resolved_yaml(checked: Checked) -> str:
-    """The spec as understood: includes, variables and overrides applied, every default visible."""
-    return _yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True))
+def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
+    """The spec as understood: includes, variables and overrides applied, every default visible unless left out."""
+    understood = checked.parsed_spec.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude_defaults=not with_defaults
+    )
+    return _yaml_of(checked, understood)
 
 
 def written_yaml(checked: Checked) -> str:
@@ -80,17 +92,21 @@ def _yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
 
 
 class Checkpoints:
-    """The checkpoint store of a run: the runtime writes the files, the store commits them."""
+    """The checkpoint store of a run: the runtime writes the files, the store commits them.
 
-    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime) -> None:
+    Names stand below `prefix`, such as `fold-0/`.
+    """
+
+    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime, *, prefix: str = "") -> None:
         self._folder = folder
         self._runtime = runtime
+        self._prefix = prefix
 
     def save(self, phase: str, name: str, state: Mapping[str, Any], program: State) -> str:
         """Commit one checkpoint; returns its name below checkpoints/."""
-        whole = f"{phase}/{name}"
-        self._make_room(whole)
-        return self._folder.save(whole, lambda aside: self._runtime.write_checkpoint(aside, state, program))
+        name = f"{self._prefix}{phase}/{name}"
+        self._make_room(name)
+        return self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, state, program))
 
     def remove(self, name: str) -> None:
         """Delete one checkpoint's files; they may have gone before the run was broken off."""
@@ -99,12 +115,13 @@ class Checkpoints:
 
     def point(self, phase: str, pointers: Mapping[str, str]) -> None:
         """Remember which checkpoint of a phase is `last` and which is `best`."""
-        self._folder.point(phase, pointers)
+        self._folder.point(f"{self._prefix}{phase}", pointers)
 
     def save_final(self, status: str) -> None:
         """Commit the weights the run ended with."""
-        self._make_room("final")
-        self._folder.save("final", lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None))
+        name = f"{self._prefix}final"
+        self._make_room(name)
+        self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None))
 
     def _make_room(self, name: str) -> None:
         """Delete what a run that was broken off saved under this name: this one has come there again."""

@@ -56,12 +56,15 @@ def open_run(folder: Path) -> BrokenOff:
     except (OSError, ValueError) as error:
         message = f"{folder} was broken off before it had begun; run its spec again"
         raise CannotResume(message) from error
-    written_from = Path(str(lock.get("made", {}).get("spec_folder") or "."))
+    written_from = Path(str(lock.get("made", {}).get("folder") or "."))
     checked = check(folder / WRITTEN, folder=written_from if written_from.is_dir() else Path.cwd())
     if not checked.is_valid:
         raise CannotResume(f"the spec in {folder} is not valid here: {checked.diagnostics[0].message}")
     if digest(checked.linked) != lock.get("plan"):
         raise CannotResume(f"{folder / WRITTEN} is not the spec that the run began with")
+    if checked.linked.cv is not None:
+        message = f"{folder} is a cross-validation, whose folds cannot be gone on with yet; run its spec again"
+        raise CannotResume(message)
     return BrokenOff(folder, checked, lock)
 
 

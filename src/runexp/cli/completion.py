@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -55,6 +56,30 @@ def complete_template(incomplete: str) -> list[tuple[str, str]]:
     from runexp.api.templates import templates
 
     return [(name, summary) for name, summary in templates().items() if name.startswith(incomplete)]
+
+
+def complete_run(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Ids of the runs below --runs, the newest first, with the name of each; then names and `last`."""
+    from runexp.store.scan import scan
+
+    places = sorted(scan(_runs(ctx)), key=lambda place: place.rpartition("/")[2], reverse=True)
+    pairs = [(place.rpartition("/")[2], place.rpartition("/")[0]) for place in places]
+    words = [*pairs, *((name, "a name") for name in dict.fromkeys(name for _, name in pairs) if name)]
+    words += [("last", "the newest")] if pairs else []
+    given = ctx.params.get("references") or ctx.params.get("reference") or ()
+    return [word for word in words if word[0].startswith(incomplete) and word[0] not in given]
+
+
+def complete_status(incomplete: str) -> list[str]:
+    """How a run may stand."""
+    from runexp.results.run_record import STATES
+
+    return [state for state in STATES if state.startswith(incomplete)]
+
+
+def _runs(ctx: typer.Context) -> Path:
+    """The folder of runs of the command line, of the environment, or the usual one."""
+    return Path(ctx.params.get("runs") or os.environ.get("RUNEXP_RUNS") or "runs")
 
 
 def _is_offered(entry: os.DirEntry[str]) -> bool:

@@ -56,7 +56,7 @@ def stop_on_signals(control: Control) -> None:
 def report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: bool, verbose: bool) -> None:
     """Print what a run found out, or that it failed and of what."""
     if form is Format.JSON:
-        print(json.dumps({"run": str(finished.folder), "status": finished.status}))
+        print(json.dumps({"run": str(finished.folder), "status": finished.status} | _spreads(finished)))
     else:
         from runexp.report.results import render_results
 
@@ -71,6 +71,16 @@ def report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: b
         sys.stdout.write(text)
     if finished.error is not None:
         show_failure(finished.error, files, verbose=verbose)
+
+
+def _spreads(finished: Run) -> dict[str, object]:
+    """Of a cross-validation: mean, spread and interval of every final number."""
+    if finished.results.cv is None:
+        return {}
+    from dataclasses import asdict
+
+    spreads = finished.results.cv.spreads()
+    return {"cv": {"folds": len(finished.results.cv), "spread": {name: asdict(spreads[name]) for name in spreads}}}
 
 
 def show_failure(error: Exception, files: Mapping[str, str], *, verbose: bool) -> None:
@@ -92,7 +102,8 @@ def leave(finished: Run, control: Control) -> None:
     """Leave with the code that says how the run ended, if it did not complete."""
     if finished.status == "interrupted":
         say(f"interrupted by {control.signal or 'SIGINT'}; what was done so far is in {finished.folder}")
-        say(f"to go on: runexp resume {finished.folder}")
+        if finished.can_go_on:
+            say(f"to go on: runexp resume {finished.folder}")
         raise typer.Exit(_EXIT.get(control.signal, 130))
     if finished.status == "failed":
         raise typer.Exit(1)

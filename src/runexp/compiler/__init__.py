@@ -8,8 +8,11 @@ from pathlib import Path
 from runexp.compiler.advice import advise
 from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
+from runexp.compiler.folds import link_folds
 from runexp.compiler.graph import link_graph
 from runexp.compiler.losses import link_loss
+from runexp.compiler.made_callbacks import link_experiment_callbacks
+from runexp.compiler.outputs import check_outputs
 from runexp.compiler.own_calls import check_imports
 from runexp.compiler.phases import link_phases
 from runexp.compiler.samplers import link_samplers
@@ -41,18 +44,22 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     linked = {name: link_loss(scope, name, loss, ("losses", name)) for name, loss in found.spec.losses.items()}
     scope = replace(scope, losses={name: loss for name, loss in linked.items() if loss})
     scope = replace(scope, samplers=link_samplers(scope))
+    check_outputs(found, scope.samplers)
     phases = link_phases(scope)
     _check_sections(found)
     check_surroundings(scope, phases)
+    cv = link_folds(scope, phases)
     check_streams(scope, phases)
+    callbacks = link_experiment_callbacks(scope)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)
     if found.has_errors:
         return Compiled(None, found.diagnostics)
     spec = found.spec
-    execution = ExecutionPlan(spec.execution.device, spec.execution.threads or 0)
-    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution)
+    said = spec.execution
+    execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
+    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv, callbacks)
     return Compiled(plan, found.diagnostics)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from runexp.compiler.findings import Findings
+from runexp.compiler.fold_checks import check_stopping
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
@@ -19,6 +20,7 @@ def advise(scope: Scope, phases: Sequence[PhasePlan]) -> None:
         return
     _check_unused(scope, phases)
     _check_training_rows(scope.found, phases)
+    check_stopping(scope, phases)
 
 
 def _check_unused(scope: Scope, phases: Sequence[PhasePlan]) -> None:

@@ -8,6 +8,15 @@ from runexp import catalog
 from runexp.compiler.findings import Path
 from runexp.compiler.judged_lanes import Judged, link_judged
 from runexp.compiler.losses import inline_name, link_losses
+from runexp.compiler.made_callbacks import (
+    PHASE_HOOKS,
+    Moving,
+    check_averages,
+    check_held,
+    link_built_in,
+    link_own,
+    produced,
+)
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.routes import data_of
 from runexp.compiler.scope import Scope
@@ -23,6 +32,7 @@ from runexp.plan.phases import (
 )
 from runexp.records import dataclass
 from runexp.spec.base import Use
+from runexp.spec.built_in_callbacks import BuiltIn, Curves, LossNotDecreasing, SaveBest
 from runexp.spec.callbacks import Callback, Custom, EarlyStopping, Evaluation
 from runexp.spec.losses import Loss
 
@@ -36,18 +46,21 @@ class Watched:
     written: tuple[str | Loss, ...]
     n_epochs: int | None
     lanes: tuple[LanePlan, ...] = ()
+    trains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """The numbers a phase reports and the direction in which each improves.
 
-    `lost` are names that broken definitions would have reported; `is_whole` tells whether those are all known.
+    `lost` are names that broken definitions would have reported; `is_whole` tells whether those are all known, and
+    `is_open` whether code of the user's may report others.
     """
 
     modes: Mapping[str, Mode | None]
     lost: frozenset[str]
     is_whole: bool
+    is_open: bool = False
 
 
 def link_callbacks(
@@ -64,20 +77,48 @@ def link_callbacks(
             lost |= _promised(scope, callback, watched, evaluations[index].evaluation)
     places = [path, *(place for _, _, place in written.values())]
     is_whole = len(written) == len(items) and not any(scope.found.is_damaged(place) for place in places)
-    numbers = Numbers(_modes(scope, watched, evaluations, path), frozenset(lost), is_whole)
+    modes = _modes(scope, watched, evaluations, path)
+    for _, callback, _ in written.values():
+        modes |= produced(callback) if isinstance(callback, (BuiltIn, Custom)) else {}
+    is_open = any(isinstance(callback, Custom) for _, callback, _ in written.values())
+    numbers = Numbers(modes, frozenset(lost), is_whole, is_open)
+    check_averages(scope, written)
     linked: list[CallbackPlan] = []
     for index, (name, callback, place) in written.items():
+        if index in evaluations:
+            linked.append(evaluations[index])
+            continue
+        plan = _linked(scope, (name, callback, place), watched, numbers)
+        if plan is not None:  # the others are reported as wrong, or not yet supported
+            linked.append(plan)
         if isinstance(callback, EarlyStopping):
-            linked.append(_early_stopping(scope, name, callback, numbers, place))
             _check_patience(scope, watched, callback, tuple(evaluations.values()), place)
-        elif index in evaluations:
-            linked.append(evaluations[index])  # the others are reported as not yet supported
     return tuple(linked), numbers
+
+
+def _linked(
+    scope: Scope, written: tuple[str, Callback, Path], watched: Watched, numbers: Numbers
+) -> CallbackPlan | None:
+    name, callback, place = written
+    match callback:
+        case EarlyStopping():
+            return _early_stopping(scope, name, callback, numbers, place)
+        case Custom():
+            return link_own(scope, name, callback, PHASE_HOOKS, place)
+        case LossNotDecreasing() | SaveBest():
+            mode = monitored(scope, callback.monitor, callback.mode, numbers, (*place, "monitor"))
+            return link_built_in(scope, name, callback.model_copy(update={"mode": mode}), (), place)
+        case Evaluation() | Curves():
+            return None
+        case _:
+            check_held(scope, callback, Moving(watched.label, watched.trains, watched.n_epochs), place)
+            return link_built_in(scope, name, callback, tuple(produced(callback)), place)
 
 
 def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
     """Whether less or more of a monitored number is better; reports one that nothing produces."""
-    if monitor not in numbers.modes and monitor not in numbers.lost and numbers.is_whole:
+    is_unknown = monitor not in numbers.modes and monitor not in numbers.lost and numbers.is_whole
+    if is_unknown and not numbers.is_open:
         meant = nearest(monitor, [*numbers.modes, *sorted(numbers.lost)])
         scope.found.error(
             "unknown-monitor",
@@ -88,7 +129,7 @@ def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, p
                 monitor, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"
             ),
         )
-    if mode is None and numbers.modes.get(monitor, "min") is None:
+    if mode is None and numbers.modes.get(monitor, None if numbers.is_open else "min") is None:
         scope.found.error(
             "missing-key",
             f"whether more or less of `{monitor}` is better is not known",
@@ -100,7 +141,7 @@ def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, p
 
 
 def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callback, Path] | None:
-    """The name, definition and place of a callback, written out or named; a class of the user's is checked."""
+    """The name, definition and place of a callback, written out or named."""
     callback, place = item if not isinstance(item, str) else None, path
     if isinstance(item, str):
         names = scope.found.names("callbacks")
@@ -109,8 +150,6 @@ def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callb
         callback, place = scope.found.spec.callbacks.get(item), ("callbacks", item)
     if callback is None:
         return None
-    if isinstance(callback, Custom):
-        scope.found.custom(callback.use, callback.arguments, place)
     return (item if isinstance(item, str) else callback.use), callback, place
 
 

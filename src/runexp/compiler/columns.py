@@ -63,6 +63,7 @@ def check_columns(
                 )
     names = [key.name for key in (*keys, *joined.keys)]
     _check_split_columns(found, (*path, "splits"), names, known, unread)
+    _check_fold_columns(found, str(path[1]), names, known, unread)
 
 
 def _check_split_columns(
@@ -84,10 +85,24 @@ def _check_split_columns(
                 _report(found, f"key or column `{name}`", name, place, (*keys, *known), part="key")
 
 
-def _report(found: Findings, what: str, name: str, path: Path, known: Sequence[str], *, part: Part = "value") -> None:
+def _check_fold_columns(
+    found: Findings, name: str, keys: Collection[str], known: Sequence[str], unread: tuple[str, ...]
+) -> None:
+    """The keys or columns that the folds of a set look at."""
+    data = found.spec.cv.data.get(name) if found.spec.cv is not None else None
+    for option in ("stratify_by", "group_by", "column", "order_by") if data is not None else ():
+        wanted = getattr(data, option)
+        if wanted is not None and wanted not in keys and wanted not in known and not wanted.startswith(unread):
+            path: Path = ("cv", "data", name, option)
+            _report(found, f"key or column `{wanted}`", wanted, path, (*keys, *known), source=name)
+
+
+def _report(
+    found: Findings, what: str, name: str, path: Path, known: Sequence[str], *, part: Part = "value", source: str = ""
+) -> None:
     found.error(
         "unknown-column",
-        f"the source of `{path[1]}` has no {what}",
+        f"the source of `{source or path[1]}` has no {what}",
         path,
         label="no such column",
         help=did_you_mean(name, tuple(dict.fromkeys(known)), kind="columns"),

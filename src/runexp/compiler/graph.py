@@ -10,7 +10,9 @@ from typing import Literal
 from runexp.catalog import Entry
 from runexp.compiler.counts import check_counts, counted_feeds
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.layout import check_rows_first
 from runexp.compiler.merging import check_no_merge, link_merge
+from runexp.compiler.outputs import link_outputs, output_feed, outputs_of
 from runexp.compiler.own_calls import check_forward
 from runexp.compiler.weights import link_weights
 from runexp.compiler.wrapped import deciding
@@ -35,21 +37,23 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
         plan = _node(found, name, node, data, given.get(name))
         if plan is not None:
             linked[name] = plan
+            linked |= {output.name: output for output in link_outputs(found, node, plan)}
     for name, feed in fed:
         if name in linked:
             linked[name] = _with_feed(linked[name], feed)
     check_forward(found, linked)
     bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
-        if name not in bound:
+        if name not in bound and plan.kind != "output":
             _check_fed(found, name, plan, bound)
     return _sorted(found, linked)
 
 
 def ancestors(nodes: Mapping[str, NodePlan], targets: tuple[str, ...]) -> tuple[str, ...]:
-    """`targets` and all that feeds them, in topological order."""
+    """`targets`, with all their outputs, and all that feeds them, in topological order."""
     needed: set[str] = set()
     waiting = [name for name in targets if name in nodes]
+    waiting += [name for name, plan in nodes.items() if plan.kind == "output" and plan.feeds[0].name in targets]
     while waiting:
         name = waiting.pop()
         if name not in needed:
@@ -87,6 +91,7 @@ def _node(found: Findings, name: str, node: Node, data: Mapping[str, DataPlan], 
         weights=link_weights(found, node, path),
         chunk_size=node.chunk_size or 0,
         checkpointing=node.checkpoint_activations,
+        outputs=node.outputs or (),
     )
 
 
@@ -116,6 +121,7 @@ def _made(
     supplied = _COUNTED if is_counted else frozenset()
     linked = found.call(node.use, node.arguments, path, kinds=("module", *_ESTIMATORS), supplied=supplied)
     check_counts(found, node.arguments, (*path, "with"), data)
+    check_rows_first(found, node.arguments, (*path, "with"))
     if linked is None:
         return None
     call, entry = linked
@@ -148,6 +154,7 @@ def _layer(
             use_part="key",
         )  # fmt: skip
         check_counts(found, arguments or {}, inner, data)
+        check_rows_first(found, arguments or {}, inner)
     else:
         linked = found.call(
             str(layer), {}, path, kinds=("module",), supplied=supplied, use_path=path, with_path=path
@@ -201,6 +208,8 @@ def _with_feed(plan: NodePlan, feed: Feed) -> NodePlan:
 def _feed(found: Findings, reference: str, path: Path, data: Mapping[str, DataPlan]) -> Feed | None:
     names = found.names("nodes")
     head, _, role = reference.partition(".")
+    if outputs_of(found.spec.nodes, head) and (not role or head not in found.names("data")):
+        return output_feed(found, head, role, path)
     if role and head in names and head not in found.names("data"):
         return Feed("node", head, role=role)  # which roles there are, a phase tells
     if role:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from runexp.compiler.findings import Findings, Path
+from runexp.compiler.fold_names import fitted_in_fold, folded
 from runexp.compiler.taking import fills_gaps, takes_words
 from runexp.plan.data import Domain, KeyPlan, TransformPlan
 from runexp.plan.values import Call, FrozenMap
@@ -48,6 +49,8 @@ def adapt_keys(keys: Sequence[KeyPlan], transforms: Sequence[TransformPlan]) -> 
 
 def fitted_on(found: Findings, split: str, path: Path, *, is_written: bool) -> str:
     """The split that the transform at `path` is fitted on; reports one that there is not."""
+    if path[1] in folded(found.spec):
+        return fitted_in_fold(found, split, path, is_written=is_written)
     splits = found.spec.data[str(path[1])].splits
     if splits is None:
         return "all"
@@ -66,6 +69,8 @@ def fitted_on(found: Findings, split: str, path: Path, *, is_written: bool) -> s
 
 def _learned_on(found: Findings, path: Path) -> str:
     """The split that categories are learned on."""
+    if path[1] in folded(found.spec):
+        return fitted_in_fold(found, "train", path, is_written=False)
     splits = found.spec.data[str(path[1])].splits
     if _lacks_split(found, "train", path):
         found.error(

@@ -9,8 +9,9 @@ from runexp.compiler.own_calls import check_routes, named_routes
 from runexp.compiler.routes import link_routes, refuse_pairs
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
-from runexp.plan.graph import Decision, LossPlan
+from runexp.plan.graph import Decision, LossPlan, WeightCurve
 from runexp.spec.losses import Loss
+from runexp.spec.shape import dotted
 
 DECISIONS: dict[str, Decision] = {
     "torch.nn.CrossEntropyLoss": "argmax",
@@ -58,7 +59,9 @@ def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | Non
         refuse_pairs(scope, pairs, f"`{loss.use}`, which compares row by row", path)
         return None
     decision = DECISIONS.get(entry.name, "as_is")
-    return LossPlan(name, loss.node, call, routes, _weight(loss), elementwise, decision, scope.found.origin(path))
+    weight, curve = _weight(scope, loss, path)
+    origin = scope.found.origin(path)
+    return LossPlan(name, loss.node, call, routes, weight, elementwise, decision, origin, curve)
 
 
 def _check_reduction(scope: Scope, name: str, loss: Loss, path: Path) -> None:
@@ -98,5 +101,13 @@ def inline_name(use: str) -> str:
     return use.rsplit(".", 1)[-1]
 
 
-def _weight(loss: Loss) -> float:
-    return loss.weight if isinstance(loss.weight, float | int) else 1.0  # a schedule is reported as not yet supported
+def _weight(scope: Scope, loss: Loss, path: Path) -> tuple[float, WeightCurve | None]:
+    """The weight, or for one that changes its end and its curve."""
+    written = loss.weight
+    if isinstance(written, float | int):
+        return written, None
+    if written.use == "step" and written.epochs is None and not scope.found.is_damaged((*path, "weight")):
+        message = f"`{dotted((*path, 'weight'))}` lacks the key `epochs`"
+        help = "`epochs: 5`: until then the weight is `start`, from there on `end`"
+        scope.found.error("missing-key", message, (*path, "weight"), part="key", help=help)
+    return written.end, WeightCurve(written.use, written.start, written.end, written.epochs or 0)

@@ -9,6 +9,7 @@ from runexp import catalog
 from runexp.catalog import Entry
 from runexp.compiler.findings import Path
 from runexp.compiler.losses import DECISIONS, check_label, inline_name
+from runexp.compiler.outputs import output_route
 from runexp.compiler.own_calls import check_routes, named_routes
 from runexp.compiler.routes import domain_of, graph_is_damaged, link_routes, only_target, refuse_pairs
 from runexp.compiler.scope import Scope
@@ -103,7 +104,17 @@ def _metric_routes(
     if compared is None and scope.found.is_unsure("losses"):
         return None
     target = compared or only_target(scope, node, (*path, "inputs"))
-    return (Route("node", node, role=target.role), target) if target else None
+    output = _output(scope, node, losses, path) if target else None
+    return (replace(output, role=target.role), target) if output and target else None
+
+
+def _output(scope: Scope, node: str, losses: tuple[LossPlan, ...], path: Path) -> Route | None:
+    """The first output of `node` that a loss on it reads; without one, its only output."""
+    for loss in losses:
+        for route in loss.routes if loss.node == node else ():
+            if route.source == "node":
+                return replace(route, argument="")
+    return output_route(scope.found, node, "", path)
 
 
 def _compared(scope: Scope, node: str, losses: tuple[LossPlan, ...]) -> Route | None:

@@ -16,6 +16,7 @@ from runexp.compiler.metrics import link_metrics
 from runexp.compiler.optimizing import link_optimizer, link_schedule
 from runexp.compiler.routes import data_of, graph_is_damaged
 from runexp.compiler.scope import Scope
+from runexp.compiler.turns import link_turns
 from runexp.plan.phases import (
     CheckpointPlan,
     ClipPlan,
@@ -82,12 +83,14 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
     trains = _trained(scope, phase, nodes, progress.freezing, path)
     check_fitted(scope, nodes, progress.fitted, path)
     _check_length(scope, phase, path)
-    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes)
+    watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes, trains)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
-    optimizer = link_optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
+    turns = link_turns(scope, phase, losses, trains, path)
+    trains = tuple(name for name in trains if any(name in turn.trains for turn in turns)) if turns else trains
+    optimizer = None if phase.optimizers else link_optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = link_schedule(scope, phase.schedule, numbers, (*path, "schedule"))
     checkpoints = _checkpoints(scope, phase, numbers, (*path, "checkpoints"))
-    if optimizer is None or not losses:
+    if not (optimizer or turns) or not losses:
         return None
     return TrainPlan(
         label=label,
@@ -109,6 +112,8 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
         freezing=progress.freezing.rules(trains),
         lanes=drawing.lanes,
         batch_schedule=drawing.schedule,
+        turns=turns,
+        precision=phase.precision or scope.found.spec.execution.precision,
     )
 
 
@@ -145,7 +150,7 @@ def _trained(
     trains = tuple(
         name
         for name in nodes
-        if not scope.nodes[name].is_estimator
+        if scope.nodes[name].kind in ("module", "layers")
         and not freezing.holds(name)
         and (phase.nodes is None or name in phase.nodes)
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runexp.compiler.findings import Path
+from runexp.compiler.outputs import output_route
 from runexp.compiler.scope import Scope
 from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.spec.losses import Routes
@@ -14,8 +15,9 @@ from runexp.spec.losses import Routes
 def link_routes(scope: Scope, node: str, written: Routes | None, path: Path) -> tuple[Route, ...] | None:
     """What a loss or metric is given; left out: the node's output and the only target."""
     if written is None:
-        target = only_target(scope, node, path)
-        return (Route("node", node), target) if target else None
+        output = output_route(scope.found, node, "", path[:-1])
+        target = only_target(scope, node, path) if output else None
+        return (output, target) if output and target else None
     if isinstance(written, Mapping):
         items = [(argument, reference, (*path, argument)) for argument, reference in written.items()]
     else:
@@ -61,7 +63,7 @@ def _route(scope: Scope, node: str, reference: str, path: Path) -> Route | None:
     head, _, rest = reference.partition(".")
     key, _, role = rest.partition(".")
     if head == "outputs":
-        return Route("node", node, role=rest)  # which roles there are, a phase tells
+        return output_route(scope.found, node, rest, path)
     if reference == "targets":
         return only_target(scope, node, path)
     if reference == "sampler.weights":
@@ -149,7 +151,11 @@ def _data_is_whole(scope: Scope, feeding: tuple[str, ...], node: str) -> bool:
 def graph_is_damaged(scope: Scope) -> bool:
     """Whether part of the graph could not be linked, so that what it lacks is no news."""
     found = scope.found
-    return found.is_unsure("nodes") or found.is_unsure("bindings") or len(scope.nodes) < len(found.names("nodes"))
+    return (
+        found.is_unsure("nodes")
+        or found.is_unsure("bindings")
+        or any(name not in scope.nodes for name in found.names("nodes"))
+    )
 
 
 _DOMAINS = ("targets", "features", "tags")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from runexp.compiler.findings import Findings, Part, Path
+from runexp.compiler.fold_names import folded, splits_in_fold
 from runexp.compiler.graph import ancestors, feeding_data
 from runexp.plan.data import DataPlan, KeyPlan
 from runexp.plan.graph import LossPlan, NodePlan
@@ -71,11 +72,15 @@ class Scope:
         written = self.found.spec.data.get(name)
         if written is None or self.found.is_damaged(("data", name, "splits")):
             return None
+        if name in folded(self.found.spec):
+            return splits_in_fold(self.found.spec, name)
         if written.splits is None:
             return ("all",)
         return written.splits.names
 
     def leaves(self) -> tuple[str, ...]:
-        """The nodes that feed no other."""
-        fed = {feed.name for node in self.nodes.values() for feed in node.feeds if feed.source == "node"}
-        return tuple(name for name in self.nodes if name not in fed)
+        """The nodes that feed no other; of those with several outputs, that none of them does."""
+        plans = self.nodes.values()
+        feeds = [feed.name for node in plans if node.kind != "output" for feed in node.feeds if feed.source == "node"]
+        fed = {name.partition(".")[0] for name in feeds}
+        return tuple(node.name for node in plans if node.kind != "output" and node.name not in fed)

@@ -1,4 +1,4 @@
-"""The pass over what stands around the phases: samplers, folds, sweeps, guards, registration, and the names in them."""
+"""The pass over what stands around the phases: samplers, sweeps, guards, registration, and the names in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
 from runexp.plan.names import why_no_run_name
 from runexp.plan.phases import EvalPlan, EvaluationPlan, PhasePlan, TrainPlan
-from runexp.spec.strategies import CrossValidation, CVData, Range, Sweep
+from runexp.spec.strategies import Range, Sweep
 
 
 def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
@@ -18,10 +18,6 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_name(scope)
-    for name, callback in spec.experiment_callbacks.items():
-        scope.found.custom(callback.use, callback.arguments, ("experiment_callbacks", name))
-    if spec.cv is not None:
-        _check_folds(scope, spec.cv)
     if spec.sweep is not None:
         _check_sweep(scope, spec.sweep, numbers)
     if spec.guards is not None:
@@ -55,29 +51,6 @@ def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
             trained = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
             yield from (f"{phase.label}.{name}" for name in trained)
             yield from (f"{phase.label}.{name}" for plan in evaluations for name in plan.produces)
-
-
-def _check_folds(scope: Scope, cv: CrossValidation) -> None:
-    if isinstance(cv.folds, int) and cv.folds < 2:
-        scope.found.error("wrong-value", f"`cv.folds` must be 2 or more, not `{cv.folds}`", ("cv", "folds"))
-    elif not isinstance(cv.folds, int):
-        scope.found.call(cv.folds.use, cv.folds.arguments, ("cv", "folds"), kinds=("splitter",))
-    for name, data in cv.data.items():
-        _check_pool(scope, name, data)
-    for index, label in enumerate(cv.phases or ()):
-        if label not in scope.found.names("phases"):
-            scope.found.unknown("phase", label, ("cv", "phases", index), scope.found.names("phases"))
-
-
-def _check_pool(scope: Scope, name: str, data: CVData) -> None:
-    path: Path = ("cv", "data", name)
-    if not _check_set(scope, name, path, part_is_key=True):
-        return
-    for index, split in enumerate(data.pool or ()):
-        scope.check_split(split, (name,), (*path, "pool", index))
-    if data.stratify_by is not None and data.group_by is not None:
-        message = "`stratify_by` and `group_by` exclude each other"
-        scope.found.error("exclusive-keys", message, (*path, "group_by"), part="key")
 
 
 def _check_sweep(scope: Scope, sweep: Sweep, numbers: tuple[str, ...]) -> None:

@@ -9,16 +9,21 @@ from typing import Any
 
 from runexp.engine.protocol import Snapshot
 from runexp.engine.view import Callback, Hook, Restored, View
-from runexp.plan.phases import CallbackPlan, EarlyStoppingPlan, EvaluationPlan, Mode
+from runexp.plan.phases import BuiltInPlan, CallbackPlan, EarlyStoppingPlan, EvaluationPlan, Mode
 
 
-def make_callback(plan: CallbackPlan) -> Callback:
+def make_callback(plan: EvaluationPlan | EarlyStoppingPlan) -> Callback:
     """The live callback of a plan item."""
     match plan:
         case EvaluationPlan():
             return Evaluation(plan)
         case EarlyStoppingPlan():
             return EarlyStopping(plan)
+
+
+def judges(plan: CallbackPlan) -> bool:
+    """Whether a callback judges numbers, so that those of the others have to be known before."""
+    return isinstance(plan, EarlyStoppingPlan) or (isinstance(plan, BuiltInPlan) and "monitor" in plan.options)
 
 
 def improves(value: float, best: float, mode: Mode, min_delta: float = 0.0) -> bool:

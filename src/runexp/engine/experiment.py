@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runexp.engine.callbacks import make_callback
+from runexp.engine.callbacks import judges, make_callback
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
 from runexp.engine.course import Course, Resumed, load_states, states_of
+from runexp.engine.experiment_hooks import ExperimentHooks
 from runexp.engine.live import Live
 from runexp.engine.phases import EvalPhase, FitPhase, Surroundings, TrainPhase
 from runexp.engine.protocol import CheckpointStore, ExecutionContext, ProgressStore, Runtime, TrainProgram
@@ -27,11 +28,15 @@ from runexp.events import (
     WarningRaised,
 )
 from runexp.plan.experiment import Plan, digest, walk
+from runexp.plan.graph import LossPlan
 from runexp.plan.phases import (
+    CallbackPlan,
     EarlyStoppingPlan,
     EvalPlan,
+    EvaluationPlan,
     FitPlan,
     GroupPlan,
+    MadePlan,
     PhasePlan,
     TrainPlan,
 )
@@ -66,15 +71,16 @@ class Experiment:
         self._is_resumed = resumed is not None
         self._is_cut = False
         self._wants_batches = BatchFinished in wants
+        self._hooks = ExperimentHooks(())
 
     def run(self) -> Iterator[Event]:
         """Run every phase; ends in exactly one `RunFinished`. What it failed of is then in `error`."""
-        yield from self._run_part(self._plan.phases)
+        yield from self._run_part(self._plan.phases, self._plan.callbacks)
 
     def run_phase(self, label: str, *, n_epochs: int = 0, n_steps: int = 0) -> Iterator[Event]:
         """Run one phase or group, shortened if asked. `KeyError` for an unknown label."""
         phase = shortened(self._plan.phase(label), n_epochs=n_epochs, n_steps=n_steps)
-        yield from self._run_part((phase,))
+        yield from self._run_part((phase,), self._plan.callbacks)
 
     def preview_phase(
         self, label: str, *, n_epochs: int = 0, n_steps: int = 0, with_earlier: bool = False
@@ -97,44 +103,66 @@ class Experiment:
             self._checkpoints, self._course = kept
             self._runtime.restore(before)
 
-    def _run_part(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
+    def _run_part(self, phases: tuple[PhasePlan, ...], callbacks: tuple[MadePlan, ...] = ()) -> Iterator[Event]:
         plan = self._plan
         labels = tuple(phase.label for phase in walk(phases) if not isinstance(phase, GroupPlan))
         if not self._is_resumed:
             yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
-        yield from self._to_the_end(phases)
+        yield from self._to_the_end(phases, callbacks)
 
-    def _to_the_end(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
+    def _to_the_end(self, phases: tuple[PhasePlan, ...], callbacks: tuple[MadePlan, ...]) -> Iterator[Event]:
         try:
+            self._hooks = ExperimentHooks([self._runtime.open_experiment_callback(item) for item in callbacks])
+            for event in self._hooks.fire("on_experiment_start"):
+                if not self._is_resumed:  # what it gives was told before
+                    yield event
             yield from self._run_all(phases)
+            yield from self._hooks.fire("on_experiment_end")
         except KeyboardInterrupt:
             yield RunFinished("interrupted", "KeyboardInterrupt", self.live.phase)
             return
         except Exception as error:
             self.error = error
+            yield from self._hooks.fail(error, self.live.phase)
             yield RunFinished("failed", f"{type(error).__name__}: {error}", self.live.phase)
             return
         if self._is_cut:
             yield RunFinished("interrupted", self.control.signal, self.live.phase)
+        elif self._hooks.stopped_by:
+            yield RunFinished("stopped", f"by {self._hooks.stopped_by}: {self._hooks.reason}", self.live.phase)
         else:
             yield RunFinished("completed")
 
     def _run_all(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
         for phase in phases:
-            if self._is_cut:
+            if self._is_cut or self._hooks.stopped_by:
                 return
             if isinstance(phase, GroupPlan):
                 yield from self._run_group(phase)
             elif not self._course.skips():
-                yield from self._run_one(phase)
+                yield from self._run_leaf(phase)
                 self._course.end()
 
     def _run_group(self, group: GroupPlan) -> Iterator[Event]:
         if self._course.is_new:
             yield GroupStarted(group.label)
+            yield from self._hooks.fire("on_group_start", group.label)
         yield from self._run_all(group.phases)
-        if self._course.is_new and not self._is_cut:
+        if self._course.is_new and not self._is_cut and not self._hooks.stopped_by:
+            yield from self._hooks.fire("on_group_end", group.label)
             yield GroupFinished(group.label)
+
+    def _run_leaf(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
+        """A phase between the hooks of the experiment; of one that is gone on with, the first was called before."""
+        self.live.phase = phase.label
+        if self._course.is_new:
+            yield from self._hooks.fire("on_phase_start", phase.label)
+        for event in self._run_one(phase):
+            if isinstance(event, PhaseFinished):
+                self._hooks.results[phase.label] = event.metrics
+            yield event
+        if not self._is_cut:
+            yield from self._hooks.fire("on_phase_end", phase.label)
 
     def _run_one(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
         self.live.phase, self.live.epoch, self.live.batch = phase.label, 0, 0
@@ -160,7 +188,7 @@ class Experiment:
     def _train(self, plan: TrainPlan, resumed: Resumed | None) -> Iterator[Event]:
         program = self._runtime.open_train(plan)
         around = self._surroundings()
-        callbacks = [make_callback(item) for item in plan.callbacks]
+        callbacks = [self._callback(item, program) for item in sorted(plan.callbacks, key=judges)]
         rule = self._rule(plan)
         phase = TrainPhase(plan, program, around, callbacks, rule)
         kept = _Kept(phase, callbacks, rule)
@@ -178,6 +206,11 @@ class Experiment:
                     _monitored(plan),
                 )  # fmt: skip
             yield from _drive(phase.iter_execution(), program.step, around, lambda: self._saved(kept, program))
+        except Exception as error:
+            around.outbox.clear()  # what was in it has been passed on
+            phase.fail(error)
+            yield from around.outbox
+            raise
         finally:
             program.close()
             self.live.latest = Live().latest
@@ -185,6 +218,11 @@ class Experiment:
         status, by = self._ending(phase.stopped_by)
         final = FrozenMap(phase.final)
         yield PhaseFinished(plan.label, "train", status, by, phase.n_epochs, phase.step, final)
+
+    def _callback(self, plan: CallbackPlan, program: TrainProgram) -> Callback:
+        if isinstance(plan, (EvaluationPlan, EarlyStoppingPlan)):
+            return make_callback(plan)
+        return self._runtime.open_callback(plan, program)
 
     def _eval(self, plan: EvalPlan) -> Iterator[Event]:
         program = self._runtime.open_eval(plan)
@@ -279,9 +317,17 @@ def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
     if not isinstance(phase, TrainPlan) or not (n_epochs or n_steps):
         return phase
     schedule = phase.schedule and replace(phase.schedule, n_epochs=phase.n_epochs, n_steps=phase.n_steps)
+    losses = tuple(_at_full_length(loss, phase) for loss in phase.losses)
     if n_steps:
-        return replace(phase, n_epochs=0, n_steps=n_steps, schedule=schedule)
-    return replace(phase, n_epochs=n_epochs, n_steps=0, schedule=schedule)
+        return replace(phase, n_epochs=0, n_steps=n_steps, schedule=schedule, losses=losses)
+    return replace(phase, n_epochs=n_epochs, n_steps=0, schedule=schedule, losses=losses)
+
+
+def _at_full_length(loss: LossPlan, phase: TrainPlan) -> LossPlan:
+    """The loss with the curve of its weight as long as in the phase that is cut."""
+    if loss.curve is None or loss.curve.n_epochs or loss.curve.n_steps:
+        return loss
+    return replace(loss, curve=replace(loss.curve, n_epochs=phase.n_epochs, n_steps=phase.n_steps))
 
 
 def earlier(phases: tuple[PhasePlan, ...], label: str) -> tuple[PhasePlan, ...]:

@@ -15,7 +15,7 @@ class NonFiniteLoss(Exception):  # noqa: N818 - it reads as what happened
 
 def check_finite(record: EpochRecord, phase: str, epoch: int) -> None:
     """Raise `NonFiniteLoss` for the first batch of an epoch whose loss is not a finite number."""
-    losses = {name: values for name, values in record.columns.items() if name not in ("lr", "loss")}
+    losses = {name: values for name, values in record.columns.items() if name != "loss" and name.split("/")[0] != "lr"}
     for name, counts in record.counts.items():  # what had no rows in a batch has no value there
         losses[name] = array("d", (value if count else 0.0 for value, count in zip(losses[name], counts, strict=True)))
     broken = {name: _first(values) for name, values in losses.items() if not math.isfinite(sum(values))}

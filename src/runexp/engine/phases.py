@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
@@ -24,16 +24,19 @@ from runexp.engine.view import Callback, Hook, Restored, View
 from runexp.events import (
     BatchesRecorded,
     BatchFinished,
+    CallbackReturned,
     EpochFinished,
     EpochStarted,
     EvaluationFinished,
     Event,
     NodeFitted,
+    NumbersLogged,
     StopRequested,
+    WarningRaised,
     WeightsRestored,
 )
-from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
-from runexp.plan.values import FrozenMap
+from runexp.plan.phases import BuiltInPlan, EvalPlan, EvaluationPlan, FitPlan, TrainPlan
+from runexp.plan.values import FrozenMap, freeze
 
 Outbox = deque[Event]
 
@@ -68,6 +71,11 @@ class TrainPhase:
         self._around = surroundings
         self._checkpoints = checkpoints
         self._hooks = _by_hook(callbacks)
+        self._now: tuple[str, Hook] = ("", "on_phase_start")
+        self._tolerates_nan = any(isinstance(item, BuiltInPlan) and _spares(item) for item in plan.callbacks)
+        self.error: Exception | None = None
+        self.evaluations = {item.name: item.evaluation for item in plan.callbacks if isinstance(item, EvaluationPlan)}
+        self._reads_newest = False
         self._measured: dict[str, float] = {}
         self._final: dict[str, float] = {}
 
@@ -78,7 +86,10 @@ class TrainPhase:
 
     @property
     def measured(self) -> Mapping[str, float]:
-        """The numbers measured at this epoch so far."""
+        """The numbers measured at this epoch so far; within a batch its loss and learning rate."""
+        if self._reads_newest:  # on a GPU it costs a synchronisation, so only for who looks
+            self._measured = {**self._program.latest(), **self._measured}
+            self._reads_newest = False
         return self._measured
 
     def iter_execution(self) -> Iterator[ExecutionContext | None]:
@@ -98,7 +109,8 @@ class TrainPhase:
             record = self._record_batches()
             if self.is_cut:
                 break
-            check_finite(record, self.phase, self.epoch)
+            if not self._tolerates_nan:
+                check_finite(record, self.phase, self.epoch)
             self._finish_epoch(record)
             self._next_epoch, self._next_batch, self._is_in_epoch = self.epoch + 1, 0, False
         self._around.control.halt = bool(self._around.control.signal)
@@ -154,9 +166,9 @@ class TrainPhase:
         return before, after
 
     def _after_batch(self) -> None:
-        newest = FrozenMap(self._program.latest())
-        self._measured = dict(newest)
+        self._measured, self._reads_newest = {}, True
         if self._around.wants_batches:
+            newest = FrozenMap(self._program.latest())
             self._around.outbox.append(BatchFinished(self.phase, self.epoch, self.batch, newest))
         self._fire("on_batch_end")
 
@@ -170,7 +182,7 @@ class TrainPhase:
         return record
 
     def _finish_epoch(self, record: EpochRecord) -> None:
-        self._measured = _means(record)
+        self._measured, self._reads_newest = _means(record, leaves_out_nan=self._tolerates_nan), False
         self._fire("on_epoch_end")
         self._program.after_epoch(self._measured)
         if self._checkpoints:
@@ -183,15 +195,50 @@ class TrainPhase:
         self._around.outbox.append(EpochFinished(self.phase, self.epoch, self.step, FrozenMap(self._final)))
 
     def log(self, metrics: Mapping[str, float]) -> None:
-        """Report numbers under their names."""
+        """Report numbers under their names. Those of an epoch's end are the epoch's, others have an event."""
+        callback, hook = self._now
         self._measured.update(metrics)
+        if hook == "on_phase_end":
+            self._final |= metrics
+        if hook != "on_epoch_end":
+            where = self._where(hook)
+            self._around.outbox.append(NumbersLogged(self.phase, callback, hook, *where, self.step, FrozenMap(metrics)))
 
-    def evaluate(self, plan: EvalPlan, callback: str) -> None:
-        """Run an evaluation and log its numbers; changes nothing else."""
-        numbers = self._around.evaluate(plan)
-        self.log(numbers)
+    def evaluate(self, plan: EvalPlan, callback: str) -> Mapping[str, float]:
+        """Run an evaluation and log its numbers, which it returns; changes nothing else.
+
+        No hook runs inside but those that lend an evaluation other weights.
+        """
+        now = self._now
+        self._fire("on_evaluation_start")
+        try:
+            numbers = self._around.evaluate(plan)
+        finally:
+            self._fire("on_evaluation_end")
+            self._now = now
+        self._measured.update(numbers)
         event = EvaluationFinished(self.phase, callback, plan.split, self.epoch, self.step, FrozenMap(numbers))
         self._around.outbox.append(event)
+        return numbers
+
+    def report(self, result: object) -> None:
+        """Keep plain data that a hook gave back."""
+        callback, hook = self._now
+        self._around.outbox.append(CallbackReturned(self.phase, callback, hook, *self._where(hook), freeze(result)))
+
+    def warn(self, message: str) -> None:
+        """Tell a person something that stops nothing."""
+        self._around.outbox.append(WarningRaised(self.phase, message))
+
+    def fail(self, error: Exception) -> None:
+        """Let callbacks see what the phase failed of; what they raise themselves is only told."""
+        self.error = error
+        for name, call in self._hooks["on_exception"]:
+            self._now = (name, "on_exception")
+            try:
+                call(self)
+            except Exception as another:
+                self.warn(f"callback `{name}` failed in on_exception: {another}")
 
     def request_stop(self, by: str, reason: str, *, at: Literal["batch", "epoch"] = "epoch") -> None:
         """End the phase after this batch or this epoch."""
@@ -201,7 +248,11 @@ class TrainPhase:
 
     def snapshot(self) -> Snapshot:
         """A copy of the weights and buffers that train."""
-        return self._around.snapshot(self._plan.trains)
+        self._fire("on_evaluation_start")  # the weights that were measured
+        try:
+            return self._around.snapshot(self._plan.trains)
+        finally:
+            self._fire("on_evaluation_end")
 
     def restore(self, snapshot: Snapshot, source: Restored) -> None:
         """Set weights and buffers back; the phase's numbers become those measured with them."""
@@ -211,8 +262,14 @@ class TrainPhase:
         self._around.outbox.append(event)
 
     def _fire(self, hook: Hook) -> None:
-        for call in self._hooks[hook]:
+        for name, call in self._hooks[hook]:
+            self._now = (name, hook)
             call(self)
+
+    def _where(self, hook: Hook) -> tuple[int, int]:
+        """The epoch and batch of a hook; -1 where it has none."""
+        is_inside = hook not in ("on_phase_start", "on_phase_end")
+        return (self.epoch if is_inside else -1), (self.batch if "batch" in hook else -1)
 
     def _is_final_epoch(self) -> bool:
         is_stopped = self._around.control.halt or bool(self.stopped_by)
@@ -286,27 +343,36 @@ class Surroundings:
         self.outbox: Outbox = deque()
 
 
-def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[Callable[[View], object]]]:
-    """The calls of each hook; callbacks that measure come first."""
-    hooks: dict[Hook, list[Callable[[View], object]]] = {hook: [] for hook in _HOOKS}
+def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[tuple[str, Callable[[View], object]]]]:
+    """The calls of each hook, with whose they are; callbacks that measure come first, then those that judge last."""
+    hooks: dict[Hook, list[tuple[str, Callable[[View], object]]]] = {hook: [] for hook in get_args(Hook)}
     for callback in sorted(callbacks, key=lambda item: not item.measures):
         for hook, call in callback.hooks().items():
-            hooks[hook].append(call)
+            hooks[hook].append((callback.name, call))
     return hooks
 
 
-def _means(record: EpochRecord) -> dict[str, float]:
-    """Means over rows of the epoch's losses, named `train_…`, and the last learning rate."""
+def _spares(item: BuiltInPlan) -> bool:
+    """Whether a callback lets training go on after a loss that is not finite."""
+    return item.use == "nan_guard" and item.options["on_nan"] != "stop"
+
+
+def _means(record: EpochRecord, *, leaves_out_nan: bool = False) -> dict[str, float]:
+    """Means over rows of the epoch's losses, named `train_…`, the last learning rates, and
+    what else it ended with."""
     means = {}
     for name, values in record.columns.items():
-        if name == "lr":
-            means["lr"] = values[-1]
+        if name == "lr" or name.startswith("lr/"):
+            means[name] = values[-1]
             continue
-        means[f"train_{name}"] = _mean(values, record.counts.get(name, record.n_rows))
+        counts: Sequence[int] = record.counts.get(name, record.n_rows)
+        if leaves_out_nan:
+            counts = [n if math.isfinite(value) else 0 for n, value in zip(counts, values, strict=True)]
+        means[f"train_{name}"] = _mean(values, counts)
     if record.weights:  # losses that do not count the same rows: their means add up, not those of the steps
         counted = {name: weight for name, weight in record.weights.items() if any(record.counts[name])}
         means["train_loss"] = sum(means[f"train_{name}"] * weight for name, weight in counted.items())
-    return means
+    return means | dict(record.numbers)
 
 
 def _mean(values: Sequence[float], rows: Sequence[int]) -> float:
@@ -319,8 +385,4 @@ def _mean(values: Sequence[float], rows: Sequence[int]) -> float:
 _STATE = (
     "epoch", "batch", "step", "n_epochs", "stopped_by", "_next_epoch", "_next_batch", "_is_in_epoch", "_measured",
     "_final",
-)  # fmt: skip
-
-_HOOKS: tuple[Hook, ...] = (
-    "on_phase_start", "on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end", "on_phase_end",
 )  # fmt: skip

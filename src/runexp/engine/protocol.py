@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.engine.experiment_hooks import ExperimentCallback
+from runexp.engine.view import Callback
+from runexp.engine.view import Snapshot as Snapshot
+from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
 
 Batches = Any
 """The batch of every binding of a step, in the runtime's own form; the engine only hands it on."""
 
+LiveProgram = Any
+"""The runtime's own train program, which the engine hands back to it."""
+
 State = Mapping[str, Any]
 """The state of a phase in the runtime's own form, for a checkpoint."""
-
-Snapshot = Any
-"""A state of the runtime, kept in memory; the engine only hands it back."""
 
 
 @dataclass(slots=True)
@@ -34,13 +37,14 @@ class EpochRecord:
     """The batches of an epoch: rows of each, and each named number (losses, `loss`, `lr`) as a typed array.
 
     Where a loss does not count all rows of every batch, `counts` has by loss those it does, 0 where it had none, and
-    `weights` what each contributes to the total.
+    `weights` what each contributes to the total. `numbers` are of the epoch as a whole.
     """
 
     n_rows: array[int]
     columns: Mapping[str, array[float]]
     counts: Mapping[str, array[int]] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 class TrainProgram(Protocol):
@@ -119,6 +123,12 @@ class Runtime(Protocol):
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready."""
+
+    def open_callback(self, plan: MadePlan, program: LiveProgram) -> Callback:
+        """The callback of a train phase, made ready; the engine makes its own."""
+
+    def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
+        """A callback around phases and groups, made ready."""
 
     def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
         """A copy of the state of `nodes`; None: of everything a phase may change, random numbers too."""

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from runexp.engine.protocol import Snapshot
 from runexp.plan.phases import EvalPlan
 
+Snapshot = Any
+"""A state of the runtime, kept in memory; the engine only hands it back."""
+
 Hook = Literal[
-    "on_phase_start", "on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end", "on_phase_end"
+    "on_phase_start", "on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end", "on_phase_end",
+    "on_exception", "on_evaluation_start", "on_evaluation_end",
 ]  # fmt: skip
-"""The moments of a phase, in the order they come."""
+"""The moments of a phase, in the order they come; then that of a failure, and those around an evaluation."""
 
 
 class View(Protocol):
@@ -30,8 +33,22 @@ class View(Protocol):
     def log(self, metrics: Mapping[str, float]) -> None:
         """Report numbers under their names."""
 
-    def evaluate(self, plan: EvalPlan, callback: str) -> None:
-        """Run an evaluation and log its numbers; changes nothing else."""
+    @property
+    def error(self) -> Exception | None:
+        """What the phase failed of, at `on_exception`."""
+
+    @property
+    def evaluations(self) -> Mapping[str, EvalPlan]:
+        """The evaluations of this phase, by the name of their callback."""
+
+    def evaluate(self, plan: EvalPlan, callback: str) -> Mapping[str, float]:
+        """Run an evaluation and log its numbers, which it returns; changes nothing else."""
+
+    def report(self, result: object) -> None:
+        """Keep plain data that a hook gave back."""
+
+    def warn(self, message: str) -> None:
+        """Tell a person something that stops nothing."""
 
     def request_stop(self, by: str, reason: str, *, at: Literal["batch", "epoch"] = "epoch") -> None:
         """End the phase after this batch or this epoch."""

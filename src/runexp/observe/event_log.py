@@ -122,6 +122,15 @@ def read_events(path: Path) -> Iterator[Stamped]:
                 raise ValueError(f"{path}:{number}: not a line of JSON")
 
 
+def decode_line(line: bytes, place: str) -> Stamped:
+    """The event of one whole line; `ValueError` names the place of one that is none."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{place}: not a line of JSON") from None
+    return _decoded(data, place)
+
+
 def _parsed(line: bytes) -> Any | None:  # noqa: ANN401 - whatever the line holds
     try:
         return json.loads(line) if line.endswith(b"\n") else None

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from runexp.events import BatchesRecorded, EpochFinished, EvaluationFinished, Event, PhaseFinished
+from runexp.events import BatchesRecorded, EpochFinished, EvaluationFinished, Event, NumbersLogged, PhaseFinished
 from runexp.observe.sink import Stamped
 
 SCHEMA = pa.schema(
@@ -35,11 +35,13 @@ _NONE = -(2**63)  # stands for null in a typed array
 class MetricsTable:
     """Writes metrics.parquet and metrics.csv, aside and a block at a time; they appear at `close`.
 
-    Columns: phase, kind (batch, epoch, evaluation, final), epoch, batch, step, name, value; null where one
+    Columns: phase, kind (batch, epoch, evaluation, callback, final), epoch, batch, step, name, value; null where one
     does not apply. If writing fails neither file appears.
     """
 
-    wants: frozenset[type[Event]] = frozenset({BatchesRecorded, EvaluationFinished, EpochFinished, PhaseFinished})
+    wants: frozenset[type[Event]] = frozenset(
+        {BatchesRecorded, EvaluationFinished, EpochFinished, NumbersLogged, PhaseFinished}
+    )
 
     def __init__(self, folder: Path) -> None:
         self._rows = _Rows()
@@ -74,6 +76,9 @@ class MetricsTable:
                 self._rows.add(event.phase, "evaluation", event.metrics, epoch=event.epoch, step=event.step)
             case EpochFinished():
                 self._rows.add(event.phase, "epoch", event.metrics, epoch=event.epoch, step=event.step)
+            case NumbersLogged():
+                batch = event.batch if event.batch >= 0 else _NONE
+                self._rows.add(event.phase, "callback", event.metrics, epoch=event.epoch, step=event.step, batch=batch)
             case PhaseFinished():
                 self._rows.add(event.phase, "final", event.metrics, epoch=_NONE, step=event.n_steps)
 
@@ -88,11 +93,13 @@ class _Rows:
     def __len__(self) -> int:
         return len(self._value)
 
-    def add(self, phase: str, kind: str, metrics: Mapping[str, float], *, epoch: int, step: int) -> None:
+    def add(
+        self, phase: str, kind: str, metrics: Mapping[str, float], *, epoch: int, step: int, batch: int = _NONE
+    ) -> None:
         """One row a metric."""
         for name, value in metrics.items():
             self._value.append(value)
-            self._batch.append(_NONE)
+            self._batch.append(batch)
             self._repeat((phase, kind, name), epoch=epoch, step=step, n=1)
 
     def add_batches(self, event: BatchesRecorded) -> None:

@@ -103,7 +103,7 @@ class RichProgress:
         """One line: phase, epoch, bar of the epoch's batches, time left."""
         live, phase = self._live, watched.started
         width = self._console.width
-        is_here = live.phase == phase.phase
+        is_here = f"/{phase.phase}".endswith(f"/{live.phase}")  # in a fold the engine does not know of it
         batch, epoch = (live.batch, live.epoch) if is_here else (0, 0)
         cells: list[RenderableType] = [Text(printable(phase.phase), "bold", no_wrap=True, overflow="ellipsis")]
         if phase.n_epochs:

@@ -9,6 +9,8 @@ from runexp.events import (
     CheckpointSaved,
     EpochFinished,
     EvaluationFinished,
+    FoldFinished,
+    FoldStarted,
     NodeFitted,
     PhaseFinished,
     PhaseStarted,
@@ -51,6 +53,21 @@ def sentence(event: object) -> str:
 @sentence.register
 def _(event: RunStarted) -> str:
     return printable(f"run {event.name}: {plural(len(event.phases), 'phase')}, seed {event.seed}, {event.device}")
+
+
+@sentence.register
+def _(event: FoldStarted) -> str:
+    name = f" ({event.name})" if event.name else ""
+    rows = f"{plural(event.n_train, 'row')} to learn from, {event.n_held_out} held out"
+    return printable(f"fold {event.fold} of {event.n_folds}{name}: {rows}")
+
+
+@sentence.register
+def _(event: FoldFinished) -> str:
+    if event.status == "completed":
+        return ""
+    place = f" in phase {event.where}" if event.where else ""
+    return printable(f"fold {event.fold} {event.status}{place}" + (f": {event.error}" if event.error else ""))
 
 
 @sentence.register

@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Literal
 
 from runexp.plan.data import DataPlan
+from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
-from runexp.plan.phases import GroupPlan, PhasePlan
+from runexp.plan.phases import GroupPlan, MadePlan, PhasePlan
 from runexp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionPlan:
-    """Where it computes; `threads` 0 leaves the number to torch."""
+    """Where and how it computes; `threads` 0 leaves the number to torch. The precision is that of each phase."""
 
     device: str
     threads: int
+    compile: bool = False
+    deterministic: bool = False
+    allocator: Literal["default", "expandable_segments"] = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,15 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     phases: tuple[PhasePlan, ...]
     execution: ExecutionPlan
+    cv: CVPlan | None = None
+    callbacks: tuple[MadePlan, ...] = ()
+
+    def in_fold(self) -> Plan:
+        """What one fold of a cross-validation runs; the plan itself where there is none."""
+        if self.cv is None:
+            return self
+        chosen = tuple(phase for phase in self.phases if not self.cv.phases or phase.label in self.cv.phases)
+        return replace(self, phases=chosen, cv=None)
 
     def node(self, name: str) -> NodePlan:
         """The node of that name; `KeyError` where there is none."""

@@ -39,14 +39,16 @@ class WeightsPlan:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: a torch module (one call), a sequence of them (`layers`), or an estimator.
+    """One node: a torch module (one call), a sequence of them (`layers`), an estimator, or one output of a module.
 
+    `outputs` names what a module gives, where that is several tensors; the node `<name>.<output>`, of kind `output` and
+    fed by it, stands for each of them.
     `others` are further bindings of an input that one of `feeds` has already: training calls the node for each of them,
     an evaluation or a fit takes the first.
     """
 
     name: str
-    kind: Literal["module", "layers", "estimator"]
+    kind: Literal["module", "layers", "estimator", "output"]
     calls: tuple[Call, ...]
     feeds: tuple[Feed, ...]
     method: str
@@ -57,6 +59,7 @@ class NodePlan:
     weights: WeightsPlan | None = None
     chunk_size: int = 0
     checkpointing: bool = False
+    outputs: tuple[str, ...] = ()
 
     @property
     def is_estimator(self) -> bool:
@@ -87,11 +90,23 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightCurve:
+    """A loss's weight by update: from `start` to `end` over so many epochs or steps; both 0: over the phase (S-16)."""
+
+    kind: Literal["linear", "cosine", "step"]
+    start: float
+    end: float
+    n_epochs: int = 0
+    n_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LossPlan:
     """A loss applied to a node: what computes it, what it is given, its share of the total.
 
     `elementwise`: output and target must have the same shape, so (N, 1) against (N,) is aligned.
-    `decision`: how classes follow from the node's output, for metrics that want labels.
+    `decision`: how classes follow from the node's output, for metrics that want labels. Where the weight changes over
+    a train phase by `curve`, `weight` is its end, which evaluations count with.
     """
 
     name: str
@@ -102,6 +117,7 @@ class LossPlan:
     elementwise: bool
     decision: Decision
     origin: Origin
+    curve: WeightCurve | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from runexp.plan.values import Call, FrozenMap, Origin
 from runexp.records import dataclass
 
 Mode = Literal["min", "max"]
+PrecisionName = Literal["fp32", "bf16", "fp16"]
 BatchSchedule = Literal["zip_strict", "zip_cycle", "alternate_strict", "alternate_cycle"]
 
 
@@ -26,6 +27,20 @@ class OptimizerPlan:
     groups: FrozenMap
     origin: Origin
     decays: Literal["all", "matrices"] = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPlan:
+    """One of several optimizers of a phase: at every n-th step it moves `trains` to minimise `losses`, the names of
+    losses of the phase, for which `runs` run, in topological order (S-13)."""
+
+    name: str
+    optimizer: OptimizerPlan
+    trains: tuple[str, ...]
+    losses: tuple[str, ...]
+    runs: tuple[str, ...]
+    every_n_steps: int
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,30 @@ class EarlyStoppingPlan:
     origin: Origin
 
 
-CallbackPlan = EvaluationPlan | EarlyStoppingPlan
+@dataclass(frozen=True, slots=True)
+class BuiltInPlan:
+    """Another callback that runexp brings, with its options; `produces` are numbers it is known to report."""
+
+    name: str
+    use: str
+    options: FrozenMap
+    produces: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCallbackPlan:
+    """A callback class of the user's; what it raises fails the run, or takes it out of the phase with a warning."""
+
+    name: str
+    call: Call
+    on_error: Literal["fail", "warn"]
+    origin: Origin
+
+
+CallbackPlan = EvaluationPlan | EarlyStoppingPlan | BuiltInPlan | OwnCallbackPlan
+MadePlan = BuiltInPlan | OwnCallbackPlan
+"""The callbacks that need what is live; a runtime makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +179,8 @@ class TrainPlan:
     `nodes` run, in topological order; `trains` are those of them whose parameters the optimizer moves, as far as
     `freezing` lets it: everything said so far about them, of which the last that matches a parameter counts.
     One of `n_epochs` and `n_steps` is 0. `lanes` are empty where there is only one and all it has is `data`, `split`
-    and `batches`; `batch_schedule` puts the batches of several together.
+    and `batches`; `batch_schedule` puts the batches of several together. `optimizer` is None where there are several:
+    `turns`, taken one after the other at each step.
     """
 
     label: str
@@ -153,7 +192,7 @@ class TrainPlan:
     batches: BatchPlan
     n_epochs: int
     n_steps: int
-    optimizer: OptimizerPlan
+    optimizer: OptimizerPlan | None
     schedule: SchedulePlan | None
     clip: ClipPlan
     accumulate: int
@@ -163,6 +202,13 @@ class TrainPlan:
     freezing: tuple[FreezeRule, ...] = ()
     lanes: tuple[LanePlan, ...] = ()
     batch_schedule: BatchSchedule = "zip_strict"
+    turns: tuple[TurnPlan, ...] = ()
+    precision: PrecisionName = "fp32"
+
+    @property
+    def optimizers(self) -> tuple[OptimizerPlan, ...]:
+        """Every optimizer of the phase."""
+        return (self.optimizer,) if self.optimizer else tuple(turn.optimizer for turn in self.turns)
 
     @property
     def batch_size(self) -> int:

@@ -28,6 +28,7 @@ KIND_SUMMARIES: Mapping[str, str] = {
     "callback": "what steers a train phase",
     "sampler": "how rows are drawn",
     "merge": "how several inputs become one",
+    "function": "a function of numbers, by name, for a transformer",
     "tracker": "where numbers are sent",
 }
 

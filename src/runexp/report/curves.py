@@ -17,7 +17,7 @@ _NARROWEST = 8
 
 def curves_of(phase: TrainResults, width: int) -> list[RenderableType]:
     """A line for the training loss and each evaluated total, on one scale; nothing below two epochs."""
-    curves = {name: values for name in _names(phase) if len(values := _values(phase, name)) > 1}
+    curves = curve_values(phase)
     levels = [value for values in curves.values() for value in values if isfinite(value)]
     if not curves or not levels:
         return []
@@ -29,6 +29,11 @@ def curves_of(phase: TrainResults, width: int) -> list[RenderableType]:
         bars = sparkline(values, room, low=min(levels), high=max(levels)) + "  " if room >= _NARROWEST else ""
         lines.append(indented(styled((f"{plain(name):{label}}  ", "dim"), (bars, "cyan"), ends[name])))
     return lines
+
+
+def curve_values(phase: TrainResults) -> dict[str, list[float]]:
+    """The numbers that tell how a training went, an epoch each, where there are at least two."""
+    return {name: values for name in _names(phase) if len(values := _values(phase, name)) > 1}
 
 
 def _names(phase: TrainResults) -> list[str]:

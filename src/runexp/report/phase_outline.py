@@ -5,6 +5,7 @@ from __future__ import annotations
 from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.plan.lanes import LaneFeed, LanePlan
 from runexp.plan.phases import (
+    BuiltInPlan,
     CallbackPlan,
     CheckpointPlan,
     ClipPlan,
@@ -14,9 +15,11 @@ from runexp.plan.phases import (
     FreezeRule,
     GroupPlan,
     OptimizerPlan,
+    OwnCallbackPlan,
     PhasePlan,
     SchedulePlan,
     TrainPlan,
+    TurnPlan,
 )
 from runexp.plan.samplers import MatchPlan, SamplerPlan
 from runexp.report.outline import Branch, called, described, listed, literal
@@ -47,14 +50,15 @@ def _train(phase: TrainPlan) -> Branch:
             *_freezing(phase.freezing),
             Branch("losses", below=tuple(_loss(loss) for loss in phase.losses)),
             *(_lanes(phase) if phase.lanes else (Branch("batches", described(phase.batches)),)),
-            _optimizer(phase.optimizer),
+            *((_optimizer(phase.optimizer),) if phase.optimizer else (_turns(phase.turns),)),
             _schedule(phase.schedule),
             _clip(phase.clip),
             Branch(
                 "accumulate",
                 f"{phase.accumulate} batches a step" if phase.accumulate > 1 else "every batch is a step",
             ),
-            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(_callback, phase.callbacks))),
+            *((Branch("precision", phase.precision),) if phase.precision != "fp32" else ()),
+            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(outline_callback, phase.callbacks))),
             _checkpoints(phase.checkpoints),
         ),
     )
@@ -135,10 +139,18 @@ def _loss(loss: LossPlan) -> Branch:
     details = [
         f"on {loss.node}",
         _routes(loss.routes),
-        f"weight {loss.weight:g}",
+        f"weight {_weight(loss)}",
         "target shaped like the output" if loss.elementwise else "",
     ]
     return Branch(loss.name, " · ".join((called(loss.call), *(detail for detail in details if detail))))
+
+
+def _weight(loss: LossPlan) -> str:
+    curve = loss.curve
+    if curve is None:
+        return f"{loss.weight:g}"
+    length = f"{curve.n_epochs} epochs" if curve.n_epochs else "the phase"
+    return f"{curve.start:g} → {curve.end:g}, {curve.kind} over {length}; {curve.end:g} in evaluations"
 
 
 def _metric(metric: MetricPlan) -> Branch:
@@ -161,6 +173,17 @@ def _optimizer(optimizer: OptimizerPlan) -> Branch:
     return Branch("optimizer", called(optimizer.call) + decays, below)
 
 
+def _turns(turns: tuple[TurnPlan, ...]) -> Branch:
+    """Several optimizers: what each moves, for which losses, and how."""
+    return Branch("optimizers", "one after the other at each step", tuple(map(_turn, turns)))
+
+
+def _turn(turn: TurnPlan) -> Branch:
+    often = "every step" if turn.every_n_steps == 1 else f"every {turn.every_n_steps} steps"
+    what = f"moves {listed(turn.trains)} · minimises {listed(turn.losses)} · {often}"
+    return Branch(turn.name, what, (_optimizer(turn.optimizer), Branch("runs", listed(turn.runs))))
+
+
 def _schedule(schedule: SchedulePlan | None) -> Branch:
     if schedule is None:
         return Branch("schedule", "none: the learning rate stays as it is")
@@ -174,12 +197,19 @@ def _clip(clip: ClipPlan) -> Branch:
     return Branch("clip", listed(bounds, nothing="none: gradients are taken as they are"))
 
 
-def _callback(callback: CallbackPlan) -> Branch:
+def outline_callback(callback: CallbackPlan) -> Branch:
+    """A callback with every option."""
     if isinstance(callback, EvaluationPlan):
         every = "every epoch" if callback.every_n_epochs == 1 else f"every {callback.every_n_epochs} epochs"
         start = "also before the first" if callback.at_start else "not before the first"
         text = f"evaluation on {callback.evaluation.split} · {every}, {start}"
         return Branch(callback.name, text, _evaluated(callback.evaluation))
+    if isinstance(callback, BuiltInPlan):
+        options = ", ".join(f"{name}={literal(value)}" for name, value in callback.options.items())
+        return Branch(callback.name, " · ".join(part for part in (callback.use.replace("_", " "), options) if part))
+    if isinstance(callback, OwnCallbackPlan):
+        then = "fails the run" if callback.on_error == "fail" else "takes it out with a warning"
+        return Branch(callback.name, f"{called(callback.call)} · an error in it {then}")
     return Branch(callback.name, f"early stopping · {described(callback, leave_out=('name',))}")
 
 

@@ -19,8 +19,9 @@ from runexp.plan.data import (
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
+from runexp.report.fold_outline import outline_folds
 from runexp.report.outline import Branch, called, listed, literal
-from runexp.report.phase_outline import outline_phase
+from runexp.report.phase_outline import outline_callback, outline_phase
 
 
 def outline_plan(plan: Plan) -> Branch:
@@ -32,9 +33,16 @@ def outline_plan(plan: Plan) -> Branch:
             Branch("data", below=tuple(_data(data) for data in plan.data)),
             Branch("graph", "in the order it runs", tuple(_node(node) for node in plan.nodes)),
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
+            *((outline_folds(plan.cv),) if plan.cv is not None else ()),
+            *_around(plan),
             _execution(plan.execution),
         ),
     )
+
+
+def _around(plan: Plan) -> tuple[Branch, ...]:
+    below = tuple(outline_callback(callback) for callback in plan.callbacks)
+    return (Branch("experiment callbacks", "around phases and groups", below),) if below else ()
 
 
 def _data(data: DataPlan) -> Branch:
@@ -169,6 +177,7 @@ def _node(node: NodePlan) -> Branch:
     traits = [
         node.kind,
         f"method {node.method}" if node.method else "",
+        f"gives {listed(node.outputs)}" if node.outputs and node.kind != "output" else "",
         "frozen" if node.freeze else "",
         f"init {literal(node.init)}" if node.init else "",
         f"weights of {node.weights.path}" if node.weights else "",
@@ -191,4 +200,6 @@ def _call(call: Call) -> Branch:
 
 def _execution(execution: ExecutionPlan) -> Branch:
     threads = str(execution.threads) if execution.threads else "as many as torch chooses"
-    return Branch("execution", f"device {execution.device} · threads: {threads}")
+    asked = [name for name in ("compile", "deterministic") if getattr(execution, name)]
+    asked += [execution.allocator] if execution.allocator != "default" else []
+    return Branch("execution", " · ".join([f"device {execution.device}", f"threads: {threads}", *asked]))

@@ -33,7 +33,7 @@ class NodeFacts:
 
     name: str
     kind: str
-    shape: Shape | None
+    shape: Shape | None  # None: not built yet, or several outputs, which stand below it
     n_trainable: int
     n_frozen: int
 
@@ -136,7 +136,7 @@ def _sections(facts: PreviewFacts, width: int) -> Iterator[list[RenderableType]]
 
 
 def _nodes(nodes: Sequence[NodeFacts]) -> _Section:
-    rows = [(n.name, n.kind, _shape(n.shape), f"{n.n_trainable:,}", f"{n.n_frozen:,}") for n in nodes]
+    rows = [(n.name, n.kind, _output(n), f"{n.n_trainable:,}", f"{n.n_frozen:,}") for n in nodes]
     if len(rows) > 1:
         trainable, frozen = sum(n.n_trainable for n in nodes), sum(n.n_frozen for n in nodes)
         rows.append(("in all", "", "", f"{trainable:,}", f"{frozen:,}"))
@@ -195,6 +195,10 @@ def _lines(title: str, lines: Sequence[str]) -> list[RenderableType]:
     if not lines:
         return []
     return [styled(named(title)), *(indented(styled(plain(line))) for line in lines)]
+
+
+def _output(node: NodeFacts) -> str:
+    return "several" if node.shape is None and node.kind != "not built yet" else _shape(node.shape)
 
 
 def _shape(shape: Shape | None) -> str:

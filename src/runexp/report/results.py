@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from rich.console import RenderableType
 
 from runexp.report.curves import curves_of
+from runexp.report.folds import folds_of
 from runexp.report.numbers import numbers_of
 from runexp.report.page import indented, named, styled, to_text
 from runexp.report.wording import counted, duration, number, plain
@@ -19,6 +20,8 @@ _STATUS = {
     "interrupted": "yellow",
     "failed": "red",
     "running": "cyan",
+    "killed": "red",
+    "unknown": "magenta",
 }
 
 
@@ -35,9 +38,10 @@ def render_results(
 
     `units` tells of numbers, by phase, whether they are in a target's own units.
     """
-    blocks = [_head(results), *numbers_of(results, console_width)]
-    blocks += [_units(label, numbers) for label, numbers in (units or {}).items() if label in results.summary()]
-    blocks += _notes(results, console_width)
+    cv, summary = results.cv, results.cv.summary() if results.cv is not None else results.summary()
+    blocks = [_head(results), *(folds_of(cv, console_width) if cv is not None else numbers_of(results, console_width))]
+    blocks += [_units(label, numbers) for label, numbers in (units or {}).items() if label in summary]
+    blocks += _phase_warnings(results) if cv is not None else _notes(results, console_width)
     blocks += [_warning(message) for message in results.warnings]
     if folder:
         blocks.append([styled(("run folder  ", "dim"), plain(folder))])
@@ -80,6 +84,14 @@ def _notes(results: RunResults, width: int) -> Iterator[list[RenderableType]]:
         lines += [line for message in phase.warnings for line in _warning(message, indent=2)]
         if lines:
             yield lines
+
+
+def _phase_warnings(results: RunResults) -> Iterator[list[RenderableType]]:
+    """What a person should know of the phases of folds, which tell nothing else here."""
+    for phase in results.results.flatten().values():
+        if phase.warnings:
+            lines = [line for message in phase.warnings for line in _warning(message, indent=2)]
+            yield [styled(named(phase.label)), *lines]
 
 
 def _ending(phase: TrainResults) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runexp.results.folds import Comparison, CVResults, FoldFacts, Spread
 from runexp.results.groups import GroupResults
 from runexp.results.lookup import UnknownNameError
 from runexp.results.metrics import MetricStore, Reading
@@ -21,8 +22,11 @@ from runexp.results.series import (
 __all__ = [
     "AxisSeries",
     "Best",
+    "CVResults",
+    "Comparison",
     "EvalResults",
     "FitResults",
+    "FoldFacts",
     "GroupResults",
     "LossSeries",
     "MetricSeries",
@@ -31,6 +35,7 @@ __all__ = [
     "Reading",
     "Recorder",
     "RunResults",
+    "Spread",
     "TensorSeries",
     "Timings",
     "TrainResults",

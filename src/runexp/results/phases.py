@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -36,7 +36,7 @@ from runexp.results.metrics import MetricStore
 from runexp.results.series import LossSeries, MetricSeries
 
 E = TypeVar("E", bound=Event)
-State = Status | Literal["running"]
+State = Status | Literal["running", "killed", "unknown"]
 
 
 class Best(NamedTuple):
@@ -52,7 +52,8 @@ class Best(NamedTuple):
 class PhaseFacts:
     """The events of one phase in order, and what is known around it.
 
-    `loss_nodes` maps each loss to its node; `seconds` is None where no times were given.
+    `loss_nodes` maps each loss to its node; `seconds` is None where no times were given; `held` gives the records of
+    batches that are still in a log, and is called when they are asked for.
     """
 
     label: str
@@ -61,6 +62,11 @@ class PhaseFacts:
     loss_nodes: Mapping[str, str]
     run_status: State
     seconds: float | None
+    held: Callable[[], Iterable[BatchesRecorded]] = tuple
+
+    def records(self) -> tuple[BatchesRecorded, ...]:
+        """The records of batches, in order."""
+        return (*self.held(), *self.all_of(BatchesRecorded))
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:
         """The events of one kind."""
@@ -220,7 +226,7 @@ class TrainResults:
 
     @cached_property
     def _records(self) -> tuple[BatchesRecorded, ...]:
-        return self.facts.all_of(BatchesRecorded)
+        return self.facts.records()
 
     @cached_property
     def _views(self) -> dict[str | None, LossSeries]:
@@ -245,7 +251,8 @@ class TrainResults:
         return Best(epoch, monitor, self.metrics.at(monitor, epoch) if known else None, restored=False)
 
     def _lowest(self, monitor: str) -> Best | None:
-        is_loss = any(monitor == name or monitor.endswith(f"_{name}") for name in (TOTAL, *self.loss_names))
+        losses = self.facts.loss_nodes or self.loss_names  # the latter reads every batch of a log
+        is_loss = any(monitor == name or monitor.endswith(f"_{name}") for name in (TOTAL, *losses))
         reading = self.metrics.best(monitor, "min") if is_loss and monitor in self.metrics else None
         return Best(reading.epoch, monitor, reading.value, restored=False) if reading else None
 

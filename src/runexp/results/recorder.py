@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from runexp.events import (
     BatchesRecorded,
     BatchFinished,
     Event,
+    FoldFinished,
+    FoldStarted,
     GroupFinished,
     GroupStarted,
     PhaseKind,
@@ -19,6 +21,7 @@ from runexp.events import (
 )
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.phases import EvalPlan, TrainPlan
+from runexp.results.folds import CVResults, FoldFacts
 from runexp.results.groups import GroupResults
 from runexp.results.losses import recorded_losses
 from runexp.results.phases import EvalResults, FitResults, PhaseFacts, PhaseResults, TrainResults
@@ -26,6 +29,9 @@ from runexp.results.run import RunResults, Timings
 
 LossNodes = Mapping[str, Mapping[str, str]]
 """By the label of a phase: the node that each of its losses is applied to."""
+
+HeldRecords = Mapping[str, Callable[[], Iterable[BatchesRecorded]]]
+"""By the label of a phase: what reads its records of batches when they are asked for."""
 
 
 def loss_nodes_of(plan: Plan) -> dict[str, dict[str, str]]:
@@ -48,15 +54,18 @@ class _Members:
 class Recorder:
     """Takes events one by one and gives the results of what has happened so far.
 
-    Keeps events by reference and builds nothing before it is asked. `loss_nodes` is `loss_nodes_of(plan)`.
+    Keeps events by reference and builds nothing before it is asked. `loss_nodes` is `loss_nodes_of(plan)`; `held`
+    gives, by the label of a phase, the records of batches that were not received.
     """
 
-    def __init__(self, loss_nodes: LossNodes | None = None) -> None:
+    def __init__(self, loss_nodes: LossNodes | None = None, *, held: HeldRecords | None = None) -> None:
         self._loss_nodes = loss_nodes or {}
+        self._held = held or {}
         self._run = RunStarted("", 0, "", "", ())
         self._finished: RunFinished | None = None
         self._warnings: list[str] = []
         self._root = _Members("")
+        self._folds: dict[int, FoldFacts] = {}
         self._events: dict[str, list[Event]] = {}
         self._kinds: dict[str, PhaseKind] = {}
         self._times: dict[str, tuple[float, float]] = {}
@@ -70,6 +79,8 @@ class Recorder:
                 self._finished = event
             case GroupStarted(group=label):
                 self._open_group(label)
+            case FoldStarted() | FoldFinished():
+                self._note_fold(event)
             case GroupFinished() | BatchFinished():  # batches come again in blocks
                 pass
             case _:
@@ -82,6 +93,7 @@ class Recorder:
     def results(self) -> RunResults:
         """The results so far; later events do not change them."""
         finished = self._finished
+        root = self._group(self._root)
         return RunResults(
             name=self._run.name,
             seed=self._run.seed,
@@ -89,9 +101,10 @@ class Recorder:
             status=finished.status if finished else "running",
             error=finished.error if finished else "",
             where=finished.where if finished else "",
-            results=self._group(self._root),
+            results=root,
             timings=self._timings(),
             warnings=tuple(self._warnings),
+            cv=CVResults(tuple(facts for _, facts in sorted(self._folds.items())), root) if self._folds else None,
         )
 
     def _keep(self, event: Event) -> None:
@@ -104,6 +117,14 @@ class Recorder:
             parent, _, name = label.rpartition("/")
             self._open_group(parent).children.setdefault(name, None)
         self._events.setdefault(label, []).append(event)
+
+    def _note_fold(self, event: FoldStarted | FoldFinished) -> None:
+        if isinstance(event, FoldStarted):
+            self._open_group(event.group)
+            rows = (event.n_train, event.n_held_out)
+            self._folds[event.fold] = FoldFacts(event.fold, event.group, event.name, *rows, status="running")
+        elif event.fold in self._folds:
+            self._folds[event.fold] = replace(self._folds[event.fold], status=event.status, error=event.error)
 
     def _open_group(self, label: str) -> _Members:
         members = self._root
@@ -144,6 +165,7 @@ class Recorder:
             loss_nodes=self._nodes_of_losses(label),
             run_status=self._finished.status if self._finished else "running",
             seconds=self._seconds(f"/{label}"),
+            held=self._held.get(label, tuple),
         )
         match kind:
             case "train":

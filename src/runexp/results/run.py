@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runexp.results.folds import CVResults
 from runexp.results.groups import GroupResults
 from runexp.results.phases import PhaseResults, State
 
@@ -21,7 +22,8 @@ class Timings:
 class RunResults:
     """What a run found out: phases and groups in `results`, numbers in `summary()`.
 
-    `error` and `where` say what went wrong in which phase; `status` is `running` before the end.
+    `error` and `where` say what went wrong in which phase; `status` is `running` before the end. `cv` is there where
+    the run is a cross-validation.
     """
 
     name: str
@@ -33,6 +35,7 @@ class RunResults:
     results: GroupResults
     timings: Timings
     warnings: tuple[str, ...]
+    cv: CVResults | None = None
 
     def __getitem__(self, label: str) -> PhaseResults | GroupResults:
         """The results of a phase or group by its label; `UnknownNameError` for another."""

@@ -119,6 +119,15 @@ class AxisSeries(Generic[T]):
             raise ImportError(message, name="pandas") from error
         return pandas.DataFrame(self.to_dict())
 
+    def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow may be missing
+        """An Arrow table with the same columns; `ImportError` without pyarrow."""
+        try:
+            pyarrow = import_module("pyarrow")
+        except ImportError as error:
+            message = "`to_arrow` needs pyarrow, which is not installed (`to_dict` gives plain columns)"
+            raise ImportError(message, name="pyarrow") from error
+        return pyarrow.table(self.to_dict())
+
     def __repr__(self) -> str:
         header, rows = self._sample()
         return f"{self._caption()}\n{text_table(header, rows)}" if rows else self._caption()

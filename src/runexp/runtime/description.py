@@ -25,12 +25,13 @@ class ArrayFacts:
 
 @dataclass(frozen=True, slots=True)
 class ComputedFacts:
-    """A node's output shape behind the rows (None until it is built) and its parameters."""
+    """A node's output shape behind the rows (None until it is built, or where it gives several) and its parameters."""
 
     name: str
     shape: tuple[int, ...] | None
     n_trainable: int
     n_frozen: int
+    is_built: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +193,4 @@ def _node(runtime: TorchRuntime, name: str, trains: bool) -> ComputedFacts:
     shape = tuple(output.shape[1:]) if output is not None else None
     module = runtime.graph.modules.get(name)
     count = sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0
-    return ComputedFacts(name, shape, count if trains else 0, 0 if trains else count)
+    return ComputedFacts(name, shape, count if trains else 0, 0 if trains else count, runtime.graph.is_built((name,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -94,6 +95,16 @@ class EvalProgram:
             return
         for slot, outputs in self._outputs.items():
             outputs.append(values[slot])
+
+    def outputs(self, batch: Sequence[Tensor], nodes: Sequence[str]) -> dict[str, Tensor]:
+        """What some nodes give for one chunk, those left out that run in several roles; nothing is judged."""
+        with _Evaluating(self._graph, self._plan.nodes), torch.no_grad():
+            values = self._forward(batch)
+        found: dict[str, Tensor] = {}
+        for name in nodes:
+            with suppress(KeyError):
+                found[name] = values[self._forward.slot(("node", name, ""))]
+        return found
 
     def finish(self) -> Mapping[str, float]:
         """The weighted total, each loss, each metric: over all rows, so that chunks do not matter."""

@@ -76,11 +76,11 @@ def first_rows(forward: Forward, columns: PhaseTable) -> list[Any]:
         return forward([columns.drawn(slot).first(2) for slot in forward.columns])
 
 
-def weighted_total(bound: Sequence[BoundLoss], losses: Sequence[Tensor]) -> Tensor:
+def weighted_total(losses: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     """The sum of losses, each times its weight."""
-    total = losses[0] * bound[0].weight
-    for loss, item in zip(losses[1:], bound[1:], strict=True):
-        total = total + loss * item.weight
+    total = losses[0] * weights[0]
+    for loss, weight in zip(losses[1:], weights[1:], strict=True):
+        total = total + loss * weight
     return total
 
 
@@ -118,10 +118,10 @@ def _own(call: Call, device: torch.device) -> Callable[..., Tensor]:
 
 
 def _on_one_device(values: Sequence[Any]) -> list[Any]:
-    """Columns follow the outputs of a graph without weights."""
-    if not any(value.is_meta for value in values):
+    """Columns follow the outputs of a graph without weights. What a node with several outputs gives stays as it is."""
+    if not any(isinstance(value, Tensor) and value.is_meta for value in values):
         return list(values)
-    return [value.to("meta") for value in values]
+    return [value.to("meta") if isinstance(value, Tensor) else value for value in values]
 
 
 def _try(plan: LossPlan, loss: BoundLoss, values: Sequence[Any], columns: PhaseTable) -> None:

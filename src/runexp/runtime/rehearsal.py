@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import ExecutionContext
-from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import (
+    BuiltInPlan,
+    EvalPlan,
+    EvaluationPlan,
+    FitPlan,
+    GroupPlan,
+    OwnCallbackPlan,
+    PhasePlan,
+    TrainPlan,
+)
 from runexp.plan.values import Origin
+from runexp.runtime.callbacks import open_callback
+from runexp.runtime.callbacks.live import LivePhase
 from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.few_rows import few_rows
-from runexp.runtime.data.problems import first_line
+from runexp.runtime.data.problems import collecting, first_line, stop_at
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
@@ -68,12 +80,23 @@ class Rehearsal:
         """Make one phase ready; `SpecError` with all that cannot work."""
         match phase:
             case TrainPlan():
-                TrainProgram(phase, self.graph, self.opening.table(phase), self.device, self.seed).close()
+                self._open_train(phase)
             case EvalPlan():
                 program = EvalProgram(phase, self.graph, self.opening.table(phase), self.device)
                 self._judge(replace(phase, losses=(), metrics=program.hopeless))
             case FitPlan():
                 self.opening.columns(phase)
+
+    def _open_train(self, phase: TrainPlan) -> None:
+        program = TrainProgram(phase, self.graph, self.opening.table(phase), self.device, self.seed)
+        live = LivePhase(phase.label, self.graph, program, Path)
+        wrong: list[Diagnostic] = []
+        for item in phase.callbacks:
+            if isinstance(item, (BuiltInPlan, OwnCallbackPlan)):
+                with collecting(wrong):
+                    open_callback(item, live)
+        program.close()
+        stop_at(wrong)
 
     def _judge(self, phase: EvalPlan) -> None:
         """Compute metrics on some rows, and on all where those will not do."""

@@ -97,7 +97,7 @@ def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], progr
     rest: dict[str, Any] = {"random": random_state(), "frozen": sorted(graph.frozen)}
     if program is not None:
         rest["program"] = {key: value for key, value in program.items() if key != "optimizer"}
-        tensors, written["optimizer"] = _split_optimizer(program["optimizer"])
+        tensors, written["optimizer"] = _split(program["optimizer"])
         save_file(tensors, folder / "optimizer.safetensors")
     rest["estimators"] = _write_estimators(folder / "estimators", graph.estimators)
     written["rest"], tensors = pack(_snapshots_taken_apart(rest | {"engine": written.pop("engine", None)}))
@@ -128,7 +128,7 @@ def read_checkpoint(folder: Path, graph: Graph) -> Restored:
     program = rest.get("program")
     if program is not None:
         values = load_file(folder / "optimizer.safetensors")
-        program = program | {"optimizer": _joined_optimizer(written["optimizer"], values)}
+        program = program | {"optimizer": _joined(written["optimizer"], values)}
     lost = tuple(name for name in graph.plans if kept.get(name) is False)
     return Restored(rest["engine"], program, rest["random"], lost)
 
@@ -206,6 +206,15 @@ def _flat_weights(graph: Graph) -> dict[str, Tensor]:
     }
 
 
+def _split(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the plain values of an optimizer's state; of several, both under their names."""
+    if "param_groups" in state:
+        return _split_optimizer(state)
+    several = {name: _split_optimizer(one) for name, one in state.items()}
+    tensors = {f"{name}.{key}": value for name, (found, _) in several.items() for key, value in found.items()}
+    return tensors, {name: plain for name, (_, plain) in several.items()}
+
+
 def _split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors, plain = {}, {}
     for index, values in state["state"].items():
@@ -215,7 +224,20 @@ def _split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[
             else:
                 plain[f"{index}.{key}"] = value
     groups = [{key: value for key, value in group.items() if key != "params"} for group in state["param_groups"]]
-    return tensors, {"groups": groups, "values": plain}
+    scaler = {"scaler": state["scaler"]} if "scaler" in state else {}
+    return tensors, {"groups": groups, "values": plain, **scaler}
+
+
+def _joined(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What `_split` took apart; of several optimizers each under its name."""
+    if isinstance(plain.get("groups"), list):
+        return _joined_optimizer(plain, tensors)
+    return {
+        name: _joined_optimizer(
+            one, {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        )
+        for name, one in plain.items()
+    }
 
 
 def _joined_optimizer(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -227,7 +249,8 @@ def _joined_optimizer(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -
         {key: tuple(item) if isinstance(item, list) else item for key, item in group.items()}
         for group in plain["groups"]
     ]
-    return {"state": state, "groups": groups}
+    scaler = {"scaler": plain["scaler"]} if "scaler" in plain else {}
+    return {"state": state, "groups": groups, **scaler}
 
 
 def _whole(graph: Graph) -> WholeState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,23 @@ import numpy as np
 import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.experiment_hooks import ExperimentCallback
 from runexp.engine.protocol import ExecutionContext
+from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import EvalPlan, FitPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, PhasePlan, TrainPlan
+from runexp.runtime.callbacks import open_callback, open_experiment_callback
+from runexp.runtime.callbacks.around import LiveExperiment
+from runexp.runtime.callbacks.live import Folders, LivePhase
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.fitting import FitProgram
+from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
+from runexp.runtime.settings import check_compiler
 from runexp.runtime.state import (
     Restored,
     Snapshot,
@@ -36,18 +44,25 @@ from runexp.runtime.training import TrainProgram
 
 
 class TorchRuntime:
-    """Builds a plan and drives it. Raises `SpecError` for data or shapes that cannot work."""
+    """Builds a plan and drives it, on the rows of a fold if one is given.
 
-    def __init__(self, plan: Plan, *, folder: Path) -> None:
+    Raises `SpecError` for data or shapes that cannot work.
+    """
+
+    def __init__(self, plan: Plan, *, folder: Path, fold: Fold | None = None) -> None:
         if plan.execution.threads:
             torch.set_num_threads(plan.execution.threads)
         self._device = choose_device(plan.execution.device)
         self.device = str(self._device)
-        self._seed = plan.seed
-        self.sets = _build_sets(plan, folder)
-        self.graph = Graph(plan.nodes, self.sets, self._device, plan.seed, folder=folder)
+        self._seed = plan.seed if fold is None else fold.seed
+        if plan.execution.compile:
+            check_compiler(self._device)
+        self.sets = _build_sets(plan, folder, fold.rows if fold else {})
+        self.graph = Graph(plan.nodes, self.sets, self._device, self._seed, folder=folder)
+        self.graph.compiles = plan.execution.compile
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
+        self.folders = Folders()
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -87,6 +102,15 @@ class TorchRuntime:
                 del self._evaluations[known]
             self._evaluations[key] = EvalProgram(plan, self.graph, self.tables.table(plan), self._device)
         return self._evaluations[key]
+
+    def open_callback(self, plan: MadePlan, program: TrainProgram) -> Callback:
+        """The callback of a train phase, made ready; its files go below the phase's label and its name."""
+        names = (*program.label.split("/"), plan.name)
+        return open_callback(plan, LivePhase(program.label, self.graph, program, partial(self.folders.folder, *names)))
+
+    def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
+        """A callback around phases and groups, made ready; its files go below its name."""
+        return open_experiment_callback(plan, LiveExperiment(self.graph, partial(self.folders.folder, plan.name)))
 
     def open_fit(self, plan: FitPlan) -> FitProgram:
         """Make a fit phase ready; evaluations of earlier phases are let go of."""
@@ -143,14 +167,17 @@ def choose_device(wanted: str) -> torch.device:
     return device
 
 
-def _build_sets(plan: Plan, folder: Path) -> dict[str, FeatureSet]:
+def _build_sets(plan: Plan, folder: Path, given: Rows) -> dict[str, FeatureSet]:
     """Every feature set; the mistakes of all of them together."""
     sets: dict[str, FeatureSet] = {}
     found: list[Diagnostic] = []
     for data in plan.data:
         try:
-            opened = open_stream if data.stream else build_feature_set
-            sets[data.name] = opened(data, seed=plan.seed, folder=folder)
+            if data.stream:
+                sets[data.name] = open_stream(data, seed=plan.seed, folder=folder)
+                continue
+            rows = given.get(data.name)
+            sets[data.name] = build_feature_set(data, seed=plan.seed, folder=folder, given=rows)
         except SpecError as error:
             found += error.diagnostics
     if found:

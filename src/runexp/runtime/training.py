@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,10 +10,9 @@ from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
-from runexp.plan.phases import TrainPlan
+from runexp.plan.phases import OptimizerPlan, TrainPlan
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.freezing import hold_frozen, trained_parameters
-from runexp.runtime.fused import update_of
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.graph.normalised import needs_two_rows
@@ -24,43 +21,54 @@ from runexp.runtime.lanes.draws import open_draws
 from runexp.runtime.lanes.judging import PartialJudge
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
-from runexp.runtime.optim import build_optimizer
-from runexp.runtime.schedules import RateSchedule, open_schedule
-from runexp.runtime.state import load_optimizer
+from runexp.runtime.moving import Mover, UpdateWatcher
+from runexp.runtime.precision import Precision
+from runexp.runtime.recording import StepRecord
+from runexp.runtime.turns import Turn, Turns
+from runexp.runtime.weighing import LossWeights
 
 
 class TrainProgram:
     """Draws batches and takes steps. What a step needs is laid out here, once."""
 
     def __init__(self, plan: TrainPlan, graph: Graph, columns: PhaseTable, device: torch.device, seed: int) -> None:
+        self.label = plan.label
         self._graph = graph
         self._accumulate = plan.accumulate
         size = min(plan.batch_size, columns.n_rows)
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
+        precision = Precision(plan.precision, device)
         wrong: list[Diagnostic] = []
-        with collecting(wrong):
+        with collecting(wrong), precision:
             self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
         self._draws = open_draws(plan, columns, self._forward.columns, seed)
         self.n_rows = columns.n_rows
         self.n_batches = self._draws.n_batches
         self.n_steps_an_epoch = -(-self.n_batches // plan.accumulate)
+        self._weights = LossWeights(plan, self.n_steps_an_epoch)
         with collecting(wrong):
             _check_batches(plan, graph, self._draws.sizes())
             check_sizes(plan, self._draws, columns.wiring)
+        self._movers: list[Mover] = []
         with collecting(wrong):
             self._trained = trained_parameters(plan, graph)
-            self.optimizer = build_optimizer(plan.optimizer, self._trained)
-            self._bases = [float(group["lr"]) for group in self.optimizer.param_groups]
-            self._schedule = self._open_schedule(plan)
+        for optimizer, parameters in self._moved(plan) if not wrong else ():
+            with collecting(wrong):
+                self._movers.append(Mover(optimizer, parameters, plan, self.n_steps_an_epoch, precision))
         stop_at(wrong)
-        self._parameters = list(self._trained.values())
-        self._move = update_of(self.optimizer)
-        self._clip = plan.clip
+        self._mover = self._movers[0]
+        self.optimizer = self._mover.optimizer
         self._sizes = self._draws.sizes()
-        self._is_plain = len(self._losses) == 1 and self._losses[0].weight == 1.0 and not plan.lanes
+        self._is_plain = len(self._losses) == 1 and self._weights.are_one and not plan.lanes and not plan.turns
         self._judge = PartialJudge(self._losses, self._forward) if plan.lanes else None
-        weights = {loss.name: loss.weight for loss in self._losses}
-        self._record = _Record(weights, device, is_plain=self._is_plain)
+        self._precision = precision
+        self._compute = precision.around(self._judged)
+        self._turns = self._open_turns(plan, columns, precision) if plan.turns else None
+        names, several = [loss.name for loss in self._losses], [turn.name for turn in plan.turns]
+        self._record = StepRecord(names, device, is_plain=self._is_plain, optimizers=several)
+        self.watchers: list[UpdateWatcher] = []
+        for mover in self._movers:
+            mover.watchers = self.watchers
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
@@ -72,179 +80,126 @@ class TrainProgram:
 
     def step(self, context: ExecutionContext) -> None:
         """Forward, losses, backward, and the update when one is due."""
-        values = self._forward(context.batches)
+        if self._turns is not None:
+            self._turns.take(context, self._record)
+            self._weights.after_update()
+            return
         if self._judge is not None:
-            self._step_partly(context, values, self._judge)
+            self._step_partly(context, self._judge)
             return
-        losses = [loss(values) for loss in self._losses]
-        total = losses[0] if self._is_plain else weighted_total(self._losses, losses)
-        if self._accumulate == 1:
-            total.backward()
-            self._record.add(losses, total, self.optimizer.param_groups[0]["lr"])
-            self._update()
-            return
-        (total * self._share(context.batch)).backward()
+        losses, total = self._compute(context.batches)
+        self._mover.backward(total if self._accumulate == 1 else total * self._share(context.batch))
         self._record.add(losses, total, self.optimizer.param_groups[0]["lr"])
-        if (context.batch + 1) % self._accumulate == 0 or context.batch + 1 == self.n_batches:
-            self._update()
+        self._update_if_due(context.batch)
 
-    def _step_partly(self, context: ExecutionContext, values: Sequence[Any], judge: PartialJudge) -> None:
+    def _judged(self, batch: Sequence[Tensor]) -> tuple[Sequence[Tensor], Tensor]:
+        values = self._forward(batch)
+        losses = [loss(values) for loss in self._losses]
+        return losses, losses[0] if self._is_plain else weighted_total(losses, self._weights.now)
+
+    def _step_partly(self, context: ExecutionContext, judge: PartialJudge) -> None:
         """A step in which not every loss need have rows: what has none takes no part (S-18)."""
-        losses, n_rows = judge(values)
-        total = judge.total(losses)
+        with self._precision:
+            losses, n_rows = judge(self._forward(context.batches))
+            total = judge.total(losses, self._weights.now)
         if total is not None:
-            (total * self._share(context.batch)).backward()
+            self._mover.backward(total * self._share(context.batch))
         self._record.add_partly(losses, total, n_rows, self.optimizer.param_groups[0]["lr"])
-        if (context.batch + 1) % self._accumulate == 0 or context.batch + 1 == self.n_batches:
-            self._update()
+        self._update_if_due(context.batch)
 
     def take_record(self) -> EpochRecord:
         """The record since the last call."""
-        return self._record.take(self._sizes)
+        skipped = [mover.take_skipped() for mover in self._movers if mover.is_scaled]
+        numbers = self._weights.changing | ({"skipped_steps": float(sum(skipped))} if skipped else {})
+        weights = dict(zip([loss.name for loss in self._losses], self._weights.now, strict=True))
+        return self._record.take(self._sizes, weights, numbers)
 
     def latest(self) -> Mapping[str, float]:
         """The newest loss and learning rate."""
         return self._record.latest()
 
     def groups(self) -> list[tuple[str, float, int]]:
-        """Each group of the optimizer: its nodes, its own rate, its number of parameters."""
-        names = {id(parameter): name.partition(".")[0] for name, parameter in self._trained.items()}
-        return [
-            (
-                ", ".join(dict.fromkeys(names[id(parameter)] for parameter in group["params"])),
-                base,
-                sum(parameter.numel() for parameter in group["params"]),
-            )
-            for group, base in zip(self.optimizer.param_groups, self._bases, strict=True)
-        ]
+        """Each group of every optimizer: its nodes, its own rate, its number of parameters."""
+        return [group for mover in self._movers for group in mover.groups()]
 
     def rates(self, n_steps: int) -> tuple[float, ...]:
         """The first group's learning rate at every update of the phase."""
-        return self._schedule.rates(n_steps) if self._schedule else (self._bases[0],)
+        return self._mover.rates(n_steps)
 
     def after_epoch(self, measured: Mapping[str, float]) -> None:
-        """Let the schedule see the numbers of the epoch."""
-        if self._schedule:
-            self._schedule.after_epoch(measured)
+        """Let the schedules see the numbers of the epoch."""
+        for mover in self._movers:
+            mover.after_epoch(measured)
 
     def state(self) -> Mapping[str, Any]:
-        """What a continuation needs: the optimizer's state, the schedule's, the record of the epoch so far, and
-        gradients that are gathered for the next update."""
+        """What a continuation needs: of every optimizer its state and its schedule's, the record of the epoch so far,
+        the weights of losses that change, and gradients that are gathered for the next update."""
         gradients = {name: value.grad for name, value in self._trained.items() if value.grad is not None}
         return {
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self._schedule.state() if self._schedule else None,
+            "optimizer": self._mover.state() if self._turns is None else self._turns.state(),
+            "movers": [mover.progress() for mover in self._movers],
+            "turns": self._turns.step if self._turns is not None else 0,
+            "weights": self._weights.step,
             "record": self._record.state(),
             "gradients": gradients,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` told, as a checkpoint gave it back."""
-        load_optimizer(self.optimizer, state["optimizer"])
-        if self._schedule:
-            self._schedule.load_state(state["schedule"])
+        optimizers = [state["optimizer"]] if self._turns is None else self._turns.in_order(state["optimizer"])
+        for mover, optimizer, progress in zip(self._movers, optimizers, state["movers"], strict=True):
+            mover.load_state(optimizer, progress)
+        if self._turns is not None:
+            self._turns.step = state["turns"]
+        self._weights.go_to(state["weights"])
         self._record.load_state(state["record"])
         for name, gradient in state["gradients"].items():
             self._trained[name].grad = gradient.to(self._trained[name].device)
 
     def close(self) -> None:
         """Leave train mode; gradients and the optimizer's state are released with this program."""
-        for parameter in self._parameters:
+        for parameter in self._trained.values():
             parameter.grad = None
         self._graph.set_modes(())
 
-    def _update(self) -> None:
-        if self._clip.norm:
-            nn.utils.clip_grad_norm_(self._parameters, self._clip.norm)
-        if self._clip.value:
-            nn.utils.clip_grad_value_(self._parameters, self._clip.value)
-        self._move()
-        for parameter in self._parameters:
-            parameter.grad = None
-        if self._schedule:
-            self._schedule.after_update()
+    @property
+    def trained(self) -> Mapping[str, nn.Parameter]:
+        """The parameters that the phase moves, by `<node>.<parameter>`."""
+        return self._trained
 
-    def _open_schedule(self, plan: TrainPlan) -> RateSchedule | None:
-        length = plan.schedule if plan.schedule and (plan.schedule.n_epochs or plan.schedule.n_steps) else plan
-        n_steps = length.n_steps or length.n_epochs * self.n_steps_an_epoch
-        return open_schedule(plan.schedule, self.optimizer, n_steps, self.n_steps_an_epoch)
+    @property
+    def batch_sizes(self) -> Sequence[int]:
+        """The rows of each batch of the epoch that is drawn."""
+        return self._sizes
+
+    def _update_if_due(self, batch: int) -> None:
+        if self._accumulate > 1 and (batch + 1) % self._accumulate and batch + 1 != self.n_batches:
+            return
+        self._mover.update()
+        self._weights.after_update()
+
+    def _moved(self, plan: TrainPlan) -> list[tuple[OptimizerPlan, Mapping[str, nn.Parameter]]]:
+        """Every optimizer and what it moves."""
+        if plan.optimizer is not None:
+            return [(plan.optimizer, self._trained)]
+        return [
+            (turn.optimizer, {key: one for key, one in self._trained.items() if key.partition(".")[0] in turn.trains})
+            for turn in plan.turns
+        ]
+
+    def _open_turns(self, plan: TrainPlan, columns: PhaseTable, precision: Precision) -> Turns:
+        turns = []
+        for turn, mover in zip(plan.turns, self._movers, strict=True):
+            forward = Forward(self._graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring, runs=turn.runs)
+            forward.add_columns(self._forward.columns)
+            places = [index for index, loss in enumerate(self._losses) if loss.name in turn.losses]
+            turns.append(Turn(turn, mover, forward, [(place, self._losses[place]) for place in places], precision))
+        return Turns(turns, self._weights, len(self._losses), is_partial=bool(plan.lanes))
 
     def _share(self, batch: int) -> float:
         """One over the batches of this step: its gradient is their mean, on a short last step too (S-26)."""
         start = batch - batch % self._accumulate
         return 1 / min(self._accumulate, self.n_batches - start)
-
-
-class _Record:
-    """The losses and rates of the batches so far. Off the CPU, tensors are kept and read once an epoch."""
-
-    def __init__(self, weights: Mapping[str, float], device: torch.device, *, is_plain: bool) -> None:
-        self._weights = weights
-        self._names = names = list(weights)
-        self._is_plain = is_plain
-        self._keeps_tensors = device.type != "cpu"
-        self._nothing = torch.tensor(math.nan, device=device)
-        self._tensors: list[Tensor] = []
-        self._counts: list[array[int]] = [array("q") for _ in names]
-        self._values: list[array[float]] = [array("d") for _ in [*names, "loss"]]
-        self._rates = array("d")
-
-    def add(self, losses: Sequence[Tensor], total: Tensor, rate: float) -> None:
-        """Note one batch; on a CPU reading a loss costs less than keeping it."""
-        self._rates.append(rate)
-        if self._keeps_tensors:
-            self._tensors.append(torch.stack([*losses, total]).detach())
-            return
-        for values, loss in zip(self._values, losses, strict=False):
-            values.append(loss.item())
-        if not self._is_plain:
-            self._values[-1].append(total.item())
-
-    def add_partly(
-        self, losses: Sequence[Tensor | None], total: Tensor | None, n_rows: Sequence[int], rate: float
-    ) -> None:
-        """Note one batch with the rows that each loss counted; not a number stands for a loss that had none."""
-        for counts, n in zip(self._counts, n_rows, strict=True):
-            counts.append(n)
-        written = [self._nothing if loss is None else loss.detach() for loss in (*losses, total)]
-        self.add(written[:-1], written[-1], rate)
-
-    def take(self, sizes: Sequence[int]) -> EpochRecord:
-        """What was noted since the last call."""
-        self._read()
-        columns = dict(zip([*self._names, "loss"], self._values, strict=True))
-        columns["loss"] = columns["loss"] or array("d", columns[self._names[0]])
-        columns["lr"] = self._rates
-        rows = array("q", sizes[: len(self._rates)])
-        counts = {name: counted for name, counted in zip(self._names, self._counts, strict=True) if counted}
-        self._counts = [array("q") for _ in self._counts]
-        self._values = [array("d") for _ in self._values]
-        self._rates = array("d")
-        return EpochRecord(rows, columns, counts, self._weights if counts else {})
-
-    def latest(self) -> Mapping[str, float]:
-        """The newest total and rate; empty before the first batch."""
-        tensors, rates = self._tensors, self._rates
-        totals = self._values[0] if self._is_plain else self._values[-1]
-        if tensors and rates:
-            return {"loss": float(tensors[-1][-1]), "lr": rates[-1]}
-        return {"loss": totals[-1], "lr": rates[-1]} if totals and rates else {}
-
-    def state(self) -> Mapping[str, Any]:
-        """What was noted since the last `take`."""
-        self._read()
-        return {"values": list(self._values), "counts": list(self._counts), "rates": self._rates}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Note what `state` told."""
-        self._values, self._counts, self._rates = list(state["values"]), list(state["counts"]), state["rates"]
-
-    def _read(self) -> None:
-        if not self._tensors:
-            return
-        for values, numbers in zip(self._values, torch.stack(self._tensors).T.tolist(), strict=True):
-            values.extend(numbers)
-        self._tensors = []
 
 
 def _check_batches(plan: TrainPlan, graph: Graph, sizes: Sequence[int]) -> None:

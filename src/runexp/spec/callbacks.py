@@ -1,10 +1,11 @@
 """The `callbacks` section: what steers a train phase."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from runexp.spec.base import Arguments, Count, Name, Section
+from runexp.spec.built_in_callbacks import BuiltIn, Curves, OfExperiment
 from runexp.spec.losses import Loss, Metric
 
 LossItems = tuple[Name | Loss, ...]
@@ -45,32 +46,15 @@ class EarlyStopping(Section):
     restore_best: Annotated[bool, Field(description="end the phase with the weights of the best evaluation")] = False
 
 
-class BuiltIn(Section):
-    """Another callback that runexp brings."""
-
-    later: ClassVar[str] = "this callback"
-
-    use: Annotated[
-        Literal[
-            "learning_rate_monitor", "histograms", "nan_guard", "throughput", "model_summary", "save_best", "curves",
-            "freeze", "unfreeze", "gradual_unfreezing", "ema", "swa", "time_limit", "memory_limit",
-            "loss_not_decreasing",
-        ],
-        Field(description="the callback"),
-    ]  # fmt: skip
-    arguments: Annotated[Arguments, Field(alias="with", description="its keyword arguments")] = {}
-
-
 class Custom(Section):
     """A callback class of the user's, by its dotted path."""
-
-    later: ClassVar[str] = "a callback of yours"
 
     use: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", description="a dotted path to a class")]
     arguments: Annotated[Arguments, Field(alias="with", description="its keyword arguments")] = {}
     on_error: Annotated[Literal["fail", "warn"], Field(description="what an exception in it does to the run")] = "fail"
 
 
-Known = Annotated[Evaluation | EarlyStopping | BuiltIn, Field(discriminator="use")]
+Known = Annotated[Evaluation | EarlyStopping | BuiltIn | Curves, Field(discriminator="use")]
 Callback = Known | Custom
+ExperimentCallback = Annotated[OfExperiment, Field(discriminator="use")] | Custom
 CallbackItems = tuple[Name | Known | Custom, ...]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from runexp.spec.base import Name, Section
-from runexp.spec.callbacks import Callback, Custom
+from runexp.spec.callbacks import Callback, ExperimentCallback
 from runexp.spec.data import Data
 from runexp.spec.later import Later
 from runexp.spec.losses import Loss, Metric
@@ -41,12 +41,12 @@ class Spec(Section):
     phases: Annotated[dict[Name, Phase], Field(description="what happens in which order")]
     samplers: Annotated[dict[Name, Sampler], Field(description="how rows are drawn")] = {}
     experiment_callbacks: Annotated[
-        dict[Name, Custom], Field(description="callbacks around phases and groups"), Later("experiment callbacks")
+        dict[Name, ExperimentCallback], Field(description="callbacks around phases and groups")
     ] = {}
     checkpoints: Annotated[
         RunCheckpoints | None, Field(description="of the whole experiment"), Later("experiment checkpoints")
     ] = None
-    cv: Annotated[CrossValidation | None, Field(description="cross-validation"), Later("cross-validation")] = None
+    cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
     sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
     tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
     guards: Annotated[Guards | None, Field(description="limits and thresholds"), Later("guarding a run")] = None

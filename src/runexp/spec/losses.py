@@ -1,6 +1,6 @@
 """The `losses` and `metrics` sections: what is minimised and what is reported."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,12 +13,10 @@ Routes = tuple[Reference, ...] | dict[Name, Reference]
 class WeightSchedule(Section):
     """A loss's weight over the phase."""
 
-    later: ClassVar[str] = "a weight that changes over the phase"
-
-    use: Annotated[Literal["linear", "cosine", "step"], Field(description="the curve")]
+    use: Annotated[Literal["linear", "cosine", "step"], Field(description="the curve; step: all at once, at its end")]
     start: Annotated[float, Field(allow_inf_nan=False, description="weight at the first step")]
     end: Annotated[float, Field(allow_inf_nan=False, description="weight at the end of the curve")]
-    epochs: Annotated[Count | None, Field(description="length; left out: the phase")] = None
+    epochs: Annotated[Count | None, Field(description="length of the curve; left out: the phase")] = None
 
 
 class Loss(Use):

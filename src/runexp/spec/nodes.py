@@ -74,7 +74,12 @@ class Node(Section):
     ] = None
     weights: Annotated[Weights | None, Field(description="start from weights of a file")] = None
     outputs: Annotated[
-        tuple[Name, ...] | None, Field(min_length=1, description="names of several outputs"), Later("several outputs")
+        tuple[Name, ...] | None,
+        Field(
+            min_length=1,
+            description="names of what a module gives, in its order, tuples and lists within it flattened: "
+            "`[sequence, hidden, cell]`; referred to as `<node>.hidden`, by losses on the node as `outputs.hidden`",
+        ),
     ] = None
     chunk_size: Annotated[
         Count | None, Field(description="rows sent forward at a time; the same numbers in less memory")

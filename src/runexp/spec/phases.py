@@ -142,8 +142,7 @@ class TrainPhase(Section):
     optimizer: Annotated[Optimizer | None, Field(description="a torch optimizer")] = None
     optimizers: Annotated[
         dict[Name, NamedOptimizer],
-        Field(description="several, each with its nodes and losses (adversarial training)"),
-        Later("several optimizers"),
+        Field(description="several, each with its nodes and losses, taken in turn (adversarial training)"),
     ] = {}
     schedule: Annotated[Schedule | None, Field(description="learning rate over the phase")] = None
     clip: Annotated[Clip | None, Field(description="bounds on gradients")] = None
@@ -174,7 +173,8 @@ class TrainPhase(Section):
         tuple[str, ...], Field(description="nodes or patterns of `<node>.<parameter>` that train from here on")
     ] = ()
     precision: Annotated[
-        Literal["fp32", "bf16", "fp16"] | None, Field(description="instead of `execution`'s"), Later("mixed precision")
+        Literal["fp32", "bf16", "fp16"] | None,
+        Field(description="what forward passes and losses are computed in, instead of `execution`'s"),
     ] = None
     record: Annotated[
         tuple[Literal["outputs", "gradients"], ...],

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from runexp.spec.base import Count, Name, Reference, Section, Share, Use
 from runexp.spec.callbacks import Mode
+from runexp.spec.later import Later
 
 Executor = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 
@@ -13,10 +14,23 @@ Executor = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 class CVData(Section):
     """How one feature set is divided into folds."""
 
-    pool: Annotated[tuple[Name, ...] | None, Field(min_length=1, description="the splits that are pooled")] = None
+    pool: Annotated[
+        tuple[Name, ...] | None,
+        Field(
+            min_length=1,
+            description="the splits that are pooled and divided anew; left out: those with a name of a part of a fold "
+            "(`train`, `val`), or all rows where there are no splits; the other splits stay as they are",
+        ),
+    ] = None
     stratify_by: Annotated[Reference | None, Field(description="keep proportions in every fold")] = None
     group_by: Annotated[Reference | None, Field(description="groups never straddle folds")] = None
-    column: Annotated[Reference | None, Field(description="the fold of each row is given in this column")] = None
+    column: Annotated[
+        Reference | None,
+        Field(description="each value of this column is held out once; rows without a value are never held out"),
+    ] = None
+    order_by: Annotated[
+        Reference | None, Field(description="rows follow each other along this key or column (time)")
+    ] = None
     val_size: Annotated[
         Share | None, Field(description="an inner validation part, so that a fold's own score does not stop it")
     ] = None
@@ -26,15 +40,46 @@ class CrossValidation(Section):
     """Folds: the same phases, each time on other rows."""
 
     folds: Annotated[int | Use, Field(description="how many, or a scikit-learn splitter")] = 5
-    data: Annotated[dict[Name, CVData], Field(description="feature set → how it is divided")] = {}
+    data: Annotated[
+        dict[Name, CVData], Field(description="feature set → how it is divided; left out: every set, by its rows")
+    ] = {}
     repeats: Annotated[Count, Field(description="times with other folds")] = 1
     shuffle: Annotated[bool, Field(description="divide shuffled rows")] = True
+    train: Annotated[Name, Field(description="the split that a fold learns from")] = "train"
+    held_out: Annotated[
+        Name | None,
+        Field(description="the split that is the fold's held-out part; left out: `val`, or `test` with `val_size`"),
+    ] = None
+    val: Annotated[Name, Field(description="the split that `val_size` sets aside for early stopping")] = "val"
     phases: Annotated[
         tuple[str, ...] | None, Field(min_length=1, description="the phases of a fold; left out: all")
     ] = None
-    execution: Annotated[Executor, Field(description="how folds are run")] = "sequential"
+    execution: Annotated[
+        Executor,
+        Field(description="how folds are run"),
+        Later("this way to run folds", words=("vectorized", "dask", "ray")),
+    ] = "sequential"
+    workers: Annotated[
+        Count | None, Field(description="processes at a time; left out: as many as there are processors, or folds")
+    ] = None
     new_seed: Annotated[bool, Field(description="another seed for each fold")] = False
-    refit: Annotated[bool, Field(description="train once more on everything")] = False
+    refit: Annotated[bool, Field(description="train once more on everything"), Later("a refit on everything")] = False
+
+    @property
+    def val_size(self) -> float | None:
+        """The inner validation part, as the first feature set that has one says."""
+        return next((data.val_size for data in self.data.values() if data.val_size is not None), None)
+
+    @property
+    def held_out_name(self) -> str:
+        """What the held-out part of a fold is called."""
+        return self.held_out or ("val" if self.val_size is None else "test")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the splits that a fold makes."""
+        inner = () if self.val_size is None else (self.val,)
+        return (self.train, *inner, self.held_out_name)
 
 
 class Range(Section):

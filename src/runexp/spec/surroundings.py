@@ -22,15 +22,12 @@ class Execution(Section):
     ] = "auto"
     threads: Annotated[Count | None, Field(description="CPU threads of torch; left out: torch decides")] = None
     precision: Annotated[
-        Literal["fp32", "bf16", "fp16"], Field(description="of train phases"), Later("mixed precision")
+        Literal["fp32", "bf16", "fp16"],
+        Field(description="what train phases compute forward passes and losses in; weights and evaluations stay fp32"),
     ] = "fp32"
-    compile: Annotated[bool, Field(description="compile nodes with torch.compile"), Later("torch.compile")] = False
-    deterministic: Annotated[
-        bool, Field(description="refuse what cannot be repeated bit for bit"), Later("enforced determinism")
-    ] = False
-    allocator: Annotated[
-        Literal["default", "expandable_segments"], Field(description="of CUDA memory"), Later("another allocator")
-    ] = "default"
+    compile: Annotated[bool, Field(description="compile nodes with torch.compile")] = False
+    deterministic: Annotated[bool, Field(description="refuse what cannot be repeated bit for bit")] = False
+    allocator: Annotated[Literal["default", "expandable_segments"], Field(description="of CUDA memory")] = "default"
     distributed: Annotated[
         Literal["none", "ddp", "fsdp"], Field(description="over several devices"), Later("distributed training")
     ] = "none"

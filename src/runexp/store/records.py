@@ -63,7 +63,7 @@ def write_lock_file(
             "host": socket.gethostname(),
             "system": platform.platform(),
             "argv": list(argv),
-            "spec_folder": str(spec_folder.absolute()) if spec_folder is not None else "",
+            "folder": str(spec_folder.resolve()) if spec_folder is not None else None,
         },
     }
     write_atomically(folder / LOCK_FILE, json.dumps(record, indent=2) + "\n")

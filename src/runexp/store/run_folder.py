@@ -121,7 +121,7 @@ def _vacant(path: Path) -> Path:
     except (FileExistsError, NotADirectoryError):
         raise FolderInUse(f"{path} cannot hold a run: it, or a part of it, is a file") from None
     if contents - {LOCK}:
-        raise FolderInUse(_in_use(path) if _is_locked(path) else _not_empty(path))
+        raise FolderInUse(_in_use(path) if is_locked(path) else _not_empty(path))
     return path
 
 
@@ -137,7 +137,8 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the run in this folder."""
     try:
         descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:

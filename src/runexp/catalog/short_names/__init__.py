@@ -10,6 +10,7 @@ from runexp.catalog.short_names.losses import LOSSES
 from runexp.catalog.short_names.metrics import METRICS
 from runexp.catalog.short_names.modules import MODULES
 from runexp.catalog.short_names.optimizers import OPTIMIZERS
+from runexp.catalog.short_names.splitters import SPLITTERS
 from runexp.catalog.short_names.transforms import TRANSFORMS
 from runexp.records import dataclass
 
@@ -31,5 +32,6 @@ SHORT_NAMES: Mapping[str, Mapping[str, ShortName]] = {
     "loss": _plain(LOSSES),
     "optimizer": _plain(OPTIMIZERS),
     "transform": _plain(TRANSFORMS),
+    "splitter": _plain(SPLITTERS),
     "metric": {name: ShortName(path, fixed) for name, (path, fixed) in METRICS.items()},
 }

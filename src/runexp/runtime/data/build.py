@@ -49,13 +49,15 @@ class Survey:
     found: tuple[Diagnostic, ...]
 
 
-def build_feature_set(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
-    """The feature set of a plan; relative paths are looked for in `folder`.
+def build_feature_set(
+    plan: DataPlan, *, seed: int, folder: Path, given: Mapping[str, Array] | None = None
+) -> FeatureSet:
+    """The feature set of a plan; relative paths are looked for in `folder`. `given` are rows by split, of a fold.
 
     The rows' ids are the tag `id` where there is one, else their numbers from 0.
     Raises `SpecError` with everything that is wrong in the data.
     """
-    surveyed = survey(plan, open_source(plan, seed=seed, folder=folder), seed=seed)
+    surveyed = survey(plan, open_source(plan, seed=seed, folder=folder), seed=seed, given=given)
     found = list(surveyed.found)
     features = with_matrices(plan, surveyed.features, folder=folder, found=found)
     stop_at(found)
@@ -98,8 +100,11 @@ def _open(source: SourcePlan, name: str, *, seed: int, folder: Path, is_head: bo
     return open_planned(source, folder)
 
 
-def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
-    """Make all that can be made of a source. What follows from a mistake is not reported again."""
+def survey(plan: DataPlan, source: Source, *, seed: int, given: Mapping[str, Array] | None = None) -> Survey:
+    """Make all that can be made of a source. What follows from a mistake is not reported again.
+
+    `given` are rows by split instead of those that the plan asks for.
+    """
     found: list[Diagnostic] = []
     matches = match_keys(plan, source, found)
     can_divide = check_split_columns(plan, source, found)
@@ -110,7 +115,9 @@ def survey(plan: DataPlan, source: Source, *, seed: int) -> Survey:
     gathered = _gather_all(plan, source, matches, found)
     splits: dict[str, Array] = {}
     broken = {key.name for key in plan.keys if not key.is_made} - gathered.keys()
-    if can_divide and not broken & set(references(plan.splits)):
+    if given is not None:
+        splits = dict(given)
+    elif can_divide and not broken & set(references(plan.splits)):
         with collecting(found):
             splits = divide(plan, source, _column_of(plan, source, gathered, plan.splits.origin), seed=seed)
     ids: Array = np.arange(source.n_rows)

@@ -13,11 +13,14 @@ import torch
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan
 from runexp.runtime.data import FeatureSet
+from runexp.runtime.data.problems import collecting
 from runexp.runtime.deep.advice import advise
 from runexp.runtime.deep.fitting import fit_some
 from runexp.runtime.deep.phases import try_phases
-from runexp.runtime.deep.sampling import Sampled, sample
+from runexp.runtime.deep.sampling import Sampled, SomeFold, is_large, sample
 from runexp.runtime.deep.sizes import Sizes, measure, too_large
+from runexp.runtime.folds.divide import divide_folds
+from runexp.runtime.folds.fold import Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.rehearsal import Leaf, Rehearsal, leaves
 from runexp.runtime.torch_runtime import choose_device
@@ -46,11 +49,12 @@ def deep_check(plan: Plan, *, folder: Path) -> Deep:
 
 def _check(plan: Plan, folder: Path) -> Deep:
     device, found = _device(plan)
-    sampled = {data.name: sample(data, seed=plan.seed, folder=folder) for data in plan.data}
+    folded = _first_fold(plan, folder, found)
+    sampled = {data.name: sample(data, seed=plan.seed, folder=folder, fold=folded.get(data.name)) for data in plan.data}
     found += [item for one in sampled.values() for item in one.found]
     found += advise(plan, sampled)
     sets = {name: one.features for name, one in sampled.items()}
-    phases = list(leaves(plan.phases))
+    phases = list(leaves(plan.in_fold().phases))
     light, misfits = _build(plan, phases, sets, folder=folder, is_weightless=True)
     rehearsal = Rehearsal(light, sets, _META, plan.seed)
     sizes = measure(phases, rehearsal, sampled, device=device)
@@ -64,6 +68,18 @@ def _check(plan: Plan, folder: Path) -> Deep:
     found += seen if is_small else _without_meta(seen)
     found += too_large(sizes, phases)
     return Deep(_distinct(found), sizes, _notes(sampled, is_small=is_small))
+
+
+def _first_fold(plan: Plan, folder: Path, found: list[Diagnostic]) -> dict[str, SomeFold]:
+    """The rows of the first fold by feature set; large sets are looked at without being divided."""
+    if plan.cv is None:
+        return {}
+    rows: Rows = {}
+    asked = [data for data in plan.data if plan.cv.of(data.name)]
+    with collecting(found):
+        if not any(is_large(data, folder) for data in asked):
+            rows = divide_folds(plan, folder=folder).folds[0].rows
+    return {data.name: SomeFold(rows.get(data.name, {}), plan.cv.parts) for data in asked}
 
 
 def _device(plan: Plan) -> tuple[torch.device, list[Diagnostic]]:

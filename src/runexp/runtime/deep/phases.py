@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan, MetricPlan, Route
-from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, OptimizerPlan, TrainPlan, TurnPlan
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.few_rows import few_rows
@@ -85,28 +85,40 @@ def _without_broken(phase: Leaf, graph: Graph, sets: Mapping[str, FeatureSet]) -
         is_left = bool(losses or metrics)
         return replace(phase, data=data, nodes=built, losses=losses, metrics=metrics) if is_left else None
     trains = tuple(name for name in phase.trains if name in built)
-    return _trimmed(phase, data, built, trains, losses) if trains and losses else None
+    if not trains or not losses:
+        return None
+    trimmed = _trimmed(phase, data, built, trains, losses)
+    return trimmed if trimmed.optimizers else None
 
 
 def _trimmed(
     phase: TrainPlan, data: Sequence[str], built: Sequence[str], trains: Sequence[str], losses: Sequence[LossPlan]
 ) -> TrainPlan:
-    groups = FrozenMap(
-        {
-            pattern: options
-            for pattern, options in phase.optimizer.groups.items()
-            if any(fnmatchcase(name, pattern.partition(".")[0]) for name in trains)
-        }
-    )
-    optimizer = replace(phase.optimizer, groups=groups)
     return replace(
         phase,
         data=tuple(data),
         nodes=tuple(built),
         trains=tuple(trains),
         losses=tuple(losses),
-        optimizer=optimizer,
+        optimizer=phase.optimizer and _grouping(phase.optimizer, trains),
+        turns=tuple(turn for turn in (_turn(turn, built, losses) for turn in phase.turns) if turn.trains),
     )
+
+
+def _turn(turn: TurnPlan, built: Sequence[str], losses: Sequence[LossPlan]) -> TurnPlan:
+    left = tuple(loss.name for loss in losses if loss.name in turn.losses)
+    trains = tuple(name for name in turn.trains if name in built) if left else ()
+    return replace(turn, trains=trains, losses=left, optimizer=_grouping(turn.optimizer, trains))
+
+
+def _grouping(optimizer: OptimizerPlan, trains: Sequence[str]) -> OptimizerPlan:
+    """The optimizer without groups of nodes that are not there."""
+    groups = {
+        pattern: options
+        for pattern, options in optimizer.groups.items()
+        if any(fnmatchcase(name, pattern.partition(".")[0]) for name in trains)
+    }
+    return replace(optimizer, groups=FrozenMap(groups))
 
 
 def _is_whole(item: LossPlan | MetricPlan, graph: Graph, sets: Mapping[str, FeatureSet]) -> bool:

@@ -69,21 +69,32 @@ class EverySplit(Mapping[str, Array]):
         return 0
 
 
-def sample(plan: DataPlan, *, seed: int, folder: Path) -> Sampled:
+@dataclass(frozen=True, slots=True, eq=False)
+class SomeFold:
+    """A fold that stands for all of them: its rows, empty where it could not be divided, and what its parts are."""
+
+    rows: Mapping[str, Array]
+    parts: Sequence[str]
+
+
+def sample(plan: DataPlan, *, seed: int, folder: Path, fold: SomeFold | None = None) -> Sampled:
     """Read and survey one feature set; never raises for what is wrong with its data."""
     try:
-        is_head = plan.stream is not None or _is_large(plan, folder)
+        is_head = plan.stream is not None or is_large(plan, folder)
         source, n_rows = _opened(plan, seed=seed, folder=folder, is_head=is_head)
     except SpecError as error:
         nothing = FeatureSet(plan.name, np.arange(0), EverySplit(0), "", {}, {})
         return Sampled(plan, None, nothing, error.diagnostics, 0, is_whole=True, is_divided=False)
-    surveyed = survey(plan, source, seed=seed)
+    given = fold.rows if fold is not None else None
+    if fold is not None and is_head:
+        given = dict.fromkeys(fold.parts, np.arange(source.n_rows))
+    surveyed = survey(plan, source, seed=seed, given=given)
     found = surveyed.found
     unmatched: list[Diagnostic] = []
     features = with_matrices(plan, surveyed.features, folder=folder, found=unmatched)
     if not is_head:
         found = (*found, *unmatched)
-    is_divided = bool(features.splits) and not (is_head and plan.splits.kind == "column")
+    is_divided = bool(features.splits) and not (is_head and (fold is not None or plan.splits.kind == "column"))
     if is_head:
         found = tuple(item for item in found if item.code not in _ASK_FOR_ALL_ROWS)
     if not is_divided:
@@ -112,7 +123,8 @@ def attempts(
 _ASK_FOR_ALL_ROWS = frozenset({"empty-split", "unknown-split", "missing-split"})
 
 
-def _is_large(plan: DataPlan, folder: Path) -> bool:
+def is_large(plan: DataPlan, folder: Path) -> bool:
+    """Whether only the first rows of a source are looked at. `SpecError` where there is no such file."""
     if plan.source.call is not None:
         return _n_made(plan) > _MOST_MADE
     if plan.source.kind not in ("csv", "parquet") or find_files(plan.source, folder) is not None:

@@ -24,17 +24,25 @@ class Forward:
     """Runs some nodes of a graph. The first slots are the columns of a batch, the others outputs of nodes.
 
     `given` are nodes whose outputs come as columns, computed beforehand. `wiring` says how often each node is called
-    and from which rows; without it, once, from the rows of the one lane there is.
+    and from which rows; without it, once, from the rows of the one lane there is. Of `runs`, where only some of the
+    nodes run, the slots are the same as of all.
     """
 
     def __init__(
-        self, graph: Graph, nodes: Sequence[str], given: Sequence[str] = (), wiring: Wiring | None = None
+        self,
+        graph: Graph,
+        nodes: Sequence[str],
+        given: Sequence[str] = (),
+        wiring: Wiring | None = None,
+        *,
+        runs: Sequence[str] | None = None,
     ) -> None:
         self._wiring = wiring
         self._given = frozenset(given)
         self._graph = graph
-        runs = [graph.plans[name] for name in nodes if name not in given]
-        self._runs = [(plan, role) for plan in runs for role in (wiring.runs(plan.name) if wiring else ("",))]
+        run = [graph.plans[name] for name in nodes if name not in given]
+        self._only = frozenset(nodes if runs is None else runs)
+        self._runs = [(plan, role) for plan in run for role in (wiring.runs(plan.name) if wiring else ("",))]
         read = [slot for plan, role in self._runs for slot in self._feeding(plan, role)]
         self.columns: list[Slot] = list(dict.fromkeys(slot for slot in read if _is_column(slot, given)))
         self.live: Mapping[int, Tensor] = {}
@@ -60,9 +68,9 @@ class Forward:
     def __call__(self, batch: Sequence[Tensor] | PartialBatch) -> list[Any]:
         """All slots of one batch: its columns, then the outputs of the nodes; None for what no live row reaches."""
         if isinstance(batch, PartialBatch):
-            values, self.live = run_partly(self._calls, batch)
+            values, self.live = run_partly(self._calls, batch, len(self._runs))
             return values
-        values = [*batch, *[None] * len(self._calls)]
+        values = [*batch, *[None] * len(self._runs)]
         for call, positional, keyword, target in self._calls:
             if keyword:
                 named = {name: values[index] for name, index in keyword}
@@ -74,7 +82,7 @@ class Forward:
     def _number(self) -> None:
         outputs = [node_slot(plan.name, role) for plan, role in self._runs]
         self._slots = {slot: index for index, slot in enumerate([*self.columns, *outputs])}
-        self._calls = [self._call(plan, role) for plan, role in self._runs]
+        self._calls = [self._call(plan, role) for plan, role in self._runs if plan.name in self._only]
 
     def _call(self, plan: NodePlan, role: str) -> Call:
         read = [(feed, self._slots[slot]) for feed, slot in zip(plan.feeds, self._feeding(plan, role), strict=True)]

@@ -18,9 +18,10 @@ from runexp.runtime.data.problems import first_line
 from runexp.runtime.graph.counts import embedded, with_counts
 from runexp.runtime.graph.embeddings import too_small
 from runexp.runtime.graph.estimators import apply
-from runexp.runtime.graph.infer import misfit, with_inferred
+from runexp.runtime.graph.infer import check_steps, misfit, with_inferred
 from runexp.runtime.graph.initialize import initialize
 from runexp.runtime.graph.memory import check_chunks, sparing
+from runexp.runtime.graph.outputs import Several, check_named, picked
 from runexp.runtime.graph.own_module import check_output, own_module
 from runexp.runtime.graph.weights import load_weights
 from runexp.runtime.own_code import guarded, running
@@ -36,7 +37,8 @@ class Graph:
 
     With `is_weightless` modules stand on torch's meta device: they cost nothing and know shapes only.
     Files of weights are looked for from `folder`. `version` grows whenever an
-    estimator is fitted or a module built: what was derived before is then stale.
+    estimator is fitted or a module built: what was derived before is then stale. Modules built once `compiles` is set
+    are compiled at their first call.
     """
 
     def __init__(
@@ -54,12 +56,13 @@ class Graph:
         self.estimators: dict[str, Any] = {}
         self.frozen = {plan.name for plan in plans if plan.freeze}
         self.version = 0
+        self.compiles = False
         self._sets = sets
         self._device = device
         self._seed = seed
         self._is_weightless = is_weightless
         self._folder = folder
-        self._examples: dict[str, Tensor] = {}
+        self._examples: dict[str, Any] = {}  # of a node with several outputs, a tuple
 
     def build(self) -> None:
         """Build every module whose inputs are known by now; raises `SpecError` with all that does not fit."""
@@ -99,7 +102,8 @@ class Graph:
     def example(self, feed: Feed) -> Tensor:
         """What a feed gives for the first rows of the data."""
         if feed.source == "node":
-            return self._examples[feed.name]
+            known: Tensor = self._examples[feed.name]
+            return known
         return self._sets[feed.name].tensor(feed.key, self._device)[:N_EXAMPLE_ROWS]
 
     def is_built(self, names: Iterable[str]) -> bool:
@@ -107,15 +111,20 @@ class Graph:
         return all(name in self._examples for name in names)
 
     def output(self, name: str) -> Tensor | None:
-        """What a node gives for the first rows of the data; None if it is not built yet."""
-        return self._examples.get(name)
+        """What a node gives for the first rows of the data; None if it is not built yet, or gives several tensors."""
+        known = self._examples.get(name)
+        return known if isinstance(known, Tensor) else None
 
     def call_of(self, name: str) -> Callable[..., Tensor]:
         """What computes a node: the module itself, or the estimator's method on tensors."""
         plan = self.plans[name]
+        if plan.kind == "output":
+            return picked(self.plans, plan)
         own = next((call for call in plan.calls if call.code), None)
         if name in self.modules:
-            module = sparing(plan, self.modules[name])
+            module: Callable[..., Any] = sparing(plan, self.modules[name])
+            if plan.outputs:
+                module = Several(plan.outputs, self.modules[name], module)
             return guarded(own, module) if own else module
         applied = partial(_apply_to, self.estimators[name], plan.method)
         return guarded(own, applied) if own else applied
@@ -139,12 +148,14 @@ class Graph:
 
     def _build_node(self, plan: NodePlan) -> None:
         inputs = [self.example(feed) for feed in plan.feeds]
-        if not plan.is_estimator:
+        if plan.kind == "output":
+            self._examples[plan.name] = self.call_of(plan.name)(*inputs)
+        elif not plan.is_estimator:
             self._examples[plan.name] = self._build_module(plan, inputs)
         elif plan.name in self.estimators:
             self._examples[plan.name] = self.call_of(plan.name)(*inputs)
 
-    def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor:
+    def _build_module(self, plan: NodePlan, inputs: list[Tensor]) -> Tensor | tuple[Tensor, ...]:
         outside = too_small(plan, self._sets)
         if outside:
             raise SpecError([outside])
@@ -155,15 +166,16 @@ class Graph:
             module, output = self._sequence(plan, positional, keyword)
         except REFUSALS as error:
             raise SpecError([_misfit(plan, inputs, error)]) from error
-        if not isinstance(output, Tensor):
-            raise SpecError([_several_outputs(plan)])
+        check_named(plan, output)
         check_chunks(plan, module)
         initialize(module, plan.init)
         load_weights(plan, module, self._folder)
         module.eval().requires_grad_(False)
+        if self.compiles:
+            module.compile()  # in place: names of weights stay
         self.modules[plan.name] = module
         self.version += 1
-        return output
+        return Several(plan.outputs, module, lambda: output)() if plan.outputs else output
 
     def _sequence(
         self, plan: NodePlan, positional: list[Tensor], keyword: dict[str, Tensor]
@@ -190,8 +202,11 @@ class Graph:
         if call.code is not None:
             make, arguments = partial(own_module, call, make, arguments), {}
         if self._is_weightless:
-            return _weightless(make, arguments)
+            light = _weightless(make, arguments)
+            check_steps(light, first)
+            return light
         layer: nn.Module = make(**arguments)
+        check_steps(layer, first)
         return layer.to(self._device).eval()
 
 
@@ -255,16 +270,6 @@ def _remedy(inputs: Sequence[Tensor], error: Exception) -> str:
     if "same dtype" in str(error) and not all(value.is_floating_point() for value in inputs):
         return "it takes decimals: say `dtype: float32` at the key"
     return "sizes of inputs may be left out: they are then read off the data"
-
-
-def _several_outputs(plan: NodePlan) -> Diagnostic:
-    return Diagnostic(
-        code="several-outputs",
-        message=f"the node `{plan.name}` gives several outputs, of which none can be told apart yet",
-        span=plan.origin.span,
-        help="a node gives one tensor",
-        path=plan.origin.path,
-    )
 
 
 def _shape(value: Tensor) -> str:

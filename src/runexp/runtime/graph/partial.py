@@ -24,9 +24,9 @@ class PartialBatch:
     live: Mapping[int, Tensor]
 
 
-def run_partly(calls: Sequence[Call], batch: PartialBatch) -> tuple[list[Any], Mapping[int, Tensor]]:
+def run_partly(calls: Sequence[Call], batch: PartialBatch, n_outputs: int) -> tuple[list[Any], Mapping[int, Tensor]]:
     """All slots, None for what no live row reaches (S-18), and which rows are live where some are not."""
-    values: list[Any] = [*batch.values, *[None] * len(calls)]
+    values: list[Any] = [*batch.values, *[None] * n_outputs]
     live = dict(batch.live)
     for call, positional, keyword, target in calls:
         read = (*positional, *(slot for _, slot in keyword))
@@ -35,8 +35,8 @@ def run_partly(calls: Sequence[Call], batch: PartialBatch) -> tuple[list[Any], M
         rows = live_rows(read, live)
         if rows is not None and not bool(rows.any()):
             continue
-        given = [values[slot] if rows is None else values[slot][rows] for slot in positional]
-        named = {name: values[slot] if rows is None else values[slot][rows] for name, slot in keyword}
+        given = [values[slot] if rows is None else _of_rows(values[slot], rows) for slot in positional]
+        named = {name: values[slot] if rows is None else _of_rows(values[slot], rows) for name, slot in keyword}
         values[target] = call(*given, **named)
         if rows is not None:
             live[target] = rows
@@ -50,8 +50,15 @@ def live_rows(slots: Sequence[int], live: Mapping[int, Tensor]) -> Tensor | None
     return torch.stack(known).all(dim=0) if known else None
 
 
-def _spread(output: Tensor, rows: Tensor) -> Tensor:
+def _of_rows(value: Any, rows: Tensor) -> Any:  # noqa: ANN401 - a tensor, or a tuple of them
+    """Some rows of a tensor, or of each of a tuple."""
+    return tuple(one[rows] for one in value) if isinstance(value, tuple) else value[rows]
+
+
+def _spread(output: Any, rows: Tensor) -> Any:  # noqa: ANN401 - a tensor, or a tuple of them
     """The outputs of live rows in their places among zeros: masked rows give no gradient and enter no statistics."""
+    if isinstance(output, tuple):
+        return tuple(_spread(one, rows) for one in output)
     whole = output.new_zeros((len(rows), *output.shape[1:]))
     whole[rows] = output
     return whole

@@ -24,12 +24,12 @@ class PartialJudge:
         judged = [self._judge(loss, values) for loss in self._losses]
         return [value for value, _ in judged], [n_rows for _, n_rows in judged]
 
-    def total(self, losses: Sequence[Tensor | None]) -> Tensor | None:
+    def total(self, losses: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor | None:
         """The weighted sum of the losses there are; None where there is none."""
         total: Tensor | None = None
-        for loss, item in zip(losses, self._losses, strict=True):
+        for loss, weight in zip(losses, weights, strict=True):
             if loss is not None:
-                total = loss * item.weight if total is None else total + loss * item.weight
+                total = loss * weight if total is None else total + loss * weight
         return total
 
     def _judge(self, loss: BoundLoss, values: Sequence[Any]) -> tuple[Tensor | None, int]:

@@ -1,0 +1,101 @@
+"""What cross-validation leaves in a run folder: checkpoints and transformers of each fold, numbers of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from runexp.api.checking import Checked
+from runexp.api.recording import Checkpoints
+from runexp.api.trust import roots_of
+from runexp.plan.experiment import Plan
+from runexp.results import RunResults, loss_nodes_of
+from runexp.runtime.data import transformer_files
+from runexp.runtime.folds.divide import Division
+from runexp.runtime.folds.fold import Fold
+from runexp.runtime.folds.predictions import as_file, merged, out_of_fold
+from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.store.atomic import make_folders, write_atomically
+from runexp.store.checkpoints import CheckpointFolder
+from runexp.store.names import inside
+from runexp.store.run_folder import RunFolder
+from runexp.strategies.fold_run import FoldJob
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFiles:
+    """The files of each fold below a run folder, under the fold's label."""
+
+    path: Path
+    plan: Plan
+    held_out: str
+
+    def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> Checkpoints:
+        """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
+        return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=f"{fold.label}/")
+
+    def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
+        """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), and what
+        it says of the rows held out."""
+        self.checkpoints(fold, runtime).save_final(status)
+        for path, content in transformer_files(
+            features for name, features in runtime.sets.items() if name in fold.rows
+        ):
+            self._write(path.replace("artifacts/", f"artifacts/{fold.label}/", 1), content)
+        if status == "completed":
+            said = out_of_fold(self.plan, runtime, fold, held_out=self.held_out)
+            if said is not None:
+                self._write(_predictions(fold), as_file(said))
+
+    def conclude(self, folds: Iterable[Fold]) -> None:
+        """Put the predictions of all folds into one file, `predictions/out_of_fold.parquet`."""
+        files = [path for fold in folds if (path := inside(self.path, _predictions(fold))).exists()]
+        if files:
+            self._write("predictions/out_of_fold.parquet", merged(files))
+        for path in files:
+            path.unlink()
+
+    def _write(self, relative: str, content: bytes) -> None:
+        path = inside(self.path, relative)
+        make_folders(path.parent)
+        write_atomically(path, content)
+
+
+def files_of(plan: Plan, folder: RunFolder) -> FoldFiles:
+    """Where the folds of a plan leave their files."""
+    return FoldFiles(folder.path, plan.in_fold(), plan.cv.held_out if plan.cv is not None else "")
+
+
+def jobs_of(checked: Checked, division: Division, folder: RunFolder) -> list[FoldJob]:
+    """A job for every fold of a spec."""
+    plan, files = checked.linked.in_fold(), files_of(checked.linked, folder)
+    names = tuple(prefix.removesuffix(".*") for prefix in checked.parsed_spec.imports)
+    folders = roots_of(checked) if names else ()
+    n_folds = len(division.folds)
+    return [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names) for fold in division.folds]
+
+
+def _predictions(fold: Fold) -> str:
+    return f"predictions/{fold.label}.parquet"
+
+
+def folded_loss_nodes(plan: Plan, labels: Iterable[str]) -> dict[str, dict[str, str]]:
+    """By the label of a phase in its fold: the node that each of its losses is applied to."""
+    inner = loss_nodes_of(plan.in_fold())
+    return {f"{fold}/{label}": nodes for fold in labels for label, nodes in inner.items()}
+
+
+def summary_of(results: RunResults) -> dict[str, Any]:
+    """The means over the folds as `metrics`, as one run has them; the folds and their spread as `cv`."""
+    if results.cv is None:
+        return {"metrics": results.summary()}
+    table = results.cv.table()
+    folds = [
+        asdict(facts)
+        | {"metrics": {address: values[facts.index] for address, values in table.items() if facts.index in values}}
+        for facts in results.cv.facts
+    ]
+    spreads = {address: asdict(spread) for address, spread in results.cv.spreads().items()}
+    return {"metrics": results.cv.summary(), "cv": {"folds": folds, "spread": spreads}}

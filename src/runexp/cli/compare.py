@@ -1,0 +1,99 @@
+"""`runexp compare`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runexp.cli.options import Format, NoColor, Runs
+from runexp.cli.references import RunReferences, require_runs
+from runexp.cli.screen import say, wants_color, width
+
+if TYPE_CHECKING:  # imported by the functions, to start fast
+    from runexp.api.opening import StoredRun
+    from runexp.results.comparison import Comparison, Row
+
+Form = Annotated[Format, typer.Option("--format", help="text or json.")]
+Only = Annotated[bool, typer.Option("--only-differences", help="Leave out what is the same.")]
+
+
+def compare(
+    references: RunReferences,
+    *,
+    only_differences: Only = False,
+    runs: Runs = Path("runs"),
+    form: Form = Format.TEXT,
+    no_color: NoColor = False,
+) -> None:
+    """Show runs side by side: what differs in spec, environment and data, their numbers, their curves."""
+    folders = require_runs(runs, references)
+    if len(folders) < 2:
+        say("error: a comparison needs two runs or more; `runexp show RUN` shows one")
+        raise typer.Exit(2)
+    from runexp.api.opening import StoredRun
+    from runexp.results.comparison import compare as compare_records
+
+    opened = [StoredRun(folder) for folder in folders]
+    found = compare_records([run.record for run in opened])
+    curves = _curves(opened)
+    if form is Format.JSON:
+        print(json.dumps(_as_json(found, curves, only_differences), indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from runexp.report.comparison import render_comparison
+
+    color = wants_color(sys.stdout, no_color=no_color)
+    page = render_comparison(found, curves, console_width=width(), color=color, only_differences=only_differences)
+    sys.stdout.write(page)
+
+
+def _curves(opened: Sequence[StoredRun]) -> dict[str, list[list[float]]]:
+    """By phase and number, what each run has of it, in the order of the runs."""
+    from runexp.report.curves import curve_values
+    from runexp.results.phases import TrainResults
+
+    told = [
+        {
+            f"{phase.label}.{name}": values
+            for phase in run.results.results.flatten().values()
+            if isinstance(phase, TrainResults)
+            for name, values in curve_values(phase).items()
+        }
+        for run in opened
+    ]
+    return {
+        name: [each.get(name, []) for each in told] for name in dict.fromkeys(name for each in told for name in each)
+    }
+
+
+def _as_json(found: Comparison, curves: dict[str, list[list[float]]], only_differences: bool) -> dict[str, Any]:
+    from runexp.results.run_record import as_json, jsonable
+
+    metrics = [row for row in found.metrics if not only_differences or not row.is_same]
+    return {
+        "version": 1,
+        "runs": [as_json(run) for run in found.runs],
+        "spec": _rows(found.spec),
+        "environment": _rows(found.environment),
+        "data": _rows(found.data),
+        "metrics": _rows(metrics),
+        "curves": jsonable(curves),
+    }
+
+
+def _rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Each address with the value of every run; `has` tells null from nothing there."""
+    from runexp.results.run_record import MISSING, jsonable
+
+    return [
+        {
+            "address": row.address,
+            "values": [None if value is MISSING else jsonable(value) for value in row.values],
+            "has": [value is not MISSING for value in row.values],
+        }
+        for row in rows
+    ]

@@ -1,0 +1,56 @@
+"""`runexp show`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runexp.cli.options import Format, NoColor, Runs
+from runexp.cli.references import RunReference, require_run
+from runexp.cli.screen import wants_color, width
+
+if TYPE_CHECKING:  # imported by the functions, to start fast
+    from runexp.api.opening import StoredRun
+
+Form = Annotated[Format, typer.Option("--format", help="text or json.")]
+
+
+def show(
+    reference: RunReference, *, runs: Runs = Path("runs"), form: Form = Format.TEXT, no_color: NoColor = False
+) -> None:
+    """Show one run: how it stands, its numbers and curves, checkpoints, environment, data. Runs nothing."""
+    folder = require_run(runs, reference)
+    from runexp.api.opening import StoredRun
+
+    run = StoredRun(folder)
+    if form is Format.JSON:
+        print(json.dumps(_as_json(run), indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from runexp.report.run_page import RunFacts, render_run
+
+    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units)
+    color = wants_color(sys.stdout, no_color=no_color)
+    sys.stdout.write(render_run(facts, console_width=width(), color=color))
+
+
+def _as_json(run: StoredRun) -> dict[str, Any]:
+    import dataclasses
+
+    from runexp.report.run_page import phases_as_json
+    from runexp.results.run_record import as_json, jsonable
+
+    return {
+        "version": 1,
+        **as_json(run.record),
+        "phases": phases_as_json(run.results),
+        "checkpoints": [dataclasses.asdict(found) for found in run.checkpoints],
+        "warnings": list(run.results.warnings),
+        "units": run.units,
+        "lock": jsonable(run.lock),
+        "spec": jsonable(run.spec),
+        "problems": list(run.problems),
+    }

@@ -1,0 +1,47 @@
+"""Planned cross-validation → outline."""
+
+from __future__ import annotations
+
+from runexp.plan.folds import CVPlan, FoldedSet
+from runexp.report.outline import Branch, called, listed
+
+
+def outline_folds(cv: CVPlan) -> Branch:
+    """How many folds, who divides them, what is pooled, and what the parts are called."""
+    inner = f" · {cv.val} is {cv.val_size:g} of what is left of the pool" if cv.val else ""
+    execution = "one after the other" if cv.execution == "sequential" else _workers(cv.workers)
+    return Branch(
+        "cross-validation",
+        _folds(cv),
+        (
+            *(Branch(folded.data, _divided(folded)) for folded in cv.sets),
+            Branch("parts", f"{cv.train} learns · {cv.held_out} is held out{inner}"),
+            Branch("phases", listed(cv.phases, nothing="all")),
+            Branch("seed", "another for each fold" if cv.new_seed else "the same in each fold"),
+            Branch("execution", execution),
+        ),
+    )
+
+
+def _folds(cv: CVPlan) -> str:
+    if cv.splitter is not None:
+        return called(cv.splitter)
+    if not cv.n_folds:
+        return "a fold for each value of a column"
+    shuffled = "shuffled by the seed" if cv.shuffle else "in the order of the rows"
+    return f"{cv.n_folds} folds · {shuffled}" + (f" · {cv.repeats} times" if cv.repeats > 1 else "")
+
+
+def _divided(folded: FoldedSet) -> str:
+    asked = {
+        "stratified by": folded.stratify_by,
+        "groups of": folded.group_by,
+        "by the column": folded.column,
+        "in order of": folded.order_by,
+    }
+    said = [f"{words} {name}" for words, name in asked.items() if name]
+    return " · ".join([f"pools {listed(folded.pool, nothing='all rows')}", *said])
+
+
+def _workers(workers: int) -> str:
+    return f"in {workers} processes" if workers else "in as many processes as there are processors, or folds"
