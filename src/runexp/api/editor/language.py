@@ -13,6 +13,7 @@ _KINDS_AT = {
     "node": ("module", "estimator", "transform"),
     "layers": ("module",),
     "source": ("dataset",),
+    "namedoptimizer": ("optimizer",),
 }
 """Section or key → what its `use` names, where that is not the kind it is called after."""
 
