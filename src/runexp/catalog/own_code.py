@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from runexp.catalog.entry import Entry
@@ -12,6 +12,7 @@ from runexp.catalog.lookup import lookup
 from runexp.catalog.source_names import Names
 from runexp.catalog.source_reader import Found, SignatureProblem, entry_of, find_definition, signature_of
 from runexp.catalog.source_search import find_module
+from runexp.records import dataclass
 
 INFERRED = frozenset(
     {

@@ -9,7 +9,6 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
 from typing import IO, cast
@@ -19,6 +18,7 @@ from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.sources import first_file
 from runexp.diagnostics import did_you_mean
 from runexp.plan.data import JoinPlan, KeyPlan, SourcePlan
+from runexp.records import dataclass
 
 _LONGEST_HEADER = 1 << 20
 _WILDCARDS = frozenset("*?[")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from runexp.catalog import CallShape, OwnCode, SignatureProblem
 from runexp.diagnostics import Related, Span
+from runexp.records import dataclass
 
 _CATALOG = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
 _SUPPLIED = {"dataset": frozenset({"seed", "random_state"}), "optimizer": frozenset({"params"})}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from runexp.compiler.callbacks import Numbers, Watched, link_callbacks, monitored
 from runexp.compiler.findings import Path
@@ -25,6 +24,7 @@ from runexp.plan.phases import (
     PhasePlan,
     TrainPlan,
 )
+from runexp.records import dataclass
 from runexp.source.nodes import COMMAND_LINE as OVERRIDES
 from runexp.spec.phases import (
     Clip,
