@@ -115,7 +115,7 @@ def test_an_optimizer_whose_turn_never_comes_leaves_its_nodes_as_they_are(tmp_pa
 def test_the_state_of_a_phase_holds_every_optimizer_by_name(tmp_path):
     plan, runtime = opened(tmp_path, GAN)
     program = runtime.open_train(plan.phase("train"))
-    assert set(program.state()) == {"critic", "forger"}
+    assert set(program.state()["optimizer"]) == {"critic", "forger"}
     assert {name for name, *_ in program.groups()} == {"judge", "generator"}
     program.close()
     assert describe(runtime, plan.phase("train")).groups[1].lr == 0.1
