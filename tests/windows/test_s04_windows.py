@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -106,7 +104,7 @@ def test_a_masked_window_is_zeros_with_mask_zero(tmp_path):
     assert view.array("x")[0].tolist() == made.array("x")[1].tolist()
 
 
-def test_a_million_windows_take_the_memory_of_their_rows(tmp_path):
+def test_a_million_windows_take_the_memory_of_their_rows(tmp_path, run_python):
     """Windows of 64 rows at each of a million rows would take 256 MB if they were copied; the rows take 4."""
     parquet_file(tmp_path, {"v": np.random.default_rng(0).normal(size=1_000_000).astype(np.float32)})
     code = """if True:
@@ -126,7 +124,8 @@ def test_a_million_windows_take_the_memory_of_their_rows(tmp_path):
         evaluation = runtime.open_eval(plan.phase('test'))
         print(peak() - before, program.n_rows, shapes)
     """
-    found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    found = run_python("-c", code, str(tmp_path), path=[Path(__file__).parents[1]])  # where `windows.specs` lies
+    assert found.returncode == 0, found.stderr
     grown, n_rows, *shapes = found.stdout.split(maxsplit=2)
     assert int(n_rows) == 1_000_000 - 64
     assert "(32, 64, 1)" in shapes[0]
