@@ -87,7 +87,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch_ends_the_run_at_once(tmp_path):
         text=True,
     )
     try:
-        _await(tmp_path / "out/events.jsonl", "EpochStarted")
+        _await(process, tmp_path / "out/events.jsonl", "EpochStarted")
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
         said, _ = process.communicate(timeout=30)
@@ -98,8 +98,9 @@ def test_ctrl_c_in_the_middle_of_an_epoch_ends_the_run_at_once(tmp_path):
     assert json.loads((tmp_path / "out/status.json").read_text())["state"] == "interrupted"
 
 
-def _await(path, text):
+def _await(process, path, text):
     for _ in range(1800):
+        assert process.poll() is None, process.stdout.read()
         if path.exists() and text in path.read_text():
             return
         time.sleep(0.1)

@@ -8,7 +8,8 @@ from runexp.compiler.findings import Findings
 from runexp.compiler.fold_checks import check_stopping
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
-from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.experiment import leaves
+from runexp.plan.phases import EvalPlan, FitPlan, PhasePlan, TrainPlan
 from runexp.spec.callbacks import Evaluation
 from runexp.spec.phases import EvalPhase, Phase, PhaseGroup, TrainPhase
 from runexp.spec.shape import path_of
@@ -30,7 +31,7 @@ def _check_unused(scope: Scope, phases: Sequence[PhasePlan]) -> None:
         callback = spec.callbacks[name]
         if isinstance(callback, Evaluation):
             named |= {item for item in (*(callback.losses or ()), *callback.metrics) if isinstance(item, str)}
-    plans = list(_plans(phases))
+    plans = list(leaves(phases))
     nodes = {name for plan in plans for name in (plan.runs if isinstance(plan, FitPlan) else plan.nodes)}
     data = set(_data(scope, plans))
     drawn = {
@@ -69,7 +70,7 @@ def _data(scope: Scope, plans: Sequence[TrainPlan | EvalPlan | FitPlan]) -> Iter
 def _check_training_rows(found: Findings, phases: Sequence[PhasePlan]) -> None:
     """A score on training rows is likely a slip, unless its name tells that it is one."""
     trained: dict[str, str] = {}
-    for plan in _plans(phases):
+    for plan in leaves(phases):
         if isinstance(plan, (TrainPlan, FitPlan)):
             for split in _with_common_rows(found, plan.data, plan.split):
                 trained.setdefault(split, plan.label)
@@ -121,17 +122,6 @@ def _upwards(split: str, wholes: Mapping[str, str]) -> set[str]:
         split = wholes[split]
         above.add(split)
     return above
-
-
-def _plans(phases: Sequence[PhasePlan]) -> Iterator[TrainPlan | EvalPlan | FitPlan]:
-    """Every phase and every evaluation inside one, in the order they run."""
-    for phase in phases:
-        if isinstance(phase, GroupPlan):
-            yield from _plans(phase.phases)
-            continue
-        yield phase
-        if isinstance(phase, TrainPlan):
-            yield from (item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan))
 
 
 def _named(phases: Mapping[str, Phase]) -> Iterator[str]:

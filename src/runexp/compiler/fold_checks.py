@@ -9,7 +9,7 @@ from runexp.compiler.fold_names import folded, pool_of
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.experiment import walk
-from runexp.plan.phases import EarlyStoppingPlan, EvaluationPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EarlyStoppingPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Call
 from runexp.spec.strategies import CrossValidation, CVData
 
@@ -162,8 +162,7 @@ def check_stopping(scope: Scope, phases: Sequence[PhasePlan]) -> None:
     cv = scope.found.spec.cv
     training = (part for part in walk(tuple(phases)) if isinstance(part, TrainPlan))
     for phase in training if cv is not None else ():
-        evaluations = [item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan)]
-        judged = {name for plan in evaluations if cv and plan.split == cv.held_out_name for name in plan.produces}
+        judged = {name for plan in phase.evaluations if cv and plan.split == cv.held_out_name for name in plan.produces}
         for callback in phase.callbacks:
             if isinstance(callback, EarlyStoppingPlan) and callback.monitor in judged:
                 name = next(iter(folded(scope.found.spec)), "table")

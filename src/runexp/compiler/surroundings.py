@@ -9,7 +9,7 @@ from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
 from runexp.plan.names import why_no_run_name
-from runexp.plan.phases import EvalPlan, EvaluationPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, PhasePlan, TrainPlan
 from runexp.spec.strategies import Range, Sweep
 
 
@@ -47,10 +47,9 @@ def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
         if isinstance(phase, EvalPlan):
             yield from (f"{phase.label}.{name}" for name in phase.produces)
         elif isinstance(phase, TrainPlan):
-            evaluations = [item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan)]
             trained = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
             yield from (f"{phase.label}.{name}" for name in trained)
-            yield from (f"{phase.label}.{name}" for plan in evaluations for name in plan.produces)
+            yield from (f"{phase.label}.{name}" for plan in phase.evaluations for name in plan.produces)
 
 
 def _check_sweep(scope: Scope, sweep: Sweep, numbers: tuple[str, ...]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal
 
 from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
-from runexp.plan.phases import GroupPlan, MadePlan, PhasePlan
+from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.records import dataclass
 
 
@@ -68,6 +68,15 @@ def walk(phases: tuple[PhasePlan, ...]) -> Iterator[PhasePlan]:
         yield phase
         if isinstance(phase, GroupPlan):
             yield from walk(phase.phases)
+
+
+def leaves(phases: Iterable[PhasePlan]) -> Iterator[Leaf]:
+    """Every phase in the order they run, each followed by the evaluations inside it; groups are left out."""
+    for phase in walk(tuple(phases)):
+        if not isinstance(phase, GroupPlan):
+            yield phase
+        if isinstance(phase, TrainPlan):
+            yield from phase.evaluations
 
 
 def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan

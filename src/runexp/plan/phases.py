@@ -215,6 +215,11 @@ class TrainPlan:
         """The rows, pairs or triplets of the largest batch."""
         return max((lane.size for lane in self.lanes), default=self.batches.size)
 
+    @property
+    def evaluations(self) -> tuple[EvalPlan, ...]:
+        """The evaluations inside it, in the order of its callbacks."""
+        return tuple(item.evaluation for item in self.callbacks if isinstance(item, EvaluationPlan))
+
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
@@ -240,3 +245,6 @@ class GroupPlan:
 
 
 PhasePlan = TrainPlan | EvalPlan | FitPlan | GroupPlan
+
+Leaf = TrainPlan | EvalPlan | FitPlan
+"""A phase, or an evaluation inside one."""

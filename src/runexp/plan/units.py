@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runexp.plan.data import DataPlan
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.graph import LossPlan, Route
-from runexp.plan.phases import EvalPlan, EvaluationPlan, TrainPlan
+from runexp.plan.phases import EvalPlan, TrainPlan
 
 
 def units_of(plan: Plan) -> dict[str, dict[str, str]]:
@@ -17,9 +17,8 @@ def units_of(plan: Plan) -> dict[str, dict[str, str]]:
         if isinstance(phase, EvalPlan):
             numbers = dict(_evaluated(plan, phase))
         elif isinstance(phase, TrainPlan):
-            inner = [item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan)]
             numbers = dict(_losses(plan, phase.losses, "train_"))
-            numbers |= {name: units for one in inner for name, units in _evaluated(plan, one)}
+            numbers |= {name: units for one in phase.evaluations for name, units in _evaluated(plan, one)}
         else:
             continue
         if numbers:

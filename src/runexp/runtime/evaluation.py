@@ -23,7 +23,7 @@ from runexp.runtime.losses import BoundLoss, bind_losses, first_rows
 from runexp.runtime.metrics import BoundMetric, bind_metric
 from runexp.runtime.streaming.column import StreamedColumn
 from runexp.runtime.streaming.drawing import StreamBatcher
-from runexp.runtime.streaming.judging import LossSums, sums_of
+from runexp.runtime.streaming.judging import check_held
 from runexp.runtime.summing import Running, running_loss, running_metric
 
 
@@ -51,16 +51,17 @@ class EvalProgram:
         self._running: dict[str, Running] = {
             loss.name: running for loss in self._losses if (running := running_loss(loss))
         } | {bound.plan.name: running for bound in self._metrics if (running := running_metric(bound))}
-        read = {slot for loss in self._losses if loss.name not in self._running for slot in loss.reads}
-        read |= {slot for bound in self._metrics if bound.plan.name not in self._running for slot in bound.reads}
+        judged = {loss.name: loss.reads for loss in self._losses}
+        judged |= {bound.plan.name: bound.reads for bound in self._metrics}
+        whole = {name: reads for name, reads in judged.items() if name not in self._running}
+        read = {slot for reads in whole.values() for slot in reads}
         given = set(range(len(self._columns)))
         self._kept = sorted(read - given)
         self._whole = sorted(read & given)
         self._stream = _streamed(self._columns, plan)
-        self._sums: LossSums | None = None
         if self._stream is not None:  # what is judged is kept as it comes by, so that it is read once
             self._kept, self._whole = sorted(read), []
-            self._sums = sums_of(plan, self._losses, [values[slot] for slot in self._kept], columns.n_rows)
+            check_held(plan, [values[slot] for slot in self._kept], list(whole), columns.n_rows)
         self._outputs: dict[int, list[Tensor]] = {}
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
@@ -87,12 +88,8 @@ class EvalProgram:
         """Forward of one chunk."""
         with _Evaluating(self._graph, self._plan.nodes), torch.no_grad():
             values = self._forward(context.batches)
-            if self._sums is None:
-                for running in self._running.values():
-                    running.add(values)
-        if self._sums is not None:
-            self._sums.add(values, len(context.batches[0]))
-            return
+            for running in self._running.values():
+                running.add(values)
         for slot, outputs in self._outputs.items():
             outputs.append(values[slot])
 
@@ -108,8 +105,6 @@ class EvalProgram:
 
     def finish(self) -> Mapping[str, float]:
         """The weighted total, each loss, each metric: over all rows, so that chunks do not matter."""
-        if self._sums is not None:
-            return self._sums.take()
         n_slots = max([len(self._columns), *(slot + 1 for slot in self._kept)])
         values: list[Any] = [None] * n_slots
         for slot in self._whole:

@@ -11,12 +11,12 @@ import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import ExecutionContext
+from runexp.plan.experiment import leaves
 from runexp.plan.phases import (
     BuiltInPlan,
     EvalPlan,
-    EvaluationPlan,
     FitPlan,
-    GroupPlan,
+    Leaf,
     OwnCallbackPlan,
     PhasePlan,
     TrainPlan,
@@ -35,9 +35,6 @@ from runexp.runtime.resolve import REFUSALS
 from runexp.runtime.training import TrainProgram
 
 _FEW_ROWS = 128
-
-Leaf = TrainPlan | EvalPlan | FitPlan
-"""A phase, or an evaluation inside one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +140,3 @@ class Rehearsal:
     def columns(self, split: str, used: Sequence[str], origin: Origin) -> Columns:
         """The columns of a split; `SpecError` where a set has no such split, or sets differ in rows."""
         return Columns(self.graph, self.sets, split, used, origin).on(self.opening.device)
-
-
-def leaves(phases: Iterable[PhasePlan]) -> Iterator[Leaf]:
-    """Every phase, in the order they run, each followed by the evaluations inside it."""
-    for phase in phases:
-        if isinstance(phase, GroupPlan):
-            yield from leaves(phase.phases)
-            continue
-        yield phase
-        if isinstance(phase, TrainPlan):
-            yield from (item.evaluation for item in phase.callbacks if isinstance(item, EvaluationPlan))

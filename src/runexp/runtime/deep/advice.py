@@ -9,16 +9,15 @@ from sklearn.base import is_classifier
 
 from runexp.diagnostics import Diagnostic, Related, Severity
 from runexp.plan.data import WindowPlan
-from runexp.plan.experiment import Plan
+from runexp.plan.experiment import Plan, leaves
 from runexp.plan.graph import LossPlan, MetricPlan
-from runexp.plan.phases import EvalPlan, FitPlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, TrainPlan
 from runexp.plan.values import Origin
 from runexp.runtime.data.matching import Match
 from runexp.runtime.data.problems import shown
 from runexp.runtime.data.table import Array
 from runexp.runtime.deep.sampling import Sampled
 from runexp.runtime.graph.estimators import make_estimator
-from runexp.runtime.rehearsal import Leaf, leaves
 
 Key = tuple[str, str]
 """A feature set and a key of it."""

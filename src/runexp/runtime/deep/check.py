@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.plan.experiment import Plan
+from runexp.plan.experiment import Plan, leaves
+from runexp.plan.phases import Leaf
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.problems import collecting
 from runexp.runtime.deep.advice import advise
@@ -22,7 +23,7 @@ from runexp.runtime.deep.sizes import Sizes, measure, too_large
 from runexp.runtime.folds.divide import divide_folds
 from runexp.runtime.folds.fold import Rows
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.rehearsal import Leaf, Rehearsal, leaves
+from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.torch_runtime import choose_device
 
 _META_TALK = re.compile(r"'Meta'|\bmeta (tensor|device)|(device|on) meta\b")

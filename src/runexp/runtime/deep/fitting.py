@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import ExecutionContext
-from runexp.plan.phases import FitPlan
+from runexp.plan.phases import FitPlan, Leaf
 from runexp.runtime.columns import Columns
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.deep.sampling import attempts
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.rehearsal import Leaf
 
 _NOT_FOR_FEW = frozenset({"unfittable"})
 """What may hold for some rows and not for all."""

@@ -8,14 +8,14 @@ from fnmatch import fnmatchcase
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import LossPlan, MetricPlan, Route
-from runexp.plan.phases import EvalPlan, FitPlan, OptimizerPlan, TrainPlan, TurnPlan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, OptimizerPlan, TrainPlan, TurnPlan
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.deep.sampling import Sampled
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.table import LaneTable
-from runexp.runtime.rehearsal import Leaf, Rehearsal
+from runexp.runtime.rehearsal import Rehearsal
 
 _COUNTED = frozenset({"no-batch", "nothing-to-draw", "single-row-batch", "unaligned-data", "unknown-split"})
 """What is only known where the true rows of a split are."""

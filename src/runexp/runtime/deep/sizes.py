@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, Severity, SpecError
-from runexp.plan.phases import EvalPlan, FitPlan, OptimizerPlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, OptimizerPlan, TrainPlan
 from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.deep.sampling import Sampled
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
-from runexp.runtime.rehearsal import Leaf, Rehearsal
+from runexp.runtime.rehearsal import Rehearsal
 
 _STATES: Mapping[str, int] = {
     "Adadelta": 2, "Adagrad": 1, "Adam": 2, "AdamW": 2, "Adamax": 2, "ASGD": 1, "LBFGS": 200, "NAdam": 2, "RAdam": 2,

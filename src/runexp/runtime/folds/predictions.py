@@ -13,14 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from runexp.plan.experiment import Plan
+from runexp.plan.experiment import Plan, leaves
 from runexp.plan.graph import Decision, LossPlan, MetricPlan
 from runexp.plan.phases import EvalPlan
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.table import Array
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.metrics import predictions
-from runexp.runtime.rehearsal import leaves
 from runexp.runtime.torch_runtime import TorchRuntime
 
 
