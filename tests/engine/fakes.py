@@ -109,6 +109,12 @@ class FakeTraining:
     def latest(self) -> Numbers:
         return {"loss": self._losses[-1], "lr": 0.5} if self._losses else {}
 
+    def guard(self, on_nan: str, meet: Callable[[str, float, int], None]) -> None:
+        pass
+
+    def rows(self, epoch: int, batch: int) -> Mapping[str, Sequence[Any]]:
+        return {"d": self._batches[batch]}
+
     def after_epoch(self, measured: Numbers) -> None:
         self._runtime.seen.append(dict(measured))
 

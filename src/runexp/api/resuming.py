@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from runexp.api.checking import Checked, check
 from runexp.api.progress import newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute, refuse_limits
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
@@ -46,8 +46,11 @@ class BrokenOff:
     lock: Mapping[str, Any]
 
 
-def open_run(folder: Path) -> BrokenOff:
-    """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes."""
+def open_run(folder: Path, *, overrides: Sequence[str] = ()) -> BrokenOff:
+    """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes.
+
+    `overrides` may change limits and thresholds under `guards`, and nothing else.
+    """
     status = read_status(folder)
     if status is not None and status.state == "completed" and (folder / SUMMARY).is_file():
         raise CannotResume(f"{folder} is complete: nothing is left to do", is_over=True)
@@ -57,10 +60,13 @@ def open_run(folder: Path) -> BrokenOff:
         message = f"{folder} was broken off before it had begun; run its spec again"
         raise CannotResume(message) from error
     written_from = Path(str(lock.get("made", {}).get("folder") or "."))
-    checked = check(folder / WRITTEN, folder=written_from if written_from.is_dir() else Path.cwd())
+    here = written_from if written_from.is_dir() else Path.cwd()
+    checked = check(folder / WRITTEN, folder=here, overrides=overrides)
     if not checked.is_valid:
         raise CannotResume(f"the spec in {folder} is not valid here: {checked.diagnostics[0].message}")
     if digest(checked.linked) != lock.get("plan"):
+        if overrides:
+            raise CannotResume("a run goes on with other limits and thresholds (`guards.…`), and with nothing else new")
         raise CannotResume(f"{folder / WRITTEN} is not the spec that the run began with")
     if checked.linked.cv is not None:
         message = f"{folder} is a cross-validation, whose folds cannot be gone on with yet; run its spec again"
@@ -90,6 +96,7 @@ def resume(
             raise CannotResume(message, differences=changed)
         for difference in changed:
             tell(f"{difference}; what follows is not what the run would have given")
+        refuse_limits(run.checked, folder.path)
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)

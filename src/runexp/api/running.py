@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from runexp.api.checking import Checked
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
@@ -27,7 +28,9 @@ from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
 from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
+from runexp.results.requirements import Verdict, as_json, judge
 from runexp.runtime.folds.divide import Division, divide_folds
+from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
@@ -59,6 +62,7 @@ class Run:
     finished: RunFinished
     error: Exception | None = None
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    requirements: tuple[Verdict, ...] = ()
 
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
@@ -67,6 +71,11 @@ class Run:
     def status(self) -> str:
         """completed, stopped, failed or interrupted."""
         return self.finished.status
+
+    @property
+    def missed(self) -> tuple[Verdict, ...]:
+        """The thresholds of its spec that it did not reach."""
+        return tuple(verdict for verdict in self.requirements if not verdict.is_met)
 
     @property
     def can_go_on(self) -> bool:
@@ -101,9 +110,17 @@ def run(
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
         opened = _Opened(checked, *_built(checked))
+        refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
         return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
+
+
+def refuse_limits(checked: Checked, folder: Path | None = None) -> None:
+    """`SpecError` where a limit of the spec leaves no room for a first step."""
+    found = exceeded_at_once(checked.linked.guards, folder)
+    if found:
+        raise SpecError(found)
 
 
 @dataclass(slots=True)
@@ -190,30 +207,43 @@ def execute(
         plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
         live=live, wants=subscribed(sinks),
     )  # fmt: skip
-    with progress.every(save_every_s):
+    with progress.every(save_every_s), held_to(plan.guards, control, folder.path):
         finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
     results = recorder.results()
     checkpoints.save_final(finished.status)
     units = units_of(plan)
-    told = {"units": units} if units else {}
+    verdicts = _verdicts(plan, finished, results.summary())
+    told = _told(units, verdicts)
     write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
     if finished.status == "completed":
         folder.forget_progress()  # last: a run without a summary is not over
-    return Run(folder.path, results, finished, experiment.error, units)
+    return Run(folder.path, results, finished, experiment.error, units, verdicts)
+
+
+def _verdicts(plan: Plan, finished: RunFinished, measured: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, ...]:
+    """What came of the thresholds of a run that came to its end; of folds it is the mean that counts."""
+    return judge(plan.guards.require, measured) if finished.status in ("completed", "stopped") else ()
+
+
+def _told(units: Mapping[str, Mapping[str, str]], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """What a summary says beside numbers, where there is something to say."""
+    told = {"units": units, "requirements": as_json(verdicts)}
+    return {name: value for name, value in told.items() if value}
 
 
 def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watch, around: Around) -> Run:
     recorder = Recorder(folded_loss_nodes(plan, folds.labels))
     folder.checkpoints()  # freed of what is half-written
     sinks = _sinks(folder, recorder, watch(around.live))
-    finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
+    with held_to(plan.guards, around.control, folder.path):
+        finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
     files_of(plan, folder).conclude(folds.folds)
     results = recorder.results()
     units = units_of(plan)
-    write_summary(
-        folder.path, {"status": finished.status, **summary_of(results), **({"units": units} if units else {})}
-    )
-    return Run(folder.path, results, finished, folds.error, units)
+    summary = summary_of(results)
+    verdicts = _verdicts(plan, finished, summary["metrics"])
+    write_summary(folder.path, {"status": finished.status, **summary, **_told(units, verdicts)})
+    return Run(folder.path, results, finished, folds.error, units, verdicts)
 
 
 def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> list[Sink]:

@@ -56,7 +56,8 @@ def stop_on_signals(control: Control) -> None:
 def report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: bool, verbose: bool) -> None:
     """Print what a run found out, or that it failed and of what."""
     if form is Format.JSON:
-        print(json.dumps({"run": str(finished.folder), "status": finished.status} | _spreads(finished)))
+        told = {"run": str(finished.folder), "status": finished.status} | _spreads(finished)
+        print(json.dumps(told | _missed(finished)))
     else:
         from runexp.report.results import render_results
 
@@ -67,10 +68,18 @@ def report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: b
             color=color,
             folder=str(finished.folder),
             units=finished.units,
+            requirements=finished.requirements,
         )
         sys.stdout.write(text)
     if finished.error is not None:
         show_failure(finished.error, files, verbose=verbose)
+
+
+def _missed(finished: Run) -> dict[str, object]:
+    """What came of the thresholds of its spec, where it has some."""
+    from runexp.results.requirements import as_json
+
+    return {"requirements": as_json(finished.requirements)} if finished.requirements else {}
 
 
 def _spreads(finished: Run) -> dict[str, object]:
@@ -106,4 +115,10 @@ def leave(finished: Run, control: Control) -> None:
             say(f"to go on: runexp resume {finished.folder}")
         raise typer.Exit(_EXIT.get(control.signal, 130))
     if finished.status == "failed":
+        if control.limit is not None and finished.can_go_on:
+            say(f"what was done so far is kept; to go on: runexp resume {finished.folder}")
+        raise typer.Exit(1)
+    for verdict in finished.missed:
+        say(f"error: {verdict}")
+    if finished.missed:
         raise typer.Exit(1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runexp.engine.experiment_hooks import ExperimentCallback
 from runexp.engine.view import Callback
 from runexp.engine.view import Snapshot as Snapshot
+from runexp.plan.guards import OnNan
 from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
 
 Batches = Any
@@ -65,6 +66,13 @@ class TrainProgram(Protocol):
 
     def latest(self) -> Mapping[str, float]:
         """The newest loss and learning rate, for a display; cheap, may be called from another thread."""
+
+    def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
+        """Call `meet` with name, value and batch of a loss that is not finite, before the update if it is known by
+        then; after `skip` the update is left out. What `meet` raises ends the step."""
+
+    def rows(self, epoch: int, batch: int) -> Mapping[str, Sequence[Any]]:
+        """The ids of the rows of a batch by feature set, as far as they are known."""
 
     def after_epoch(self, measured: Mapping[str, float]) -> None:
         """Take note of the numbers of an epoch; a schedule may follow them."""

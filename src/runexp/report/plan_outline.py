@@ -18,6 +18,7 @@ from runexp.plan.data import (
 )
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
+from runexp.plan.guards import GuardsPlan
 from runexp.plan.values import Call
 from runexp.report.fold_outline import outline_folds
 from runexp.report.outline import Branch, called, listed, literal
@@ -35,6 +36,7 @@ def outline_plan(plan: Plan) -> Branch:
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
             *((outline_folds(plan.cv),) if plan.cv is not None else ()),
             *_around(plan),
+            *_guards(plan.guards),
             _execution(plan.execution),
         ),
     )
@@ -43,6 +45,18 @@ def outline_plan(plan: Plan) -> Branch:
 def _around(plan: Plan) -> tuple[Branch, ...]:
     below = tuple(outline_callback(callback) for callback in plan.callbacks)
     return (Branch("experiment callbacks", "around phases and groups", below),) if below else ()
+
+
+def _guards(guards: GuardsPlan) -> tuple[Branch, ...]:
+    """What the run is held to; nothing where only a loss that is not finite would end it."""
+    if guards == GuardsPlan():
+        return ()
+    limits = {"time": guards.time, "memory": guards.memory, "disk": guards.disk}
+    below = [Branch(name, f"ends the run above {limit.written}") for name, limit in limits.items() if limit]
+    met = {"stop": "ends the run", "warn": "is told", "skip": "is told, and its step left out"}[guards.on_nan]
+    below += [Branch("loss not finite", met)]
+    below += [Branch("required", str(item)) for item in guards.require]
+    return (Branch("guards", below=tuple(below)),)
 
 
 def _data(data: DataPlan) -> Branch:

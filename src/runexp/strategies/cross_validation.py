@@ -100,7 +100,11 @@ class CrossValidation:
             self.errors[job.fold.index] = error
 
     def _ending(self, around: Around) -> RunFinished:
-        signal = around.control.signal
+        signal, limit = around.control.signal, around.control.limit
+        if limit is not None:
+            self.errors.setdefault(-1, limit)
+            where = (self._interrupted or self._failed[-1]).where if self._interrupted or self._failed else ""
+            return RunFinished("failed", f"{type(limit).__name__}: {limit}", where)
         if signal or self._interrupted is not None:
             stopped = self._interrupted
             return RunFinished(
