@@ -35,6 +35,11 @@ phases:
     optimizer: {use: adam, with: {lr: 0.05}}
     checkpoints: {at: epoch_end}
 """
+FOLDS = {
+    "tags: {id: id}": "tags: {id: id}\n    splits: {train: 0.75, rest: 0.25}",
+    "split: all": "split: train",
+    "phases:\n": "cv: {folds: 3, data: {d: {pool: [train]}}}\nphases:\n",
+}
 
 
 def write_table(folder, *, n_rows=40, broken=()):

@@ -42,14 +42,11 @@ def test_the_weights_of_a_run_that_ends_are_those_before_the_step(tmp_path):
     }  # fmt: skip
 
 
-def test_the_last_good_checkpoint_is_named(tmp_path):
-    write_table(tmp_path, broken=[39])
-    finished, _ = ran(tmp_path, replaced={"epochs: 4": "epochs: 4", "lr: 0.05": "lr: 0.05"}, name="first")
-    assert "the last checkpoint" not in finished.finished.error
+def test_the_last_checkpoint_is_named(tmp_path):
     write_table(tmp_path)
-    spec = {"use: mse}}": "use: mse, weight: {start: 1.0, end: 1.0e+38}}}"}
-    finished, _ = ran(tmp_path, name="second", replaced=spec)
-    assert "the last checkpoint is `train/epoch-0000`" in finished.finished.error
+    growing = {"use: mse}": "use: mse, weight: {use: step, start: 1.0, end: 1.0e+39, epochs: 2}}"}
+    finished, _ = ran(tmp_path, replaced=growing)
+    assert "the last checkpoint is `train/epoch-000" in finished.finished.error
 
 
 @pytest.mark.parametrize(
@@ -108,11 +105,9 @@ def test_a_guard_of_the_phase_goes_before_the_guards_of_the_run(tmp_path):
 
 def test_rows_that_a_sampler_draws_are_named_by_their_ids(tmp_path):
     write_table(tmp_path, broken=[9])
-    drawn = {"batches: {size: 8, shuffle: false}": "batches: {use: weighted, weight: w, size: 8}", "{id: id}": "{id: id, w: b}"}
-    found = checked(tmp_path, replaced=drawn)
-    if found.is_valid:
-        finished, _ = ran(tmp_path, replaced=drawn)
-        assert "r9" in finished.finished.error
+    drawn = {"batches: {size: 8, shuffle: false}": "batches: {use: simple, data: d, size: 8}"}
+    finished, _ = ran(tmp_path, replaced=drawn)
+    assert "r9" in finished.finished.error
 
 
 def test_a_loss_that_stands_still_is_told_once_and_stops_nothing(tmp_path):

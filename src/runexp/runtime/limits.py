@@ -76,7 +76,7 @@ def exceeded_at_once(guards: GuardsPlan, folder: Path | None = None) -> list[Dia
     return [
         Diagnostic(
             "wrong-value",
-            f"{error} before the first step",
+            f"before the first step {error}",
             limit.plan.origin.span,
             help=f"a larger `{limit.name}`, or none",
             path=limit.plan.origin.path,
