@@ -67,6 +67,9 @@ class FakeRuntime:
     def set_random_state(self, state: Any) -> None:
         self.seeded.append(f"as {state}")
 
+    def explained(self, error: Exception, phase: Any, live: Any) -> Exception:
+        return error
+
     def next_numbers(self, label: str) -> Numbers:
         return next(self._measured[label])
 

@@ -65,9 +65,7 @@ def ran(folder, guards="", *, name="run", watch=(), **changes):
     """A run and its events."""
     control = Control()
     found = checked(folder, guards, **changes)
-    finished = run(
-        found, Place(at=folder / name, save_every_s=1000.0), watch=lambda live: list(watch), control=control
-    )
+    finished = run(found, Place(at=folder / name, save_every_s=1000.0), watch=lambda live: list(watch), control=control)
     lines = (folder / name / "events.jsonl").read_text().splitlines()
     return finished, [json.loads(line) for line in lines]
 

@@ -13,7 +13,8 @@ from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.cli.app import app
 from runexp.diagnostics import SpecError
 from runexp.engine.control import Control, LimitExceeded
-from runexp.runtime.limits import held_bytes
+from runexp.runtime.memory import held_bytes
+
 
 def test_a_run_that_takes_too_long_fails_at_the_next_step_and_goes_on_to_the_same_end(tmp_path):
     write_table(tmp_path)
@@ -61,7 +62,7 @@ def test_a_process_that_holds_too_much_ends_the_run(tmp_path):
 
     class Hoarding(Waiting):
         def receive(self, stamped):
-            held.append(bytes(b"1") * 150_000_000) if not held else None
+            held.append(b"1" * 150_000_000) if not held else None
             super().receive(stamped)
 
     finished, _ = ran(tmp_path, limit, watch=[Hoarding(0.1, every=True)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from safetensors.numpy import load_file
 
-from guards.specs import checked, of, ran, write_table
+from guards.specs import of, ran, write_table
 from runexp.engine.finite import NonFiniteLoss
 
 

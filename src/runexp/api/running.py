@@ -33,6 +33,7 @@ from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
+from runexp.runtime.shortage import asked_for, is_shortage
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
@@ -172,7 +173,19 @@ def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
                 runtime.open_experiment_callback(item)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        raise SpecError([_placed(_too_large(error), checked)]) from error
     return runtime, division
+
+
+def _too_large(error: Exception) -> Diagnostic:
+    wanted = asked_for(error)
+    more = f": {wanted} more could not be had" if wanted else ""
+    hint = "fewer columns, a smaller dtype, or `stream: true` for data; smaller layers for the graph"
+    message = f"out of memory before the first step, while data were read and the graph was built{more}"
+    return Diagnostic("too-large", message, help=hint, path="data")
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,8 +189,11 @@ class Experiment:
                 case FitPlan():
                     yield from self._fit(phase)
         except Exception as error:
-            error.add_note(f"in phase {phase.origin}")
-            raise
+            explained = self._runtime.explained(error, phase, self.live)
+            explained.add_note(f"in phase {phase.origin}")
+            if explained is error:
+                raise
+            raise explained from error
 
     def _train(self, plan: TrainPlan, resumed: Resumed | None) -> Iterator[Event]:
         program = self._runtime.open_train(plan)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runexp.engine.experiment_hooks import ExperimentCallback
+from runexp.engine.live import Live
 from runexp.engine.view import Callback
 from runexp.engine.view import Snapshot as Snapshot
 from runexp.plan.guards import OnNan
-from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, TrainPlan
 
 Batches = Any
 """The batch of every binding of a step, in the runtime's own form; the engine only hands it on."""
@@ -143,6 +144,9 @@ class Runtime(Protocol):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds, bit for bit."""
+
+    def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
+        """The error of a phase in words that help, where the runtime has some; else as it is."""
 
     def set_random_state(self, state: Any) -> None:  # noqa: ANN401 - the runtime's own form
         """Set every random number generator to where it stood when the state was saved."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from threading import Event, Thread
 from runexp.diagnostics import Diagnostic
 from runexp.engine.control import Control, LimitExceeded
 from runexp.plan.guards import GuardsPlan, LimitPlan
-from runexp.runtime.callbacks.memory import peak_bytes
+from runexp.runtime.memory import held_bytes
 
 _TICK_S = 0.1
 _SHARE = 20  # of the time, at most one part of so many goes into looking at the disk
@@ -84,14 +83,6 @@ def exceeded_at_once(guards: GuardsPlan, folder: Path | None = None) -> list[Dia
         for limit in limits_of(guards, folder)
         if (error := limit.exceeded()) is not None
     ]
-
-
-def held_bytes() -> int:
-    """The resident set of this process; where the system tells no more, the most it has held."""
-    if not sys.platform.startswith("linux"):
-        return peak_bytes()
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def folder_bytes(folder: Path) -> int:

@@ -13,10 +13,11 @@ import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.experiment_hooks import ExperimentCallback
+from runexp.engine.live import Live
 from runexp.engine.protocol import ExecutionContext
 from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.runtime.callbacks import open_callback, open_experiment_callback
 from runexp.runtime.callbacks.around import LiveExperiment
 from runexp.runtime.callbacks.live import Folders, LivePhase
@@ -29,6 +30,7 @@ from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.settings import check_compiler
+from runexp.runtime.shortage import explained
 from runexp.runtime.state import (
     Restored,
     Snapshot,
@@ -143,6 +145,10 @@ class TorchRuntime:
         read_weights(folder, self.graph)
         set_random_state(restored.random)
         return restored
+
+    def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
+        """The error of a phase; out of memory with what to change (S-52)."""
+        return explained(error, phase, live, self.graph, self.sets, self._device)
 
     def set_random_state(self, state: Mapping[str, Any]) -> None:
         """Set every random number generator to where it stood at a checkpoint."""
