@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from runexp.api.checking import Checked
+from runexp.api.concluding import Conclusion, conclude, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
-from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
+from runexp.api.recording import Checkpoints, Records, ResultsSink, write_inputs
 from runexp.api.redaction import redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
@@ -26,16 +26,14 @@ from runexp.observe.pump import pump
 from runexp.observe.sink import Sink, Stamped, subscribed, wanted
 from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
-from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
-from runexp.results.requirements import Verdict, as_json, judge
+from runexp.results.requirements import Verdict
 from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
 from runexp.runtime.shortage import asked_for, is_shortage
 from runexp.runtime.torch_runtime import TorchRuntime
-from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import utc_now
 from runexp.strategies.cross_validation import CrossValidation
@@ -147,12 +145,8 @@ class _Opened:
 def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
     plan = opened.checked.require().linked
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
-        try:
+        with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
-        except OSError as error:
-            with suppress(OSError):  # the disk that refused the inputs may refuse this too
-                folder.status.update("failed", error=f"{type(error).__name__}: {error}")
-            raise
         around = Around(control, Live(), frozenset())
         if opened.division.folds:
             jobs = jobs_of(opened.checked, opened.division, folder)
@@ -208,66 +202,54 @@ def execute(
     save_every_s: float,
 ) -> Run:
     """Run what is left of a plan in its folder."""
-    live, recorder = Live(), Recorder(loss_nodes_of(plan))
-    checkpoints = Checkpoints(folder.checkpoints(), runtime)
-    runtime.folders.keep_in(folder.inside("callbacks"))
-    log = EventLog(folder.inside("events.jsonl"), beginning.mark)
-    kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
-    sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
-    tell_again(beginning.told, kept, sinks[len(kept) + 1 :])
-    progress = Progress(folder.progress(), runtime, log, control)
-    experiment = Interpreter(
-        plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
-        live=live, wants=subscribed(sinks),
-    )  # fmt: skip
-    with progress.every(save_every_s), held_to(plan.guards, control, folder.path):
-        finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
-    results = recorder.results()
-    checkpoints.save_final(finished.status)
-    units = units_of(plan)
-    verdicts = _verdicts(plan, finished, results.summary())
-    told = _told(units, verdicts)
-    write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
-    if finished.status == "completed":
-        folder.forget_progress()  # last: a run without a summary is not over
-    return Run(folder.path, results, finished, experiment.error, units, verdicts)
-
-
-def _verdicts(plan: Plan, finished: RunFinished, measured: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, ...]:
-    """What came of the thresholds of a run that came to its end; of folds it is the mean that counts."""
-    return judge(plan.guards.require, measured) if finished.status in ("completed", "stopped") else ()
-
-
-def _told(units: Mapping[str, Mapping[str, str]], verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What a summary says beside numbers, where there is something to say."""
-    told = {"units": units, "requirements": as_json(verdicts)}
-    return {name: value for name, value in told.items() if value}
+    live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
+    with failing_with(folder):
+        checkpoints = Checkpoints(folder.checkpoints(), runtime)
+        runtime.folders.keep_in(folder.inside("callbacks"))
+        log = EventLog(folder.inside("events.jsonl"), beginning.mark)
+        needed = _needed(folder, log, recorder)
+        sinks = [*needed, *watch(live)]
+        tell_again(beginning.told, needed[1:3], sinks[len(needed) :])
+        progress = Progress(folder.progress(), runtime, log, control)
+        experiment = Interpreter(
+            plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
+            live=live, wants=subscribed(sinks),
+        )  # fmt: skip
+        first = beginning.mark.sequence if beginning.mark else 0
+        with progress.every(save_every_s), held_to(plan.guards, control, folder.path):
+            finished = pump(experiment.run(), sinks, first=first, needed=needed)
+        results = recorder.results()
+        found = Conclusion({}, ())
+        with nullcontext() if experiment.error is None else suppress(OSError):  # what it failed of is to be told
+            checkpoints.save_final(finished.status)
+            found = conclude(folder, plan, finished, {"metrics": results.summary()})
+        if finished.status == "completed":
+            folder.forget_progress()  # last: a run without a summary is not over
+    error = experiment.error
+    if isinstance(error, OSError):
+        error.add_note(what_to_do(error, folder, can_go_on=True))
+    return Run(folder.path, results, finished, error, found.units, found.requirements)
 
 
 def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watch, around: Around) -> Run:
-    recorder = Recorder(folded_loss_nodes(plan, folds.labels))
-    folder.checkpoints()  # freed of what is half-written
-    sinks = _sinks(folder, recorder, watch(around.live))
-    with held_to(plan.guards, around.control, folder.path):
-        finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
-    files_of(plan, folder).conclude(folds.folds)
-    results = recorder.results()
-    units = units_of(plan)
-    summary = summary_of(results)
-    verdicts = _verdicts(plan, finished, summary["metrics"])
-    write_summary(folder.path, {"status": finished.status, **summary, **_told(units, verdicts)})
-    return Run(folder.path, results, finished, folds.error, units, verdicts)
+    recorder = Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
+    with failing_with(folder, can_go_on=False):
+        folder.checkpoints()  # freed of what is half-written
+        log = EventLog(folder.inside("events.jsonl"))
+        needed = _needed(folder, log, recorder)
+        sinks = [*needed, *watch(around.live)]
+        with held_to(plan.guards, around.control, folder.path):
+            finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks, needed=needed)
+        files_of(plan, folder).conclude(folds.folds)
+        results = recorder.results()
+        found = conclude(folder, plan, finished, summary_of(results))
+    return Run(folder.path, results, finished, folds.error, found.units, found.requirements)
 
 
-def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> list[Sink]:
-    """What every run is recorded by, and who watches this one."""
-    return [
-        EventLog(folder.inside("events.jsonl")),
-        MetricsTable(folder.path),
-        StatusSink(folder.status.update),
-        ResultsSink(recorder),
-        *watching,
-    ]
+def _needed(folder: RunFolder, log: EventLog, recorder: Recorder) -> list[Sink]:
+    """What a run is recorded by, and cannot do without."""
+    table, results = MetricsTable(folder.path), ResultsSink(recorder, batches=False)
+    return [log, table, results, StatusSink(folder.status.update)]
 
 
 def tell_again(told: Sequence[Stamped], kept: Sequence[Sink], shown: Sequence[Sink]) -> None:

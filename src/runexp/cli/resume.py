@@ -12,7 +12,7 @@ from runexp.cli.checked import leave_with
 from runexp.cli.options import AllowImport, Format, NoColor, Quiet, Runs, SaveEvery, Verbose
 from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
-from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals
+from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
@@ -115,8 +115,7 @@ def go_on(
         say(f"error: {error}")
         raise typer.Exit(2) from None
     except OSError as error:
-        say(f"error: the run folder cannot be written: {error}")
-        raise typer.Exit(1) from None
+        raise cannot_write(error) from None
     report(finished, run.checked.files, form=form, no_color=talk.no_color, verbose=talk.verbose)
     leave(finished, control)
 

@@ -107,6 +107,14 @@ def show_failure(error: Exception, files: Mapping[str, str], *, verbose: bool) -
         say("  --verbose shows the traceback")
 
 
+def cannot_write(error: OSError) -> typer.Exit:
+    """Say which file a run could not write, and what to do."""
+    say(f"error: the run folder cannot be written: {error}")
+    for note in getattr(error, "__notes__", ()):
+        say(f"  {note}")
+    return typer.Exit(1)
+
+
 def leave(finished: Run, control: Control) -> None:
     """Leave with the code that says how the run ended, if it did not complete."""
     if finished.status == "interrupted":

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from runexp.diagnostics import naming
 from runexp.events import BatchesRecorded, EpochFinished, EvaluationFinished, Event, NumbersLogged, PhaseFinished
 from runexp.observe.sink import Stamped
 
@@ -156,13 +157,17 @@ class _Files:
 
     def write(self, table: pa.Table) -> None:
         """One more block in each."""
-        self._parquet.write_table(table)
-        self._csv.write_table(table)
+        with naming(self._folder / "metrics.parquet"):
+            self._parquet.write_table(table)
+        with naming(self._folder / "metrics.csv"):
+            self._csv.write_table(table)
 
     def commit(self) -> None:
         """Make both whole, durable and visible."""
-        self._parquet.close()
-        self._csv.close()
+        with naming(self._folder / "metrics.parquet"):
+            self._parquet.close()
+        with naming(self._folder / "metrics.csv"):
+            self._csv.close()
         for temporary in self._asides.values():
             _sync(temporary)
         for path, temporary in self._asides.items():

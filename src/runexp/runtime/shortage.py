@@ -1,4 +1,4 @@
-"""Out of memory, said so that something can be done about it: how much was asked for, what takes it, what takes less."""
+"""Out of memory: how much was asked for, what takes it, and what would take less."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def asked_for(error: BaseException) -> str:
 
 
 def explained(
-    error: Exception, phase: Leaf, live: Live, graph: Graph, sets: Mapping[str, FeatureSet], device: torch.device
+    error: Exception, phase: Leaf, live: Live, *, graph: Graph, sets: Mapping[str, FeatureSet], device: torch.device
 ) -> Exception:
     """The error with where it was, what takes memory and what to change; any other error as it is."""
     cause = next((one for one in _causes(error) if is_shortage(one)), None)
@@ -115,7 +115,7 @@ def _of_training(phase: TrainPlan) -> Iterator[str]:
 def _of_nodes(phase: TrainPlan | EvalPlan, graph: Graph) -> Iterator[str]:
     plans = [graph.plans[name] for name in phase.nodes if name in graph.modules]
     whole = [plan.name for plan in plans if not plan.chunk_size and _n_bytes(graph, plan.name)]
-    kept = [plan.name for plan in plans if not plan.checkpoint_activations and _n_bytes(graph, plan.name)]
+    kept = [plan.name for plan in plans if not plan.checkpointing and _n_bytes(graph, plan.name)]
     if whole:
         yield f"`chunk_size` on {_names(whole)} (so many rows at a time)"
     if kept and isinstance(phase, TrainPlan):

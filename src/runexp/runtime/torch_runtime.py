@@ -148,7 +148,7 @@ class TorchRuntime:
 
     def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
         """The error of a phase; out of memory with what to change (S-52)."""
-        return explained(error, phase, live, self.graph, self.sets, self._device)
+        return explained(error, phase, live, graph=self.graph, sets=self.sets, device=self._device)
 
     def set_random_state(self, state: Mapping[str, Any]) -> None:
         """Set every random number generator to where it stood at a checkpoint."""
