@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from runexp.events import RunFinished
@@ -14,6 +15,7 @@ from runexp.plan.units import units_of
 from runexp.results.requirements import Verdict, as_json, judge
 from runexp.store.records import LOCK_FILE, write_summary
 from runexp.store.run_folder import RunFolder
+from runexp.store.status import utc_now
 
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
@@ -48,13 +50,22 @@ def failing_with(folder: RunFolder, *, can_go_on: bool = True) -> Iterator[None]
     except OSError as error:
         with suppress(OSError):  # the disk that refused the one may refuse this too
             folder.status.update("failed", error=f"{type(error).__name__}: {error}")
-        error.add_note(what_to_do(error, folder, can_go_on=can_go_on))
+        error.add_note(what_to_do(error, folder if can_go_on else None))
         raise
 
 
-def what_to_do(error: OSError, folder: RunFolder, *, can_go_on: bool) -> str:
-    """How to go on after a failure of the disk."""
+def create_folder(runs: Path, name: str, at: Path | None) -> RunFolder:
+    """A folder for a run; an `OSError` says what to do."""
+    try:
+        return RunFolder.create(runs, name, now=utc_now(), at=at)
+    except OSError as error:
+        error.add_note(what_to_do(error))
+        raise
+
+
+def what_to_do(error: OSError, folder: RunFolder | None = None) -> str:
+    """How to go on after a failure of the disk, with a run in `folder` if that can go on."""
     first = "make room on the disk" if error.errno in _NO_ROOM else "see to the disk"
-    if can_go_on and (folder.path / LOCK_FILE).is_file():
+    if folder is not None and (folder.path / LOCK_FILE).is_file():
         return f"{first}, then: runexp resume {folder.path}"
     return f"{first}, then run the spec again"

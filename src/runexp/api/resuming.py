@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.api.concluding import failing_with
 from runexp.api.progress import newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
 from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute, refuse_limits
@@ -100,7 +101,8 @@ def resume(
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)
-        folder.status.update("running")
+        with failing_with(folder):
+            folder.status.update("running")
         return execute(
             folder,
             run.checked.linked,

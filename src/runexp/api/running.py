@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
-from runexp.api.concluding import Conclusion, conclude, failing_with, what_to_do
+from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, write_inputs
@@ -35,7 +35,6 @@ from runexp.runtime.settings import settled
 from runexp.runtime.shortage import asked_for, is_shortage
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.run_folder import RunFolder
-from runexp.store.status import utc_now
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
@@ -144,7 +143,7 @@ class _Opened:
 
 def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
     plan = opened.checked.require().linked
-    with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
+    with create_folder(place.runs, plan.name, place.at) as folder:
         with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
         around = Around(control, Live(), frozenset())
@@ -227,7 +226,7 @@ def execute(
             folder.forget_progress()  # last: a run without a summary is not over
     error = experiment.error
     if isinstance(error, OSError):
-        error.add_note(what_to_do(error, folder, can_go_on=True))
+        error.add_note(what_to_do(error, folder))
     return Run(folder.path, results, finished, error, found.units, found.requirements)
 
 

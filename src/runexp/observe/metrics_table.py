@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -147,7 +147,7 @@ class _Files:
             folder / name: folder / f".{name}.{token_hex(4)}.tmp" for name in ("metrics.parquet", "metrics.csv")
         }
         parquet, csv = self._asides.values()
-        with ExitStack() as opening:
+        with naming(folder / "metrics.csv"), ExitStack() as opening:
             opening.callback(self._unlink)
             self._parquet = opening.enter_context(pq.ParquetWriter(parquet, SCHEMA, compression="zstd"))
             options = pyarrow.csv.WriteOptions(quoting_style="needed")
@@ -177,7 +177,8 @@ class _Files:
     def discard(self) -> None:
         """Close both and delete what was not committed."""
         self.are_open = False
-        self._discarding.close()
+        with suppress(OSError):  # closing what goes anyway writes to a disk that may be full
+            self._discarding.close()
 
     def _unlink(self) -> None:
         for temporary in self._asides.values():
