@@ -17,6 +17,8 @@ from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
 from runexp.plan.experiment import digest
+from runexp.runtime.data.problems import first_line
+from runexp.runtime.tensor_files import UNREADABLE
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.records import SUMMARY, read_lock_file
@@ -121,7 +123,10 @@ def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tupl
     if path is None:
         return Beginning(Mark(0, 0) if log.exists() else None), damaged
     mark = saved_mark(path)
-    resumed, lost = restore(path, run.checked.linked, runtime)
+    try:
+        resumed, lost = restore(path, run.checked.linked, runtime)
+    except UNREADABLE as error:
+        raise CannotResume(f"the state saved in {path} cannot be read: {first_line(error)}") from error
     told = tuple(stamped for stamped in read_events(log) if stamped.sequence < mark.sequence)
     return Beginning(mark, told, resumed), (*damaged, *lost)
 

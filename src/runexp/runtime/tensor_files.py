@@ -6,10 +6,16 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
+
+UNREADABLE = (
+    SafetensorError, RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError, BadZipFile,
+)  # fmt: skip
+"""What reading a file may raise that holds something else than it should."""
 
 _NUMBER = re.compile(r"os error (\d+)")
 

@@ -16,6 +16,7 @@ from runexp.store.locks import FolderInUse as FolderInUse
 from runexp.store.names import check_run_name, inside
 from runexp.store.status import StatusFile, read_status, utc_now
 
+
 class RunFolder:
     """A run's folder, held by this process until `close`; nothing written through it lands outside."""
 
