@@ -61,19 +61,22 @@ def small_disk(folder, n_bytes):
 
 def check_nothing_is_torn(folder):
     """Every file of a run is whole, or half-written under a name that says so."""
-    for path in folder.rglob("*"):
-        if not path.is_file() or any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
-        if path.suffix == ".json":
-            json.loads(path.read_text())
-        elif path.suffix == ".parquet":
-            pq.read_table(path)
-        elif path.suffix == ".safetensors":
-            load_file(path)
-        elif path.suffix == ".jsonl":
-            list(read_events(path))
-    for kind in ("checkpoints", "progress"):
-        root = folder / kind
-        for manifest in root.rglob(MANIFEST):
-            if not any(part.startswith(".") for part in manifest.relative_to(root).parts):
-                assert CheckpointFolder(root).verify(manifest.parent.relative_to(root).as_posix())
+    files = [path for path in folder.rglob("*") if path.is_file() and not is_debris(path.relative_to(folder))]
+    for path in files:
+        READERS.get(path.suffix, lambda path: None)(path)
+    for path in files:
+        if path.name == MANIFEST:
+            root = folder / path.relative_to(folder).parts[0]
+            assert CheckpointFolder(root).verify(path.parent.relative_to(root).as_posix())
+
+
+def is_debris(path):
+    return any(part.startswith(".") for part in path.parts)
+
+
+READERS = {
+    ".json": lambda path: json.loads(path.read_text()),
+    ".parquet": pq.read_table,
+    ".safetensors": load_file,
+    ".jsonl": lambda path: list(read_events(path)),
+}

@@ -70,12 +70,12 @@ def parquet_of(trap):
 
 
 SOURCES = {
-    "t.npy": [lambda trap: pickle.dumps(trap), lambda trap: arrays_of(trap, single=True)],
-    "t.npz": [lambda trap: pickle.dumps(trap), arrays_of, zip_of],
-    "t.parquet": [lambda trap: pickle.dumps(trap)],
-    "t.arrow": [lambda trap: pickle.dumps(trap)],
-    "t.csv": [lambda trap: pickle.dumps(trap)],
-    "t.jsonl": [lambda trap: pickle.dumps(trap)],
+    "t.npy": [pickle.dumps, lambda trap: arrays_of(trap, single=True)],
+    "t.npz": [pickle.dumps, arrays_of, zip_of],
+    "t.parquet": [pickle.dumps],
+    "t.arrow": [pickle.dumps],
+    "t.csv": [pickle.dumps],
+    "t.jsonl": [pickle.dumps],
 }
 
 
@@ -110,7 +110,7 @@ def zipped(trap):
 
 
 @pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.ckpt", "w.bin", "w.safetensors"])
-@pytest.mark.parametrize("make", [lambda trap: pickle.dumps(trap), legacy, zipped], ids=["pickle", "legacy", "zip"])
+@pytest.mark.parametrize("make", [pickle.dumps, legacy, zipped], ids=["pickle", "legacy", "zip"])
 def test_weights_that_are_a_pickle_are_refused(tmp_path, marker, name, make):
     write_table(tmp_path)
     (tmp_path / name).write_bytes(make(Trap(marker)))
@@ -146,6 +146,9 @@ def test_a_saved_state_with_a_pickle_in_it_is_refused_even_where_it_is_sealed(tm
     (saved / name).write_bytes(pickle.dumps(Trap(marker)))
     seal(saved)
     assert CheckpointFolder(saved.parent).verify(saved.name)
+    if name == "state.json":  # where it stands is not known: it begins anew
+        assert resume(open_run(sealed), watch=lambda live: ()).status == "completed"
+        return
     with pytest.raises(CannotResume, match="cannot be read"):
         resume(open_run(sealed), watch=lambda live: ())
 
