@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
 from guards.disks import SPEC
+from guards.specs import write_table
 from resume.runs import weights
 from runexp.store.index import list_records
 from runexp.store.run_folder import FolderInUse, RunFolder
@@ -20,19 +22,19 @@ name: steps
 execution: {device: cpu, threads: 1}
 data:
   d:
-    source: sklearn.datasets.load_iris
-    features: {x: ["sepal *"]}
-    targets: {y: target}
+    source: table.csv
+    features: {x: [a, b]}
+    targets: {y: y}
 nodes:
-  head: {inputs: d.x, use: torch.nn.Linear, with: {out_features: 3}}
-losses: {ce: {node: head, use: cross_entropy}}
+  head: {inputs: d.x, use: torch.nn.Linear, with: {out_features: 1}}
+losses: {fit: {node: head, use: mse}}
 phases:
   train:
     kind: train
     split: all
     steps: 1000000
-    batches: {use: simple, size: 2, per_epoch: 5000, shuffle: false}
-    losses: [ce]
+    batches: {size: 2}
+    losses: [fit]
     optimizer: {use: sgd, with: {lr: 1.0e-6}}
 """
 
@@ -86,8 +88,6 @@ def test_eight_runs_started_at_once_do_not_meet(root, tmp_path):
 
 
 def test_two_runs_cannot_have_one_folder(tmp_path):
-    from datetime import UTC, datetime
-
     now = datetime(2026, 1, 2, tzinfo=UTC)
     with RunFolder.create(tmp_path, "a", now=now, at=tmp_path / "run"):
         with pytest.raises(FolderInUse):
@@ -99,6 +99,7 @@ def test_two_runs_cannot_have_one_folder(tmp_path):
 @pytest.mark.slow
 def test_a_million_steps_keep_memory_flat(root, tmp_path):
     """Less than 1 MiB more for every 100,000 steps, by a line through all that was measured after the first tenth."""
+    write_table(tmp_path, n_rows=2000)
     (tmp_path / "spec.yaml").write_text(STEPS)
     (tmp_path / "measured.py").write_text(MEASURED)
     done = subprocess.run(

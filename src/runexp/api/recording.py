@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
-from runexp.api.redaction import redacted
+from runexp.api.redaction import redacted, redacted_text
 from runexp.engine.protocol import State
 from runexp.events import EVENT_TYPES, BatchesRecorded, BatchFinished, Event
 from runexp.observe.sink import Stamped
@@ -68,7 +68,7 @@ def write_inputs(
         plan_digest=digest(checked.plan),
         sources=runtime.fingerprints,
         code=code,
-        argv=sys.argv,
+        argv=[redacted_text(word, checked.document) for word in sys.argv],
         spec_folder=checked.folder,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
 from runexp.plan.experiment import digest
 from runexp.runtime.data.problems import first_line
+from runexp.runtime.settings import settled
 from runexp.runtime.tensor_files import UNREADABLE
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
@@ -91,7 +92,8 @@ def resume(
     Raises `CannotResume` where data, code or versions have changed, unless `force`; `FolderInUse` where it is running;
     `SpecError` for data or shapes that no longer work. `tell` hears of damaged files.
     """
-    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules:
+    settings = settled(run.checked.linked.execution)
+    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules, settings:
         runtime = build(run.checked)
         changed = tuple(_changed(run.lock, runtime, modules.digests()))
         if changed and not force:
@@ -109,7 +111,7 @@ def resume(
             folder,
             run.checked.linked,
             runtime,
-            beginning,
+            replace(beginning, document=run.checked.document),
             watch,
             control=control or Control(),
             save_every_s=save_every_s,

@@ -12,7 +12,7 @@ from runexp.api.concluding import Conclusion, conclude, create_folder, failing_w
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, write_inputs
-from runexp.api.redaction import redacted_text
+from runexp.api.redaction import hiding, redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -28,12 +28,13 @@ from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
 from runexp.results import Recorder, RunResults, loss_nodes_of
 from runexp.results.requirements import Verdict
+from runexp.runtime.explaining import asked_for, is_shortage
 from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
-from runexp.runtime.shortage import asked_for, is_shortage
 from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.source import Document
 from runexp.store.run_folder import RunFolder
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
@@ -149,9 +150,11 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str
         around = Around(control, Live(), frozenset())
         if opened.division.folds:
             jobs = jobs_of(opened.checked, opened.division, folder)
-            return _run_folds(folder, plan, CrossValidation(plan, jobs, first=opened.hand_over()), watch, around)
+            folds = CrossValidation(plan, jobs, first=opened.hand_over())
+            return _run_folds(folder, folds, watch, around, document=opened.checked.document)
         runtime = opened.hand_over()
-        return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
+        beginning = Beginning(document=opened.checked.document)
+        return execute(folder, plan, runtime, beginning, watch, control=control, save_every_s=place.save_every_s)
 
 
 def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
@@ -183,11 +186,15 @@ def _too_large(error: Exception) -> Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Where a run begins: at its start, or where the one in this folder was broken off, with what that had told."""
+    """Where a run begins: at its start, or where the one in this folder was broken off, with what that had told.
+
+    `document` knows the secrets of the spec, which nobody is to be told.
+    """
 
     mark: Mark | None = None
     told: tuple[Stamped, ...] = ()
     resumed: Resumed | None = None
+    document: Document | None = None
 
 
 def execute(
@@ -206,8 +213,8 @@ def execute(
         checkpoints = Checkpoints(folder.checkpoints(), runtime)
         runtime.folders.keep_in(folder.inside("callbacks"))
         log = EventLog(folder.inside("events.jsonl"), beginning.mark)
-        needed = _needed(folder, log, recorder)
-        sinks = [*needed, *watch(live)]
+        needed = hiding(_needed(folder, log, recorder), beginning.document)
+        sinks = [*needed, *hiding(watch(live), beginning.document)]
         tell_again(beginning.told, needed[1:3], sinks[len(needed) :])
         progress = Progress(folder.progress(), runtime, log, control)
         experiment = Interpreter(
@@ -230,13 +237,16 @@ def execute(
     return Run(folder.path, results, finished, error, found.units, found.requirements)
 
 
-def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watch, around: Around) -> Run:
+def _run_folds(
+    folder: RunFolder, folds: CrossValidation, watch: Watch, around: Around, *, document: Document | None
+) -> Run:
+    plan = folds.plan
     recorder = Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
     with failing_with(folder, can_go_on=False):
         folder.checkpoints()  # freed of what is half-written
         log = EventLog(folder.inside("events.jsonl"))
-        needed = _needed(folder, log, recorder)
-        sinks = [*needed, *watch(around.live)]
+        needed = hiding(_needed(folder, log, recorder), document)
+        sinks = [*needed, *hiding(watch(around.live), document)]
         with held_to(plan.guards, around.control, folder.path):
             finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks, needed=needed)
         files_of(plan, folder).conclude(folds.folds)

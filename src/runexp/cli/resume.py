@@ -116,7 +116,7 @@ def go_on(
         raise typer.Exit(2) from None
     except OSError as error:
         raise cannot_write(error) from None
-    report(finished, run.checked.files, form=form, no_color=talk.no_color, verbose=talk.verbose)
+    report(finished, run.checked, form=form, no_color=talk.no_color, verbose=talk.verbose)
     leave(finished, control)
 
 

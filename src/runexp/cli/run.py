@@ -90,5 +90,5 @@ def run(
         raise typer.Exit(2) from None
     except OSError as error:
         raise cannot_write(error) from None
-    report(finished, checked.files, form=form, no_color=no_color, verbose=verbose)
+    report(finished, checked, form=form, no_color=no_color, verbose=verbose)
     leave(finished, control)

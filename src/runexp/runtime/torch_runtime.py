@@ -23,6 +23,7 @@ from runexp.runtime.callbacks.around import LiveExperiment
 from runexp.runtime.callbacks.live import Folders, LivePhase
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
+from runexp.runtime.explaining import explained
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
@@ -30,7 +31,6 @@ from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.settings import check_compiler
-from runexp.runtime.shortage import explained
 from runexp.runtime.state import (
     Restored,
     Snapshot,

@@ -1,4 +1,4 @@
-"""Out of memory: how much was asked for, what takes it, and what would take less."""
+"""Errors of torch in words that help: out of memory, and what cannot be repeated."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from runexp.runtime.graph.graph import Graph
 from runexp.runtime.memory import held_bytes, memory_of
 
 _ASKED_FOR = re.compile(r"tried to allocate (?P<bytes>\d+) bytes|(?P<size>[\d.]+ [KMGTP]?i?B)", re.IGNORECASE)
+_UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation")
 _SIGNS = ("can't allocate memory", "out of memory", "not enough memory", "cannot allocate memory", "std::bad_alloc")
 
 
 class OutOfMemory(Exception):  # noqa: N818 - it reads as what happened
     """There was not enough memory for a step."""
+
+
+class NotRepeatable(Exception):  # noqa: N818 - it reads as what happened
+    """Something that cannot be repeated bit for bit was to be computed, and the spec asks for no such thing (S-50)."""
 
 
 def is_shortage(error: BaseException) -> bool:
@@ -41,6 +46,12 @@ def explained(
     error: Exception, phase: Leaf, live: Live, *, graph: Graph, sets: Mapping[str, FeatureSet], device: torch.device
 ) -> Exception:
     """The error with where it was, what takes memory and what to change; any other error as it is."""
+    unrepeatable = next((match[1] for one in _causes(error) if (match := _UNREPEATABLE.match(str(one)))), None)
+    if unrepeatable is not None:
+        return NotRepeatable(
+            f"torch cannot compute `{unrepeatable}` so that it can be repeated bit for bit, which "
+            "`execution.deterministic` asks for; another operation can, or leave it out"
+        )
     cause = next((one for one in _causes(error) if is_shortage(one)), None)
     if cause is None:
         return error
