@@ -211,7 +211,7 @@ def execute(
     live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
     with failing_with(folder):
         checkpoints = Checkpoints(folder.checkpoints(), runtime)
-        runtime.folders.keep_in(folder.inside("callbacks"))
+        runtime.folders.keep_in(lambda names: folder.inside(f"callbacks/{names}"))
         log = EventLog(folder.inside("events.jsonl"), beginning.mark)
         needed = hiding(_needed(folder, log, recorder), beginning.document)
         sinks = [*needed, *hiding(watch(live), beginning.document)]
