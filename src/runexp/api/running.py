@@ -181,6 +181,7 @@ def execute(
     live, recorder = Live(), Recorder(loss_nodes_of(plan))
     checkpoints = Checkpoints(folder.checkpoints(), runtime)
     runtime.folders.keep_in(folder.inside("callbacks"))
+    runtime.records.keep_in(folder.path)
     log = EventLog(folder.inside("events.jsonl"), beginning.mark)
     kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
     sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]

@@ -54,6 +54,15 @@ class Columns:
         """How many rows the split has."""
         return self._sets[next(iter(self._rows))].n_rows_of(self._split)
 
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """The rows of every feature set, which have no roles."""
+        return {"": self._rows}
+
+    def row_numbers(self, name: str) -> Tensor:
+        """The numbers of the rows of a feature set in its source, on the device; of windows that of their first."""
+        rows, windows = self._rows[name], self._sets[name].windows
+        return (rows if windows is None else torch.from_numpy(windows.rows)[rows]).to(self.device)
+
     def on(self, device: torch.device) -> Columns:
         """The same columns on a device."""
         self.device = device

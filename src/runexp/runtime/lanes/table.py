@@ -68,6 +68,10 @@ class PhaseTable(Protocol):
         """What a spec calls an input of a loss or metric."""
         ...
 
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """By role and feature set, the rows that an evaluation judges, in their order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fixed:
@@ -164,6 +168,14 @@ class LaneTable:
     def called(self, route: Route) -> str:
         """What a spec calls an input of a loss or metric."""
         return self._first.called(route)
+
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """By role and feature set, the rows that an evaluation judges, in their order."""
+        drawn = self._fixed.rows if self._fixed is not None else {}
+        return {
+            tap.role: {name: own[rows] for name, own in self._parts[tap.strand.lane].rows_by_role()[""].items()}
+            for tap, rows in drawn.items()
+        }
 
     def _drawn(self, slot: Slot) -> Column:
         tap = self.tap(slot)
