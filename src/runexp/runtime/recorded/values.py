@@ -38,7 +38,8 @@ class Judged:
 def judged_by(evaluation: EvalPlan) -> tuple[Judged, ...]:
     """Everything that an evaluation judges, once each; classes and targets are those of the first that has any."""
     items: dict[tuple[str, str], list[LossPlan | MetricPlan]] = {}
-    for item in (*evaluation.losses, *evaluation.metrics):
+    judging: list[LossPlan | MetricPlan] = [*evaluation.losses, *evaluation.metrics]
+    for item in judging:
         for route in _judged_routes(item.routes):
             items.setdefault((route.name, route.role), []).append(item)
     return tuple(Judged(*called, _decision(mine), _target(mine)) for called, mine in items.items())
