@@ -45,6 +45,7 @@ class EvalProgram:
         self._forward.add_columns(
             [self._forward.read_by(item.node, route) for item in plan.metrics for route in item.routes]
         )
+        self._forward.add_columns(recording.wanted(plan, columns) if recording else [])
         wrong: list[Diagnostic] = []
         with _Evaluating(graph, plan.nodes):
             with collecting(wrong):

@@ -115,7 +115,8 @@ class TrainProgram:
         """Let `tell` have the slots of every forward pass from now on; gives which of them hold what."""
         self._run = Heard(self._forward, tell)
         rows = None if self._rows_drawn is None else self._forward.slot(self._rows_drawn)
-        return OutputSlots({name: self._forward.slot(node_slot(name)) for name in self._nodes}, rows)
+        named = [name for name in self._nodes if self._graph.plans[name].kind != "keys"]
+        return OutputSlots({name: self._forward.slot(node_slot(name)) for name in named}, rows)
 
     def take_record(self) -> EpochRecord:
         """The record since the last call."""

@@ -72,6 +72,10 @@ class PhaseTable(Protocol):
         """By role and feature set, the rows that an evaluation judges, in their order."""
         ...
 
+    def joins_keys(self, node: str) -> bool:
+        """Whether a node gives keys of the data, side by side."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fixed:
@@ -176,6 +180,10 @@ class LaneTable:
             tap.role: {name: own[rows] for name, own in self._parts[tap.strand.lane].rows_by_role()[""].items()}
             for tap, rows in drawn.items()
         }
+
+    def joins_keys(self, node: str) -> bool:
+        """Whether a node gives keys of the data, side by side."""
+        return self._first.joins_keys(node)
 
     def _drawn(self, slot: Slot) -> Column:
         tap = self.tap(slot)

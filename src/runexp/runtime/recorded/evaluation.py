@@ -12,7 +12,7 @@ from torch import Tensor
 
 from runexp.plan.phases import EvalPlan
 from runexp.runtime.data import FeatureSet
-from runexp.runtime.graph.forward import Forward, node_slot
+from runexp.runtime.graph.forward import Forward, Slot, node_slot
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.recorded.files import TableFile
 from runexp.runtime.recorded.place import Records
@@ -30,9 +30,18 @@ class Recording:
     records: Records
     sets: Mapping[str, FeatureSet]
 
+    def wanted(self, plan: EvalPlan, table: PhaseTable) -> list[Slot]:
+        """What chunks have to carry for it beside what losses and metrics read."""
+        return output_slots(plan.nodes, table) if "outputs" in plan.record else []
+
     def open(self, plan: EvalPlan, forward: Forward, table: PhaseTable) -> RowRecorder:
         """The recorder of a phase whose slots are numbered."""
         return RowRecorder(plan, self, forward, table)
+
+
+def output_slots(nodes: Sequence[str], table: PhaseTable) -> list[Slot]:
+    """The slots of everything that nodes give, in all their roles."""
+    return [node_slot(node, call) for node in nodes for call in (table.wiring.runs(node) if table.wiring else ("",))]
 
 
 class RowRecorder:
@@ -45,9 +54,9 @@ class RowRecorder:
         self._fold = recording.records.fold
         self._judged = [(item, forward.slot(node_slot(item.name, item.role))) for item in judged_by(plan)]
         self._nodes = {
-            ".".join(part for part in (node, call) if part): forward.slot(node_slot(node, call))
-            for node in plan.nodes
-            for call in (table.wiring.runs(node) if table.wiring else ("",))
+            ".".join(part for part in (slot[1], *slot[3:]) if part): forward.slot(slot)
+            for slot in output_slots(plan.nodes, table)
+            if not table.joins_keys(slot[1])
         }
         columns: dict[str, Callable[[Values], dict[str, Any]]] = {
             "predictions": self._predictions,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from runexp.plan.phases import RECORD_OUTPUTS, BuiltInPlan, TrainPlan
 from runexp.runtime.columns import Columns
-from runexp.runtime.graph.forward import Forward, Slot
+from runexp.runtime.graph.forward import Forward, Slot, node_slot
 from runexp.runtime.lanes.column import Held
 from runexp.runtime.lanes.table import PhaseTable
 
@@ -32,7 +32,7 @@ def number_rows(plan: TrainPlan, forward: Forward, columns: PhaseTable) -> Slot 
         return None
     slot = ("data", plan.data[0], _NUMBER)
     columns.put(slot, Held(columns.row_numbers(plan.data[0])))
-    forward.add_columns([slot])
+    forward.add_columns([slot, *map(node_slot, plan.nodes)])
     return slot
 
 
