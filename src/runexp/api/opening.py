@@ -150,6 +150,11 @@ class StoredRun:
         return recorded_table(self.folder, "gradients", phase)
 
     @property
+    def graph(self) -> Mapping[str, Any]:
+        """The graph as plain data, `nodes` with shapes and parameter counts and `edges`; empty where it is not told."""
+        return MappingProxyType(_json(self.folder / "graph.json"))
+
+    @property
     def tables(self) -> tuple[TableFacts, ...]:
         """The tables that phases recorded, whole ones alone."""
         found = recorded_files(self.folder)
