@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from runexp.runtime.explaining import OutOfMemory, asked_for, is_shortage
 
 from guards.specs import SPEC, checked, write_table
 from runexp.api.running import Place, run
 from runexp.diagnostics import SpecError
+from runexp.runtime.explaining import OutOfMemory, asked_for, is_shortage
 
 CODE = """\
 import torch

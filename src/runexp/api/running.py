@@ -11,7 +11,7 @@ from runexp.api.checking import Checked
 from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
-from runexp.api.recording import Checkpoints, Records, ResultsSink, write_inputs
+from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import hiding, redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
@@ -212,6 +212,7 @@ def execute(
     with failing_with(folder):
         checkpoints = Checkpoints(folder.checkpoints(), runtime)
         runtime.folders.keep_in(lambda names: folder.inside(f"callbacks/{names}"))
+        runtime.records.keep_in(folder.path)
         log = EventLog(folder.inside("events.jsonl"), beginning.mark)
         needed = hiding(_needed(folder, log, recorder), beginning.document)
         sinks = [*needed, *hiding(watch(live), beginning.document)]
@@ -227,6 +228,7 @@ def execute(
         results = recorder.results()
         found = Conclusion({}, ())
         with nullcontext() if experiment.error is None else suppress(OSError):  # what it failed of is to be told
+            complete_graph(folder, runtime)
             checkpoints.save_final(finished.status)
             found = conclude(folder, plan, finished, {"metrics": results.summary()})
         if finished.status == "completed":
