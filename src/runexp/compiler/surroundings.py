@@ -47,7 +47,8 @@ def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
         if isinstance(phase, EvalPlan):
             yield from (f"{phase.label}.{name}" for name in phase.produces)
         elif isinstance(phase, TrainPlan):
-            trained = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
+            total = ["train_loss"] if phase.losses else []
+            trained = [*total, *(f"train_{loss.name}" for loss in phase.losses)]
             yield from (f"{phase.label}.{name}" for name in trained)
             yield from (f"{phase.label}.{name}" for plan in phase.evaluations for name in plan.produces)
 
