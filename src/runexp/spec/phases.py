@@ -140,7 +140,10 @@ class TrainPhase(Section):
     steps: Annotated[Count | None, Field(description="optimizer updates, instead of epochs")] = None
     losses: Annotated[
         LossItems,
-        Field(description="what is minimised: names or definitions; left out where estimators learn by batches"),
+        Field(
+            min_length=1,
+            description="what is minimised: names or definitions; left out where estimators learn by batches",
+        ),
     ] = ()
     optimizer: Annotated[Optimizer | None, Field(description="a torch optimizer")] = None
     optimizers: Annotated[
