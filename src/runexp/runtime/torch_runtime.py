@@ -17,6 +17,7 @@ from runexp.engine.live import Live
 from runexp.engine.protocol import ExecutionContext
 from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
+from runexp.plan.graph import NodePlan
 from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.runtime.callbacks import open_callback, open_experiment_callback
 from runexp.runtime.callbacks.around import LiveExperiment
@@ -28,6 +29,7 @@ from runexp.runtime.fitting import FitProgram
 from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
+from runexp.runtime.learning import PartialFitProgram
 from runexp.runtime.recorded.evaluation import Recording
 from runexp.runtime.recorded.place import Records
 from runexp.runtime.rehearsal import Rehearsal
@@ -93,9 +95,11 @@ class TorchRuntime:
         if found:
             raise SpecError(found)
 
-    def open_train(self, plan: TrainPlan) -> TrainProgram:
+    def open_train(self, plan: TrainPlan) -> TrainProgram | PartialFitProgram:
         """Make a train phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
+        if plan.learns:
+            return PartialFitProgram(plan, self.graph, self.tables.table(plan), self._seed)
         return TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
@@ -144,6 +148,9 @@ class TorchRuntime:
         `fits`, the fit phases that are over, that fits it."""
         restored = read_checkpoint(folder, self.graph)
         again = {name: fit for fit in fits for name in fit.nodes if name in restored.lost}
+        for name in restored.lost:
+            if name not in again:
+                raise SpecError([_unkept(self.graph.plans[name])])
         for fit in dict.fromkeys(again.values()):
             self.seed(fit.label)
             program = self.open_fit(fit)
@@ -178,6 +185,11 @@ def choose_device(wanted: str) -> torch.device:
         )
         raise SpecError([found])
     return device
+
+
+def _unkept(node: NodePlan) -> Diagnostic:
+    message = f"what `{node.name}` has learned so far could not be kept, so that nothing can go on from it"
+    return Diagnostic("unfittable", message, node.origin.span, path=node.origin.path)
 
 
 def _build_sets(plan: Plan, folder: Path, given: Rows) -> dict[str, FeatureSet]:
