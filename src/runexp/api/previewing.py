@@ -12,8 +12,8 @@ from runexp.api.running import Run, Watch, build
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
-from runexp.engine.experiment import shortened
 from runexp.engine.live import Live
+from runexp.engine.shortening import shortened
 from runexp.observe.pump import pump
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.graph import LossPlan, MetricPlan, Route

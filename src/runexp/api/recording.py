@@ -15,6 +15,7 @@ from runexp.api.checking import Checked
 from runexp.api.redaction import redacted
 from runexp.engine.protocol import State
 from runexp.events import Event
+from runexp.observe.event_log import EventLog, Mark
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
 from runexp.results import Recorder
@@ -94,19 +95,25 @@ def _yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
 class Checkpoints:
     """The checkpoint store of a run: the runtime writes the files, the store commits them.
 
-    Names stand below `prefix`, such as `fold-0/`.
+    Names stand below `prefix`, such as `fold-0/`. With a `log` each says how much of that stands before it, so that
+    the run can go on from it.
     """
 
-    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime, *, prefix: str = "") -> None:
+    def __init__(
+        self, folder: CheckpointFolder, runtime: TorchRuntime, *, prefix: str = "", log: EventLog | None = None
+    ) -> None:
         self._folder = folder
         self._runtime = runtime
         self._prefix = prefix
+        self._log = log
 
     def save(self, phase: str, name: str, state: Mapping[str, Any], program: State) -> str:
         """Commit one checkpoint; returns its name below checkpoints/."""
-        name = f"{self._prefix}{phase}/{name}"
-        self._make_room(name)
-        return self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, state, program))
+        return self._commit(f"{self._prefix}{phase}/{name}", self._placed(state), program)
+
+    def save_run(self, name: str, state: Mapping[str, Any]) -> str:
+        """Commit one of the whole experiment; returns its name below checkpoints/."""
+        return self._commit(f"{self._prefix}{name}", self._placed(state), None)
 
     def remove(self, name: str) -> None:
         """Delete one checkpoint's files; they may have gone before the run was broken off."""
@@ -119,14 +126,29 @@ class Checkpoints:
 
     def save_final(self, status: str) -> None:
         """Commit the weights the run ended with."""
-        name = f"{self._prefix}final"
+        self._commit(f"{self._prefix}final", {"status": status}, None)
+
+    def _placed(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        mark = self._log.mark() if self._log is not None else None
+        if self._log is None or mark is None:
+            return {key: value for key, value in state.items() if key != "engine"}
+        self._log.sync()
+        return going_on(state, mark)
+
+    def _commit(self, name: str, state: Mapping[str, Any], program: State | None) -> str:
         self._make_room(name)
-        self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None))
+        return self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, state, program))
 
     def _make_room(self, name: str) -> None:
         """Delete what a run that was broken off saved under this name: this one has come there again."""
         with suppress(FileNotFoundError):
             self._folder.remove(name)
+
+
+def going_on(state: Mapping[str, Any], mark: Mark) -> Mapping[str, Any]:
+    """A state whose `engine` can be gone on with, and what is read of it before anything is put back."""
+    log = {"offset": mark.offset, "sequence": mark.sequence}
+    return {**state, "n_done": state["engine"]["n_done"], "log": log}
 
 
 class ResultsSink:

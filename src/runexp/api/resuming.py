@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
-from runexp.api.progress import newest, restore, saved_mark
+from runexp.api.progress import forget_later, newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
 from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
 from runexp.api.trust import own_modules
@@ -108,10 +108,12 @@ def resume(
 def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tuple[Beginning, tuple[str, ...]]:
     """From the newest saved state that is whole; from the start where there is none."""
     log = folder.path / EVENTS
-    path, damaged = newest(folder.progress(), log)
+    checkpoints = folder.checkpoints()
+    path, damaged = newest(folder.progress(), checkpoints, log)
+    mark = Mark(0, 0) if path is None else saved_mark(path)
+    forget_later(checkpoints, mark)
     if path is None:
-        return Beginning(Mark(0, 0) if log.exists() else None), damaged
-    mark = saved_mark(path)
+        return Beginning(mark if log.exists() else None), damaged
     resumed, lost = restore(path, run.checked.linked, runtime)
     told = tuple(stamped for stamped in read_events(log) if stamped.sequence < mark.sequence)
     return Beginning(mark, told, resumed), (*damaged, *lost)

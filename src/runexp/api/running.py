@@ -179,9 +179,9 @@ def execute(
 ) -> Run:
     """Run what is left of a plan in its folder."""
     live, recorder = Live(), Recorder(loss_nodes_of(plan))
-    checkpoints = Checkpoints(folder.checkpoints(), runtime)
     runtime.folders.keep_in(folder.inside("callbacks"))
     log = EventLog(folder.inside("events.jsonl"), beginning.mark)
+    checkpoints = Checkpoints(folder.checkpoints(), runtime, log=log)
     kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
     sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
     tell_again(beginning.told, kept, sinks[len(kept) + 1 :])
@@ -198,7 +198,7 @@ def execute(
     told = {"units": units} if units else {}
     write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
     if finished.status == "completed":
-        folder.forget_progress()  # last: a run without a summary is not over
+        progress.conclude()  # last: a run without a summary is not over
     return Run(folder.path, results, finished, experiment.error, units)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runexp.compiler.advice import advise
+from runexp.compiler.checkpoints import link_run_checkpoints
 from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.folds import link_folds
@@ -51,6 +52,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     cv = link_folds(scope, phases)
     check_streams(scope, phases)
     callbacks = link_experiment_callbacks(scope)
+    checkpoints = link_run_checkpoints(scope, phases)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)
@@ -59,7 +61,8 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     spec = found.spec
     said = spec.execution
     execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
-    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv, callbacks)
+    around = (execution, cv, callbacks, checkpoints)
+    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, *around)
     return Compiled(plan, found.diagnostics)
 
 

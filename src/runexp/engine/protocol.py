@@ -33,6 +33,11 @@ class ExecutionContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A pause in which what has happened so far is passed on."""
+
+
+@dataclass(frozen=True, slots=True)
 class EpochRecord:
     """The batches of an epoch: rows of each, and each named number (losses, `loss`, `lr`) as a typed array.
 
@@ -152,6 +157,9 @@ class ProgressStore(Protocol):
         `OSError` if it cannot be written.
         """
 
+    def save_end(self, state: Mapping[str, Any], program: State, position: Any) -> str:  # noqa: ANN401 - as above
+        """The same after the last epoch of a phase: kept when the run is over, so that the phase can be extended."""
+
 
 class CheckpointStore(Protocol):
     """Where checkpoints go."""
@@ -164,3 +172,10 @@ class CheckpointStore(Protocol):
 
     def point(self, phase: str, pointers: Mapping[str, str]) -> None:
         """Remember which checkpoint of a phase is `last` and which is `best`."""
+
+
+class RunCheckpointStore(CheckpointStore, Protocol):
+    """Where checkpoints go, those of the whole experiment too."""
+
+    def save_run(self, name: str, state: Mapping[str, Any]) -> str:
+        """Commit one between phases; returns its name. `OSError` if it cannot be written."""

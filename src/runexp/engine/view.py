@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -90,3 +90,15 @@ class Stateful(Protocol):
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` told."""
+
+
+def states_of(callbacks: Sequence[object]) -> list[Mapping[str, Any]]:
+    """What each callback needs in order to go on."""
+    return [callback.state() if isinstance(callback, Stateful) else {} for callback in callbacks]
+
+
+def load_states(callbacks: Sequence[object], states: Sequence[Mapping[str, Any]]) -> None:
+    """Give each callback back what `states_of` took."""
+    for callback, state in zip(callbacks, states, strict=True):
+        if isinstance(callback, Stateful):
+            callback.load_state(state)

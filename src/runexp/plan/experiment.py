@@ -11,7 +11,7 @@ from typing import Any, Literal
 from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
-from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, TrainPlan
+from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, RunCheckpointPlan, TrainPlan
 from runexp.records import dataclass
 
 
@@ -39,6 +39,7 @@ class Plan:
     execution: ExecutionPlan
     cv: CVPlan | None = None
     callbacks: tuple[MadePlan, ...] = ()
+    checkpoints: RunCheckpointPlan | None = None
 
     def in_fold(self) -> Plan:
         """What one fold of a cross-validation runs; the plan itself where there is none."""

@@ -96,12 +96,11 @@ class Clip(Section):
 
 
 class Checkpoints(Section):
-    """When a train phase saves its state in the run folder."""
+    """When a train phase saves its state."""
 
     at: Annotated[
         Literal["epoch_end", "epoch_start", "phase_start", "phase_end", "batch_start", "batch_end"],
-        Field(description="the moment"),
-        Later("this moment", words=("epoch_start", "phase_start", "phase_end", "batch_start", "batch_end")),
+        Field(description="the moment, after its callbacks"),
     ] = "epoch_end"
     every_n: Annotated[Count, Field(description="every n-th of these moments, and the last")] = 1
     max_to_keep: Annotated[Count | None, Field(description="older ones go; best and last stay")] = None
@@ -109,13 +108,15 @@ class Checkpoints(Section):
     mode: Annotated[Mode | None, Field(description="left out: known from the metric")] = None
     where: Annotated[
         Literal["disk", "memory"],
-        Field(description="in the run folder or in memory"),
-        Later("this place", words=("memory",)),
+        Field(description="in the run folder, or in memory: weights only, for callbacks that go back to them"),
     ] = "disk"
     name: Annotated[
         str | None,
-        Field(max_length=200, description="with {phase}, {epoch}, {batch} and metrics; left out: `epoch-0003`"),
-        Later("a name template"),
+        Field(
+            max_length=200,
+            description="with {phase}, {epoch}, {batch}, {step} and metrics, digits and decimals after a colon: "
+            "`{epoch:4}-{val_loss:.3}`; left out: `epoch-0003`",
+        ),
     ] = None
 
 

@@ -101,6 +101,12 @@ class CheckpointFolder:
             return ()
         return tuple(sorted(path.name for path in self._root.iterdir() if path.is_dir() and not is_aside(path)))
 
+    def all_names(self) -> tuple[str, ...]:
+        """Every checkpoint at any depth, in order, whole or not."""
+        found = (path.parent for path in self._root.rglob(MANIFEST))
+        names = (path.relative_to(self._root) for path in found)
+        return tuple(sorted(name.as_posix() for name in names if not any(is_aside(Path(part)) for part in name.parts)))
+
     def debris(self) -> tuple[Path, ...]:
         """What killed processes left half-written."""
         return tuple(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -61,10 +60,6 @@ class RunFolder:
         folder = CheckpointFolder(self.path / "progress")
         folder.clean()
         return folder
-
-    def forget_progress(self) -> None:
-        """Delete what nothing goes on from any more."""
-        shutil.rmtree(self.path / "progress", ignore_errors=True)
 
     @property
     def id(self) -> str:
