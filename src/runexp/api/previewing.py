@@ -244,9 +244,12 @@ def _checkpoints(phase: TrainPlan) -> str:
     rule = phase.checkpoints
     if rule is None:
         return ""
+    moment = rule.at.replace("_", " ")
+    often = f"at {moment}" if rule.every_n == 1 else f"at {moment}, every {rule.every_n} of them and the last"
     kept = f", keeps {rule.max_to_keep}" if rule.max_to_keep else ""
     best = f", best by {rule.monitor}" if rule.monitor else ""
-    return f"{_every(rule.every_n)}{kept}{best}"
+    where = f" as {rule.name}" if rule.where == "disk" else " in memory"
+    return f"{often}{where}{kept}{best}"
 
 
 def _every(n_epochs: int) -> str:

@@ -59,6 +59,13 @@ class View(Protocol):
     def restore(self, snapshot: Snapshot, source: Restored) -> None:
         """Set weights and buffers back."""
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The checkpoints in memory that can be gone back to."""
+
+    def roll_back(self, by: str, name: str) -> None:
+        """Set weights and buffers back to a checkpoint in memory; `KeyError` where there is none of that name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:

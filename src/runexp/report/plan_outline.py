@@ -20,7 +20,7 @@ from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
 from runexp.plan.values import Call
 from runexp.report.fold_outline import outline_folds
-from runexp.report.outline import Branch, called, listed, literal
+from runexp.report.outline import Branch, called, described, listed, literal
 from runexp.report.phase_outline import outline_callback, outline_phase
 
 
@@ -42,7 +42,11 @@ def outline_plan(plan: Plan) -> Branch:
 
 def _around(plan: Plan) -> tuple[Branch, ...]:
     below = tuple(outline_callback(callback) for callback in plan.callbacks)
-    return (Branch("experiment callbacks", "around phases and groups", below),) if below else ()
+    saved = plan.checkpoints
+    return (
+        *((Branch("experiment callbacks", "around phases and groups", below),) if below else ()),
+        *((Branch("experiment checkpoints", described(saved)),) if saved else ()),
+    )
 
 
 def _data(data: DataPlan) -> Branch:

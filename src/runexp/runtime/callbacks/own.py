@@ -89,6 +89,21 @@ class PhaseView:
         """End the phase after this batch or this epoch."""
         self._view.request_stop(self._name, reason, at=at)
 
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """The checkpoints of this phase in memory: `last`, `best` where one is known, and each by its name."""
+        return self._view.held
+
+    def roll_back(self, name: str = "best") -> None:
+        """Set weights and buffers back to a checkpoint in memory (`checkpoints: {where: memory}`); `KeyError` where
+        there is none of that name. The optimizer and the learning rate go on as they are."""
+        if name not in self._view.held:
+            known = (
+                did_you_mean(name, self._view.held, kind="checkpoints") or "`checkpoints: {where: memory}` keeps some"
+            )
+            raise KeyError(f"this phase holds no checkpoint `{name}` in memory: {known}")
+        self._view.roll_back(self._name, name)
+
     def warn(self, message: str) -> None:
         """Tell whoever watches the run."""
         self._view.warn(message)
