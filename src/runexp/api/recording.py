@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -25,6 +26,7 @@ from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
+from runexp.store.find_checkpoint import find_checkpoint
 from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
@@ -32,12 +34,19 @@ WRITTEN = "written.yaml"
 
 
 def write_inputs(
-    folder: RunFolder, checked: Checked, runtime: TorchRuntime, division: Division, *, code: Mapping[str, str]
+    folder: RunFolder,
+    checked: Checked,
+    runtime: TorchRuntime,
+    division: Division,
+    *,
+    code: Mapping[str, str],
+    lineage: Sequence[Mapping[str, str]] = (),
 ) -> None:
     """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment.
 
     Of sets that are divided into folds, `folds.parquet` tells the rows, and each fold keeps its own transformers.
-    `code` maps the modules of the user's that were imported to the hashes of their files.
+    `code` maps the modules of the user's that were imported to the hashes of their files; `lineage` tells of the
+    earlier runs that weights are from.
     """
     checked = checked.require()
     if checked.plan is None or checked.document is None:
@@ -65,6 +74,7 @@ def write_inputs(
         plan_digest=digest(checked.plan),
         sources=runtime.fingerprints,
         code=code,
+        lineage=lineage,
         argv=sys.argv,
         spec_folder=checked.folder,
     )
@@ -114,6 +124,10 @@ class Checkpoints:
     def save_run(self, name: str, state: Mapping[str, Any]) -> str:
         """Commit one of the whole experiment; returns its name below checkpoints/."""
         return self._commit(f"{self._prefix}{name}", self._placed(state), None)
+
+    def find(self, phase: str, name: str) -> Path:
+        """The folder of a checkpoint of a phase by its role or name; `KeyError` says what there is."""
+        return self._folder.path(find_checkpoint(self._folder, name, f"{self._prefix}{phase}"))
 
     def remove(self, name: str) -> None:
         """Delete one checkpoint's files; they may have gone before the run was broken off."""

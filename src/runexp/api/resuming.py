@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.api.lineage import recorded
 from runexp.api.progress import forget_later, newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
 from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
@@ -83,7 +84,11 @@ def resume(
     `SpecError` for data or shapes that no longer work. `tell` hears of damaged files.
     """
     with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules:
-        runtime = build(run.checked)
+        plan, lost = recorded(run.checked.linked, run.lock)
+        if lost and force is False and not folder.progress().names():
+            message = f"what `{lost[0]}` began with is gone, and nothing was saved; run the spec again"
+            raise CannotResume(message)
+        runtime = build(run.checked, plan)
         changed = tuple(_changed(run.lock, runtime, modules.digests()))
         if changed and not force:
             message = "what the run was made with has changed, so that it would not go on as it began"

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from runexp.api.checking import Checked
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
+from runexp.api.lineage import Ancestor, default_runs, told, traced
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
 from runexp.api.redaction import redacted_text
@@ -38,6 +40,8 @@ from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
 SAVE_EVERY_S = 30.0
+Asked = ParamSpec("Asked")
+Given = TypeVar("Given")
 
 Watch = Callable[[Live], Sequence[Sink]]
 """Makes the sinks that show a run, given where the engine stands."""
@@ -86,13 +90,13 @@ class Place:
     save_every_s: float = SAVE_EVERY_S
 
 
-def build(checked: Checked) -> TorchRuntime:
-    """The live things of a valid spec, those of the first fold where it has folds.
+def build(checked: Checked, plan: Plan | None = None) -> TorchRuntime:
+    """The live things of a valid spec, those of the first fold where it has folds; `plan`: with what it begins with.
 
     `SpecError` for data or shapes that cannot work; writes nothing. Code of the user's is imported, so
     `own_modules(checked)` has to be entered.
     """
-    return _built(checked)[0]
+    return _built(checked, plan or placed(checked, traced, checked.require().linked, default_runs())[0])[0]
 
 
 def run(
@@ -100,7 +104,8 @@ def run(
 ) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
-        opened = _Opened(checked, *_built(checked))
+        plan, ancestors = placed(checked, traced, checked.linked, place.runs)
+        opened = _Opened(checked, *_built(checked, plan), plan, ancestors)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
         return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
@@ -113,11 +118,14 @@ class _Opened:
     checked: Checked
     runtime: TorchRuntime | None
     division: Division
+    plan: Plan
+    ancestors: tuple[Ancestor, ...]
 
     def write_inputs(self, folder: RunFolder, code: Mapping[str, str]) -> None:
         """Write what the run starts from."""
         if self.runtime is not None:
-            write_inputs(folder, self.checked, self.runtime, self.division, code=code)
+            lineage = told(self.ancestors)
+            write_inputs(folder, self.checked, self.runtime, self.division, code=code, lineage=lineage)
 
     def hand_over(self) -> TorchRuntime:
         """The live things, which are held here no longer: the rows of the first fold are not to outlive it."""
@@ -137,25 +145,33 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str
             raise
         around = Around(control, Live(), frozenset())
         if opened.division.folds:
-            jobs = jobs_of(opened.checked, opened.division, folder)
+            jobs = jobs_of(opened.checked, opened.division, folder, opened.plan)
             return _run_folds(folder, plan, CrossValidation(plan, jobs, first=opened.hand_over()), watch, around)
         runtime = opened.hand_over()
         return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
 
 
-def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
-    plan = checked.require().linked
+def _built(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
+    return placed(checked, _open, checked, plan)
+
+
+def _open(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
+    with kept_randomness():
+        division = divide_folds(plan, folder=checked.folder)
+        first = division.folds[0] if division.folds else None
+        runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
+        runtime.rehearse(plan.in_fold().phases)
+        for item in plan.callbacks:  # code of the user's that fails does so before anything is written
+            runtime.open_experiment_callback(item)
+    return runtime, division
+
+
+def placed(checked: Checked, act: Callable[Asked, Given], *asked: Asked.args, **named: Asked.kwargs) -> Given:
+    """What `act` gives; what it finds wrong is shown where it was written in the spec."""
     try:
-        with kept_randomness():
-            division = divide_folds(plan, folder=checked.folder)
-            first = division.folds[0] if division.folds else None
-            runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
-            runtime.rehearse(plan.in_fold().phases)
-            for item in plan.callbacks:  # code of the user's that fails does so before anything is written
-                runtime.open_experiment_callback(item)
+        return act(*asked, **named)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
-    return runtime, division
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.folds import link_folds
 from runexp.compiler.graph import link_graph
+from runexp.compiler.handovers import link_handovers
 from runexp.compiler.losses import link_loss
 from runexp.compiler.made_callbacks import link_experiment_callbacks
 from runexp.compiler.outputs import check_outputs
@@ -47,6 +48,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     scope = replace(scope, samplers=link_samplers(scope))
     check_outputs(found, scope.samplers)
     phases = link_phases(scope)
+    nodes = link_handovers(scope, nodes, phases)
     _check_sections(found)
     check_surroundings(scope, phases)
     cv = link_folds(scope, phases)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.callbacks import judges, make_callback
 from runexp.engine.checkpoints import CheckpointRule, Held
 from runexp.engine.control import Control
@@ -248,9 +249,32 @@ class Experiment:
             program.close()
             self.live.latest = Live().latest
         self._is_cut = phase.is_cut
+        if not self._is_cut:
+            self._hand_over(plan, rule)
         status, by = self._ending(phase.stopped_by)
         final = FrozenMap(phase.final)
         yield PhaseFinished(plan.label, "train", status, by, phase.n_epochs, phase.step, final)
+
+    def _hand_over(self, phase: TrainPlan, rule: CheckpointRule | None) -> None:
+        """Give the nodes that wait for this phase their weights (S-14); where nothing is saved, as in a preview, those
+        it ended with."""
+        for node in self._plan.nodes:
+            weights = node.weights
+            if weights is None or weights.kind != "phase" or weights.giver != phase.label:
+                continue
+            given = None
+            if weights.checkpoint and rule is not None:
+                try:
+                    given = self._checkpoint_of(phase.label, weights.checkpoint, rule)
+                except KeyError as error:
+                    message, origin = f"`{node.name}` cannot take its weights: {error.args[0]}", weights.origin
+                    raise SpecError([Diagnostic("wrong-weights", message, origin.span, path=origin.path)]) from error
+            self._runtime.hand_over(node.name, given)
+
+    def _checkpoint_of(self, label: str, name: str, rule: CheckpointRule) -> Any:  # noqa: ANN401 - a store's own form
+        if rule.held is not None:
+            return rule.held.get(name)[0]
+        return self._checkpoints.find(label, name) if self._checkpoints else None
 
     def _callback(self, plan: CallbackPlan, program: TrainProgram) -> Callback:
         if isinstance(plan, (EvaluationPlan, EarlyStoppingPlan)):

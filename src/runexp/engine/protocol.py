@@ -141,6 +141,9 @@ class Runtime(Protocol):
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds, bit for bit."""
 
+    def hand_over(self, node: str, given: Any) -> None:  # noqa: ANN401 - a snapshot, or what a store gave
+        """Give a node the weights it takes once a phase is over; None: those of now."""
+
     def set_random_state(self, state: Any) -> None:  # noqa: ANN401 - the runtime's own form
         """Set every random number generator to where it stood when the state was saved."""
 
@@ -176,6 +179,9 @@ class CheckpointStore(Protocol):
 
 class RunCheckpointStore(CheckpointStore, Protocol):
     """Where checkpoints go, those of the whole experiment too."""
+
+    def find(self, phase: str, name: str) -> Any:  # noqa: ANN401 - in the store's own form
+        """The checkpoint of a phase that is `last` or `best`, or is called so; `KeyError` where there is none."""
 
     def save_run(self, name: str, state: Mapping[str, Any]) -> str:
         """Commit one between phases; returns its name. `OSError` if it cannot be written."""

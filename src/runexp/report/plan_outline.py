@@ -184,7 +184,7 @@ def _node(node: NodePlan) -> Branch:
         f"gives {listed(node.outputs)}" if node.outputs and node.kind != "output" else "",
         "frozen" if node.freeze else "",
         f"init {literal(node.init)}" if node.init else "",
-        f"weights of {node.weights.path}" if node.weights else "",
+        f"weights of {node.weights}" if node.weights else "",
         f"{node.chunk_size} rows at a time" if node.chunk_size else "",
         "activations computed again" if node.checkpointing else "",
     ]

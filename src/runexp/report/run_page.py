@@ -39,6 +39,7 @@ class RunFacts:
     checkpoints: Sequence[CheckpointFacts]
     problems: Sequence[str]
     units: Mapping[str, Mapping[str, str]]
+    lineage: Sequence[str] = ()
 
 
 def render_run(facts: RunFacts, *, console_width: int, color: bool, unicode: bool = True) -> str:
@@ -64,6 +65,7 @@ def _details(facts: RunFacts) -> Iterator[tuple[str, str]]:
     yield "tags", ", ".join(record.tags)
     yield "note", record.note
     yield from _under("checkpoints", _checkpoints(facts.checkpoints))
+    yield from _under("lineage", facts.lineage)
     yield "environment", _environment(record.lock)
     yield "git", _git(record.lock.get("git"))
     yield "data", ", ".join(f"{name} {str(digest)[:12]}" for name, digest in _items(record.lock.get("sources")))

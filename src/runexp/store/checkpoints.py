@@ -67,6 +67,11 @@ class CheckpointFolder:
         except (OSError, ValueError):
             return False
 
+    def digests(self, name: str) -> dict[str, str]:
+        """The SHA-256 of each file, as it was committed; `OSError` or `ValueError` where that cannot be read."""
+        files = json.loads((self.path(name) / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {str(file): str(facts["sha256"]) for file, facts in files.items()}
+
     def remove(self, name: str) -> None:
         """Delete a checkpoint; half-way it is debris, not a checkpoint. `FileNotFoundError` without one."""
         path = self.path(name)
