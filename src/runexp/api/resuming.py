@@ -49,9 +49,19 @@ class BrokenOff:
 
 def open_run(folder: Path) -> BrokenOff:
     """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes."""
-    status = read_status(folder)
-    if status is not None and status.state == "completed" and (folder / SUMMARY).is_file():
+    if is_complete(folder):
         raise CannotResume(f"{folder} is complete: nothing is left to do", is_over=True)
+    return as_it_began(folder)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a run came to its end."""
+    status = read_status(folder)
+    return status is not None and status.state == "completed" and (folder / SUMMARY).is_file()
+
+
+def as_it_began(folder: Path) -> BrokenOff:
+    """A run with the spec and the lock it began with; `CannotResume` where its folder lacks what it takes."""
     try:
         lock = read_lock_file(folder)
     except (OSError, ValueError) as error:

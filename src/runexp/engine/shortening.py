@@ -16,7 +16,9 @@ def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
         return replace(phase, phases=parts)
     if not isinstance(phase, TrainPlan) or not (n_epochs or n_steps):
         return phase
-    schedule = phase.schedule and replace(phase.schedule, n_epochs=phase.n_epochs, n_steps=phase.n_steps)
+    schedule = phase.schedule
+    if schedule and not (schedule.n_epochs or schedule.n_steps):
+        schedule = replace(schedule, n_epochs=phase.n_epochs, n_steps=phase.n_steps)
     losses = tuple(_at_full_length(loss, phase) for loss in phase.losses)
     if n_steps:
         return replace(phase, n_epochs=0, n_steps=n_steps, schedule=schedule, losses=losses)

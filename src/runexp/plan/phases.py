@@ -53,7 +53,7 @@ class SchedulePlan:
 
     A curve of ours is a ratio of the optimizer's own rate, by update, with what it reads in `options`. `call` is a
     scheduler of torch instead, stepped after every update or every epoch (`interval`). A curve runs over the phase;
-    over `n_epochs` or `n_steps` where the phase was shortened and keeps its curve.
+    over `n_epochs` or `n_steps` where it has a length of its own, after which it stays at its end.
     """
 
     curve: str

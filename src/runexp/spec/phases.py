@@ -70,6 +70,10 @@ class Schedule(Section):
     warmup_epochs: Annotated[
         float | None, Field(ge=0, allow_inf_nan=False, description="the same in epochs; one of the two")
     ] = None
+    epochs: Annotated[
+        Count | None, Field(description="length of a curve, which then stays at its end; left out: the phase")
+    ] = None
+    steps: Annotated[Count | None, Field(description="the same in updates; one of the two")] = None
     min_ratio: Annotated[Share, Field(description="the lowest ratio a curve reaches")] = 0.0
     every_n_epochs: Annotated[Count, Field(description="step: epochs between two decays")] = 1
     factor: Annotated[Positive, Field(description="step, exponential, plateau: factor of each decay")] = 0.1
