@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
@@ -21,6 +21,7 @@ from runexp.plan.phases import FitPlan, GroupPlan
 from runexp.runtime.packing import Unpackable
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.checkpoints import CheckpointFolder
+from runexp.store.writer import Writer
 
 _N_KEPT = 2
 END = "end-"
@@ -30,11 +31,14 @@ END = "end-"
 class Progress:
     """The progress store of a run. What it saves says how much of the event log stands before it."""
 
-    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime, log: EventLog, control: Control) -> None:
+    def __init__(
+        self, folder: CheckpointFolder, runtime: TorchRuntime, log: EventLog, control: Control, *, writer: Writer
+    ) -> None:
         self._folder = folder
         self._runtime = runtime
         self._log = log
         self._control = control
+        self._writer = writer
         self._interval_s = 0.0
         self._is_impossible = False
 
@@ -47,27 +51,27 @@ class Progress:
         self._control.due = self._interval_s == 0
         if self._is_impossible or position is None:
             return ""
+        self._writer.finish()
         number = max(numbers(self._folder), default=-1) + 1
         warning = self._commit(f"{number:06d}", state, program, position)
-        for old in numbers(self._folder)[:-_N_KEPT]:
-            self._folder.remove(f"{old:06d}")
+        if self._control.signal:  # nothing comes after that could wait for it
+            self._writer.finish()
         return warning
 
     def save_end(self, state: Mapping[str, Any], program: State, position: Mark | None) -> str:
         """Commit the state after the last epoch of a phase; that of the phase before goes after."""
         if self._is_impossible or position is None:
             return ""
+        self._writer.finish()
         name = f"{END}{state['n_done']:03d}"
         with suppress(FileNotFoundError):  # the run was broken off since, and has come here again
             self._folder.remove(name)
-        warning = self._commit(name, state, program, position)
-        for old in self._folder.names():
-            if old.startswith(END) and old != name:
-                self._folder.remove(old)
-        return warning
+        return self._commit(name, state, program, position)
 
     def conclude(self) -> None:
         """Delete what nothing goes on from any more; the end of the last training stays, so that it can be extended."""
+        with suppress(OSError):  # the run is complete without it
+            self._writer.finish()
         for number in numbers(self._folder):
             self._folder.remove(f"{number:06d}")
 
@@ -75,14 +79,24 @@ class Progress:
         self._log.sync()
         whole = going_on({"engine": state}, position)
         try:
-            self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, whole, program))
+            captured = self._runtime.capture_checkpoint(whole, program)
         except Unpackable as error:
             self._is_impossible = True
             return f"a run that is broken off here cannot go on: {error}"
+        self._writer.submit(lambda: self._write(name, captured.write), captured.n_bytes)
+        return ""
+
+    def _write(self, name: str, write: Callable[[Path], None]) -> None:
+        """Commit, then delete what is older. Runs beside the run: it touches no state of it."""
+        try:
+            self._folder.save(name, write)
         except OSError as error:
             error.add_note(f"while saving the state to go on from in {self._folder.path(name)}")
             raise
-        return ""
+        is_end = name.startswith(END)
+        ends = [old for old in self._folder.names() if is_end and old.startswith(END) and old != name]
+        for old in (*ends, *(f"{number:06d}" for number in numbers(self._folder)[:-_N_KEPT])):
+            self._folder.remove(old)
 
     @contextmanager
     def every(self, seconds: float) -> Iterator[None]:
@@ -97,6 +111,8 @@ class Progress:
             yield
         finally:
             over.set()
+            with suppress(OSError):  # what could not be saved is no reason to fail a run that has ended
+                self._writer.finish()
 
     def _ask(self, seconds: float, over: Event) -> None:
         while not over.wait(seconds):

@@ -36,6 +36,7 @@ from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import utc_now
+from runexp.store.writer import Writer
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
@@ -201,7 +202,7 @@ def execute(
     kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
     sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
     tell_again(beginning.told, kept, sinks[len(kept) + 1 :])
-    progress = Progress(folder.progress(), runtime, log, control)
+    progress = Progress(folder.progress(), runtime, log, control, writer=Writer())
     experiment = Interpreter(
         plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
         live=live, wants=subscribed(sinks),

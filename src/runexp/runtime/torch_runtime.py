@@ -34,8 +34,10 @@ from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.settings import check_compiler
 from runexp.runtime.state import (
+    Captured,
     Restored,
     Snapshot,
+    capture,
     read_checkpoint,
     read_weights,
     restore_snapshot,
@@ -153,6 +155,10 @@ class TorchRuntime:
     def write_checkpoint(self, folder: Path, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> None:
         """Write the state of this moment into an empty folder."""
         write_checkpoint(folder, self.graph, state, program)
+
+    def capture_checkpoint(self, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> Captured:
+        """A copy of the state of this moment, which can be written while steps go on."""
+        return capture(self.graph, state, program)
 
     def read_checkpoint(self, folder: Path, fits: Iterable[FitPlan]) -> Restored:
         """Set everything back to a checkpoint. An estimator that could not be written is fitted again by the last of
