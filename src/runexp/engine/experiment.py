@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runexp.diagnostics import Diagnostic, SpecError
@@ -11,6 +11,7 @@ from runexp.engine.checkpoints import CheckpointRule, Held
 from runexp.engine.control import Control
 from runexp.engine.course import Course, Resumed
 from runexp.engine.experiment_hooks import ExperimentHooks
+from runexp.engine.kept import Kept
 from runexp.engine.live import Live
 from runexp.engine.once import EvalPhase, FitPhase
 from runexp.engine.phases import TrainPhase
@@ -18,7 +19,7 @@ from runexp.engine.protocol import ExecutionContext, ProgressStore, RunCheckpoin
 from runexp.engine.run_checkpoints import RunCheckpointRule
 from runexp.engine.shortening import earlier, shortened
 from runexp.engine.surroundings import Surroundings
-from runexp.engine.view import Callback, load_states, states_of
+from runexp.engine.view import Callback
 from runexp.events import (
     BatchFinished,
     Event,
@@ -224,7 +225,7 @@ class Experiment:
         callbacks = [self._callback(item, program) for item in sorted(plan.callbacks, key=judges)]
         rule = self._rule(plan)
         phase = TrainPhase(plan, program, around, callbacks, rule)
-        kept = _Kept(phase, callbacks, rule)
+        kept = Kept(phase, callbacks, rule)
         phase.going_on = lambda: self._state(kept.state())
         if resumed is not None and resumed.phase is not None:
             kept.load_state(resumed.phase)
@@ -313,7 +314,7 @@ class Experiment:
             program.step(context)
         return {f"{plan.prefix}{name}": value for name, value in program.finish().items()}
 
-    def _saved(self, kept: _Kept, program: TrainProgram) -> Iterator[Event]:
+    def _saved(self, kept: Kept, program: TrainProgram) -> Iterator[Event]:
         """Save the state of a phase between two batches, if that is due, and after its last epoch."""
         if kept.is_over:
             yield from _warned(kept.label, self._course.save_end(self._state(kept.state()), program.state()))
@@ -342,33 +343,6 @@ class Experiment:
         if self._is_cut:
             return "interrupted", self.control.signal
         return ("stopped", stopped_by) if stopped_by else ("completed", "")
-
-
-class _Kept:
-    """The state of a train phase beside that of its program."""
-
-    def __init__(self, phase: TrainPhase, callbacks: Sequence[Callback], rule: CheckpointRule | None) -> None:
-        self.label = phase.phase
-        self._phase = phase
-        self._callbacks = callbacks
-        self._rule = rule
-
-    @property
-    def is_over(self) -> bool:
-        """Whether its last epoch is over."""
-        return self._phase.is_over
-
-    def state(self) -> Mapping[str, Any]:
-        """What the phase, its callbacks and the rule of its checkpoints go on from."""
-        rule = self._rule.state() if self._rule else None
-        return {"phase": self._phase.state(), "callbacks": states_of(self._callbacks), "rule": rule}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` told."""
-        self._phase.load_state(state["phase"])
-        load_states(self._callbacks, state["callbacks"])
-        if self._rule and state["rule"]:
-            self._rule.load_state(state["rule"])
 
 
 def _warned(label: str, warning: str) -> Iterator[Event]:
