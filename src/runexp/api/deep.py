@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from runexp.api.checking import Checked
 from runexp.api.lineage import default_runs, recorded, traced
@@ -10,6 +11,7 @@ from runexp.api.redaction import redacted_text
 from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import Diagnostic, SpecError, in_document_order
 from runexp.plan.experiment import Plan
+from runexp.plan.picture import Size
 from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
 from runexp.runtime.deep import Sizes, deep_check
 from runexp.source import Document
@@ -21,6 +23,8 @@ class DeepChecked:
 
     checked: Checked
     sizes: SizeFacts | None
+    drawn: Mapping[str, Size] = field(default_factory=dict)
+    """What is known of nodes and keys, for pictures of the graph."""
 
 
 def check_deep(checked: Checked) -> DeepChecked:
@@ -38,7 +42,9 @@ def check_deep(checked: Checked) -> DeepChecked:
         deep = deep_check(plan, folder=checked.folder)
     located = [_located(item, checked.document) for item in (*lost, *deep.diagnostics)]
     everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
-    return DeepChecked(replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes))
+    return DeepChecked(
+        replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes), deep.drawn
+    )
 
 
 def _traced(plan: Plan) -> tuple[Plan, tuple[Diagnostic, ...]]:

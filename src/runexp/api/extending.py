@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runexp.api.checking import Checked, check
+from runexp.api.opening import METRICS
 from runexp.api.progress import END, saved_mark, told_before
 from runexp.api.recording import WRITTEN, resolved_yaml, written_yaml
 from runexp.api.redaction import redacted
@@ -22,17 +23,21 @@ from runexp.observe.event_log import encode, read_events
 from runexp.plan.experiment import Plan, digest, dump, walk
 from runexp.plan.phases import GroupPlan, TrainPlan
 from runexp.source.nodes import COMMAND_LINE
-from runexp.store.atomic import make_folders, write_atomically
+from runexp.store.atomic import is_aside, make_folders, write_atomically
 from runexp.store.checkpoints import MANIFEST, CheckpointFolder
 from runexp.store.find_checkpoint import FINAL
-from runexp.store.records import LOCK_FILE
-from runexp.store.run_folder import RunFolder
-from runexp.store.status import utc_now
+from runexp.store.records import LOCK_FILE, SUMMARY
+from runexp.store.run_folder import LOCK, RunFolder
+from runexp.store.status import STATUS, utc_now
 
 Curves = Literal["extend", "keep"]
 """What becomes of schedules that run over the phase: they run over its new length, or stay at their end."""
 
-_COPIED = ("spec.yaml", "splits.parquet", "artifacts", "callbacks")
+# What the new run writes anew, or has of its own.
+_OWN = frozenset({
+    "resolved.yaml", WRITTEN, "plan.json", LOCK_FILE, LOCK, EVENTS, STATUS, SUMMARY, METRICS, "metrics.csv",
+    "annotations.json", "checkpoints", "progress",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +167,9 @@ class _Copy:
 
     def write(self, checked: Checked, longer: TrainPlan, told: str) -> None:
         """Everything but the lock, then the lock: without it the new run has not begun."""
-        for name in _COPIED:
-            self._copy(name)
+        for path in self.source.iterdir():
+            if path.name not in _OWN and not is_aside(path):
+                self._copy(path.name)
         self.made.write("resolved.yaml", resolved_yaml(checked))
         self.made.write(WRITTEN, written_yaml(checked))
         plan = json.dumps(redacted(dump(checked.linked), checked.document), indent=1, ensure_ascii=False)

@@ -19,6 +19,7 @@ from runexp.observe.event_log import EventLog, Mark
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.phases import FitPlan, GroupPlan
 from runexp.runtime.packing import Unpackable
+from runexp.runtime.tensor_files import UNREADABLE
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.writer import Writer
@@ -125,13 +126,12 @@ def newest(progress: CheckpointFolder, checkpoints: CheckpointFolder, log: Path)
     Checkpoints that the spec asked for count as much as what the run saved by itself.
     """
     warnings: list[str] = []
-    n_told = log.stat().st_size if log.is_file() else -1
     found = [(progress, f"{number:06d}") for number in numbers(progress)]
     found += [(checkpoints, name) for name in checkpoints.all_names() if told_before(checkpoints.path(name))]
     found.reverse()  # of those at one place of the log the later stands before the earlier
     for folder, name in sorted(found, key=lambda item: _sequence(item[0].path(item[1])), reverse=True):
         path = folder.path(name)
-        if folder.verify(name) and n_told >= saved_mark(path).offset:
+        if folder.verify(name) and _is_told(path, log):
             return path, tuple(warnings)
         warnings.append(f"the state saved in {path} is damaged; an earlier one is used")
     return None, tuple(warnings)
@@ -149,7 +149,7 @@ def told_before(path: Path) -> Mark | None:
     """Where the event log stood when a checkpoint was saved; None where that is not known."""
     try:
         return saved_mark(path)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, *UNREADABLE):
         return None
 
 
@@ -157,6 +157,14 @@ def _sequence(path: Path) -> float:
     """What cannot be read counts as newest, so that it is told of."""
     mark = told_before(path)
     return inf if mark is None else mark.sequence
+
+
+def _is_told(path: Path, log: Path) -> bool:
+    """Whether all that happened before a state was saved is in the log."""
+    try:
+        return log.is_file() and log.stat().st_size >= saved_mark(path).offset
+    except UNREADABLE:
+        return False
 
 
 def saved_mark(path: Path) -> Mark:

@@ -41,6 +41,11 @@ class CheckpointRule:
         self._best = ""
         self._best_value = math.nan
 
+    @property
+    def last(self) -> str:
+        """The newest checkpoint; empty where there is none."""
+        return self._kept[-1] if self._kept else ""
+
     def is_due(self, at: Moment, n: int, *, final: bool) -> bool:
         """Whether the n-th moment of this kind, counted from 1, is one to save at; the `final` one always is."""
         return at == self.at and (final or n % self._plan.every_n == 0)

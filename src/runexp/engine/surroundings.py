@@ -9,6 +9,7 @@ from runexp.engine.control import Control
 from runexp.engine.live import Live
 from runexp.engine.protocol import Snapshot
 from runexp.events import Event
+from runexp.plan.guards import OnNan
 from runexp.plan.phases import EvalPlan
 
 Outbox = deque[Event]
@@ -26,7 +27,9 @@ class Surroundings:
         restore: Callable[[Snapshot], None],
         *,
         wants_batches: bool,
+        on_nan: OnNan = "stop",
     ) -> None:
+        self.on_nan = on_nan
         self.control = control
         self.live = live
         self.evaluate = evaluate

@@ -16,6 +16,10 @@ Moment = Literal["phase_start", "epoch_start", "batch_start", "batch_end", "epoc
 RunMoment = Literal["experiment_start", "group_start", "phase_start", "phase_end", "group_end", "experiment_end"]
 """Those of the whole experiment."""
 PrecisionName = Literal["fp32", "bf16", "fp16"]
+Recorded = Literal["predictions", "outputs"]
+"""What an eval phase keeps of every row."""
+RECORD_OUTPUTS, RECORD_GRADIENTS = "record_outputs", "record_gradients"
+"""The callbacks that a train phase has for what it records."""
 BatchSchedule = Literal["zip_strict", "zip_cycle", "alternate_strict", "alternate_cycle"]
 
 
@@ -93,6 +97,7 @@ class EvalPlan:
     prefix: str
     origin: Origin
     lanes: tuple[LanePlan, ...] = ()
+    record: tuple[Recorded, ...] = ()
 
     @property
     def produces(self) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from runexp.runtime.data import load_transformer, loaded_transformer
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.packing import pack, unpack
+from runexp.runtime.tensor_files import write_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Captured:
     def write(self, folder: Path) -> None:
         """Write it into an empty folder."""
         for name, tensors in self.tensors.items():
-            save_file(tensors, folder / f"{name}.safetensors")
+            write_tensors(tensors, folder / f"{name}.safetensors")
         if self.estimators:
             (folder / "estimators").mkdir()
         for name, content in self.estimators.items():

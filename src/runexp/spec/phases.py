@@ -6,7 +6,6 @@ from pydantic import Field
 
 from runexp.spec.base import Arguments, Count, Name, Positive, Reference, Section, Share, Use
 from runexp.spec.callbacks import CallbackItems, LossItems, MetricItems, Mode
-from runexp.spec.later import Later
 from runexp.spec.samplers import Sampler
 
 InnerLabel = Annotated[
@@ -183,8 +182,10 @@ class TrainPhase(Section):
     ] = None
     record: Annotated[
         tuple[Literal["outputs", "gradients"], ...],
-        Field(description="what is kept of every batch"),
-        Later("recording"),
+        Field(
+            description="what is kept of every batch, in a table of the run folder: `outputs` of every node for its "
+            "rows, `gradients` as the norm of each parameter's at every update, before clipping"
+        ),
     ] = ()
 
 
@@ -202,8 +203,10 @@ class EvalPhase(Section):
     ] = None
     record: Annotated[
         tuple[Literal["predictions", "outputs"], ...],
-        Field(description="what is kept of every row"),
-        Later("recording"),
+        Field(
+            description="what is kept of every row, in a table of the run folder: `predictions` in the target's own "
+            "units and by the names of its classes, `outputs` of every node as they are"
+        ),
     ] = ()
 
 
