@@ -12,7 +12,7 @@ from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.guards import GuardsPlan
-from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, TrainPlan
+from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, RunCheckpointPlan, TrainPlan
 from runexp.records import dataclass
 
 
@@ -41,6 +41,7 @@ class Plan:
     cv: CVPlan | None = None
     callbacks: tuple[MadePlan, ...] = ()
     guards: GuardsPlan = GuardsPlan()
+    checkpoints: RunCheckpointPlan | None = None
 
     def in_fold(self) -> Plan:
         """What one fold of a cross-validation runs; the plan itself where there is none."""
