@@ -47,7 +47,7 @@ class Spec(Section):
         RunCheckpoints | None, Field(description="of the whole experiment"), Later("experiment checkpoints")
     ] = None
     cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
-    sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
+    sweep: Annotated[Sweep | None, Field(description="a search over values")] = None
     tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
     guards: Annotated[Guards | None, Field(description="limits and thresholds"), Later("guarding a run")] = None
     register_as: Annotated[
