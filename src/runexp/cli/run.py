@@ -26,6 +26,7 @@ from runexp.cli.options import (
 )
 from runexp.cli.resume import Talk, go_on, unfinished
 from runexp.cli.screen import say, say_on_terminal
+from runexp.cli.sweep import Manner, repeat
 from runexp.cli.trust import trusted
 from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
@@ -43,6 +44,14 @@ WhetherResume = Annotated[
 ]
 
 
+Replicates = Annotated[
+    int,
+    typer.Option(
+        "--replicates", min=1, metavar="N", help="Run it with N seeds, the first its own, and show the spread."
+    ),
+]
+
+
 def run(
     spec: SpecPath,
     *,
@@ -54,6 +63,7 @@ def run(
     allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
     resume: WhetherResume = Resuming.NEVER,
+    replicates: Replicates = 1,
     save_every: SaveEvery = 30.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -65,6 +75,11 @@ def run(
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
     checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
+    if checked.linked.sweep is not None and not quiet:
+        say(f"note: this runs {spec} once, with the values written in it; `runexp sweep {spec}` runs its trials")
+    if replicates > 1:
+        manner = Manner(form, quiet, no_color)
+        return repeat(checked, replicates, runs=runs, run_dir=run_dir, save_every=save_every, manner=manner)
     broken_off = unfinished(checked, runs, run_dir) if resume is Resuming.AUTO else None
     how = Talk(quiet, verbose, no_color)
     if broken_off is not None:
