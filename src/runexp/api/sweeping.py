@@ -10,20 +10,20 @@ from pathlib import Path
 from runexp.api.checking import Checked
 from runexp.api.recording import resolved_yaml
 from runexp.api.running import SAVE_EVERY_S
+from runexp.api.stored_sweep import BASE
 from runexp.api.trial_specs import mistakes_of_grid
-from runexp.api.trials import RESULTS, Trials, Undertaking, Watcher
+from runexp.api.trials import Trials, Undertaking, Watcher
 from runexp.api.trust import distrusted
 from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.plan.experiment import digest, dump
 from runexp.plan.sweeps import SweepPlan
-from runexp.results.trials import Objective, SweepResults, sweep_results_of
+from runexp.results.trials import Objective, SweepResults
 from runexp.store.run_folder import FolderInUse, RunFolder
 from runexp.store.status import utc_now
 from runexp.strategies.listed_search import ListedSearch, repeated_seeds
 from runexp.strategies.sweep_search import SweepSearch, open_study
 
-BASE = "base.json"
 _WHAT_A_SEARCH_IS = ("parameters", "sampler", "objectives", "monitor", "pruner")
 
 
@@ -79,16 +79,6 @@ def run_replicates(
     with _opened(checked, place, f"replicates-{digest(plan)[:8]}") as folder:
         what = Undertaking(checked, search, save_every_s=place.save_every_s)
         return Trials(what, folder, watcher, control or Control()).run()
-
-
-def open_sweep(folder: Path | str) -> SweepResults:
-    """The results of a sweep, from its folder; `OSError` or `ValueError` where there are none that can be read."""
-    path = Path(folder)
-    data = json.loads((path / RESULTS).read_text(encoding="utf-8"))
-    try:
-        return sweep_results_of(data["results"], path)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path / RESULTS} holds no results of a sweep") from error
 
 
 def _refuse(checked: Checked, sweep: SweepPlan | None) -> None:

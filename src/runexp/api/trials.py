@@ -11,6 +11,7 @@ from typing import Protocol
 
 from runexp.api.checking import Checked
 from runexp.api.relocating import plain_yaml
+from runexp.api.stored_sweep import RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
 from runexp.api.trial_specs import SpecChanged, spec_of
 from runexp.engine.control import Control
@@ -23,9 +24,7 @@ from runexp.strategies.sweep_run import Outcome, TrialProgress, run_in_crew, run
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
 
-RESULTS = "sweep.json"
 BEST = "best.yaml"
-TRIALS = "trials"
 
 
 class Search(Protocol):
@@ -59,6 +58,16 @@ class Watcher(Protocol):
 
     def receive(self, trial: Trial, details: str = "") -> None:
         """A trial began, stands elsewhere, or ended; `details` is at length what it failed of."""
+
+
+class Unwatched:
+    """Nobody watches."""
+
+    def begin(self, results: SweepResults, n_trials: int) -> None:
+        """Say nothing."""
+
+    def receive(self, trial: Trial, details: str = "") -> None:
+        """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ def resume(
     except (UnknownRun, AmbiguousRun) as error:
         say(f"error: {error}")
         raise typer.Exit(2) from None
+    from runexp.api.stored_sweep import is_sweep
+
+    if is_sweep(folder):
+        say(f"error: {folder} holds many runs; the command that began them, given again, goes on and repeats none")
+        raise typer.Exit(2)
     talk = Talk(quiet, verbose, no_color)
     go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, force=force)
 

@@ -107,7 +107,7 @@ def carry_out(carry: Carry, checked: Checked, manner: Manner) -> None:
         results = _refusing(lambda: carry(watcher, control), checked.files, no_color=manner.no_color)
     finally:
         watcher.close()
-    _report(results, manner)
+    show_sweep(results, manner.form, no_color=manner.no_color)
     _leave(results, control)
 
 
@@ -146,13 +146,14 @@ def _refusing(carry: Callable[[], SweepResults], files: Mapping[str, str], *, no
         raise typer.Exit(1) from None
 
 
-def _report(results: SweepResults, manner: Manner) -> None:
-    if manner.form is Format.JSON:
+def show_sweep(results: SweepResults, form: Format, *, no_color: bool) -> None:
+    """Print what trials gave."""
+    if form is Format.JSON:
         print(json.dumps(_as_json(results), indent=1, ensure_ascii=False, allow_nan=False))
         return
     from runexp.report.trials import render_sweep
 
-    color = wants_color(sys.stdout, no_color=manner.no_color)
+    color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_sweep(results, console_width=width(), color=color))
     best = results.folder / "best.yaml" if results.folder is not None else None
     if best is not None and best.is_file():

@@ -58,12 +58,12 @@ def _check_values(scope: Scope, values: Range, path: Path) -> None:
         if key in values.model_fields_set:
             message = f"`{key}` and `values` exclude each other"
             scope.found.error("exclusive-keys", message, (*path, key), part="key")
-    where = (*path, "values") if "values" in values.model_fields_set else path
+    where = (*path, "values") if scope.found.document.find((*path, "values")) is not None else path
     seen: set[str] = set()
     for index, value in enumerate(values.values or ()):
         text = json.dumps(value, sort_keys=True)
         if text in seen:
-            scope.found.error("wrong-value", f"the value {text} stands here twice", (*where, index))
+            scope.found.error("wrong-value", f"the value `{_shown(value)}` stands here twice", (*where, index))
         seen.add(text)
 
 
@@ -107,13 +107,16 @@ def _check_wanted(scope: Scope, wanted: Any, parent: Range, path: Path) -> None:
         message = f"`{path[-1]}` is a range: `when` asks for one of a list of values"
         scope.found.error("wrong-value", message, path, part="key")
         return
-    known = [json.dumps(value) for value in parent.values]
+    known = {json.dumps(value, sort_keys=True): _shown(value) for value in parent.values}
     for one in wanted if isinstance(wanted, tuple) else (wanted,):
         if json.dumps(one) not in known:
-            message = f"`{path[-1]}` never has the value {json.dumps(one)}"
-            scope.found.error(
-                "wrong-value", message, path, help=did_you_mean(json.dumps(one), known, kind="its values")
-            )
+            message = f"`{path[-1]}` never has the value `{_shown(one)}`"
+            help = did_you_mean(_shown(one), known.values(), kind="its values")
+            scope.found.error("wrong-value", message, path, help=help)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any value of a spec
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_there(scope: Scope, address: str) -> bool:
@@ -126,7 +129,7 @@ def _is_there(scope: Scope, address: str) -> bool:
         return True
     if "with" in steps and "use" in _below(scope.found.document.root, keys):
         return keys == steps[: steps.index("with")]
-    return len(steps) > 1 and _has(scope.found.spec.model_dump(mode="json", by_alias=True), steps)
+    return _has(scope.found.spec.model_dump(mode="json", by_alias=True), steps)
 
 
 def _has(value: Any, steps: list[str]) -> bool:  # noqa: ANN401 - plain data

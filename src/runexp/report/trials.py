@@ -59,13 +59,14 @@ def _parts(results: SweepResults, width: int) -> Iterator[RenderableType]:
 def _table(results: SweepResults, ended: Sequence[Trial], width: int) -> Iterator[RenderableType]:
     trials = _most_telling(results, ended)
     judged = [one.address for one in results.objectives] or _final_numbers(results)
-    columns = {
+    columns: dict[str, list[str]] = {
         "trial": [str(trial.number) for trial in trials],
-        "status": [trial.status for trial in trials],
+        "status": [str(trial.status) for trial in trials],
         **{name: column(trial.metrics.get(name) for trial in trials) for name in judged},
         **{name: [_change(trial, name) for trial in trials] for name in results.addresses},
     }
-    if sum(max(map(len, [plain(name), *cells])) + _GAP for name, cells in columns.items()) > width:
+    needed = [max(len(plain(name)), *map(len, cells), 0) + _GAP for name, cells in columns.items()]
+    if sum(needed) > width:
         for trial in trials:
             yield Text(trial_line(trial, judged), style=STYLES[trial.status], no_wrap=False)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import Any, Literal
@@ -125,17 +126,25 @@ class SweepResults:
         return {name: self.spread(name) for name in names}
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """Columns by name, a row a trial; None where a trial lacks one. Lists and mappings are JSON text."""
+        """Columns by name, a row a trial; None where a trial lacks one. What varies in kind, or is a list, is JSON."""
         numbers = dict.fromkeys(name for trial in self.trials for name in trial.metrics)
         return {
             "number": [trial.number for trial in self.trials],
             "id": [trial.id for trial in self.trials],
             "status": [trial.status for trial in self.trials],
             "seconds": [trial.seconds for trial in self.trials],
-            **{name: [_cell(trial.changes.get(name)) for trial in self.trials] for name in self.addresses},
+            **{name: _column([trial.changes.get(name) for trial in self.trials]) for name in self.addresses},
             **{name: [trial.metrics.get(name) for trial in self.trials] for name in numbers},
             "error": [trial.error for trial in self.trials],
         }
+
+    def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow may be missing
+        """The same as an Arrow table; `ImportError` without pyarrow."""
+        return _library("pyarrow", "to_arrow").table(self.to_dict())
+
+    def to_pandas(self) -> Any:  # noqa: ANN401 - pandas may be missing
+        """The same as a DataFrame; `ImportError` without pandas."""
+        return _library("pandas", "to_pandas").DataFrame(self.to_dict())
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON data, which `sweep_results_of` reads back."""
@@ -208,5 +217,18 @@ def _written(value: float) -> float | str:
     return value if isfinite(value) else str(value)
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401 - any value of a spec
-    return json.dumps(value) if isinstance(value, (list, dict)) else value
+def _column(values: list[Any]) -> list[Any]:
+    """The values, or, where they are not all numbers, all text or all true or false, as JSON text."""
+    kinds = {bool if isinstance(one, bool) else float if isinstance(one, (int, float)) else type(one) for one in values}
+    kinds.discard(type(None))
+    if kinds <= {float} or kinds <= {str} or kinds <= {bool}:
+        return values
+    return [None if one is None else json.dumps(one) for one in values]
+
+
+def _library(name: str, verb: str) -> Any:  # noqa: ANN401 - a module that may be missing
+    try:
+        return import_module(name)
+    except ImportError as error:
+        message = f"`{verb}` needs {name}, which is not installed (`to_dict` gives plain columns)"
+        raise ImportError(message, name=name) from error
