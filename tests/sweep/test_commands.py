@@ -23,7 +23,7 @@ def test_a_line_a_trial_while_they_run_then_the_table_and_the_best(write, cli):
     told = done.stderr.splitlines()
     assert told[0].startswith("2 trials; they go to ")
     assert [line.split("  ")[:2] for line in told[1:]] == [["trial 0", "completed"], ["trial 1", "completed"]]
-    assert all("test.accuracy" in line and "vars.neighbours=" in line for line in told[1:])
+    assert all("test.accuracy" in line and "neighbours=" in line for line in told[1:])
     assert "best  trial" in done.stdout
     assert "best.yaml" in done.stdout
     listed = cli("list")

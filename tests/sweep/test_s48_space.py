@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runexp.plan.sweeps import ParameterPlan
 from runexp.plan.values import FrozenMap, Origin, freeze
+from runexp.results.trials import short_names
 from runexp.strategies.listed_search import repeated_seeds
 from runexp.strategies.sweep_space import drawn, grid, key_of, label_of
 
@@ -70,3 +71,11 @@ def test_repeats_begin_with_the_seed_of_the_spec_and_keep_their_seeds_when_there
     assert repeated_seeds(7, 3)[0] == 7
     assert repeated_seeds(7, 3) == list(islice(repeated_seeds(7, 8), 3))
     assert len(set(repeated_seeds(7, 50))) == 50
+
+
+def test_an_address_is_shown_by_the_end_that_tells_it_from_the_others():
+    names = ["vars.lr", "phases.a.optimizer.with.lr", "phases.b.optimizer.with.lr", "nodes.body.layers[1]", "lr"]
+    assert list(short_names(names).values()) == [
+        "vars.lr", "a.optimizer.with.lr", "b.optimizer.with.lr", "layers[1]", "lr",
+    ]  # fmt: skip
+    assert list(short_names(names[:1]).values()) == ["lr"]

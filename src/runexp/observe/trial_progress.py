@@ -12,8 +12,8 @@ from rich.live import Live as Display
 from rich.table import Table
 from rich.text import Text
 
-from runexp.observe.wording import numbers, printable
-from runexp.results.trials import SweepResults, Trial
+from runexp.observe.wording import number, numbers, printable
+from runexp.results.trials import SweepResults, Trial, short_names
 
 _FRAMES_A_SECOND = 4
 _STYLES = {"completed": "green", "pruned": "yellow", "failed": "red", "interrupted": "red"}
@@ -39,7 +39,8 @@ class _Told:
         self.ended[trial.number] = trial
         objectives = self.results.objectives if self.results is not None else ()
         judged = {one.address: trial.metrics[one.address] for one in objectives if one.address in trial.metrics}
-        changes = " ".join(f"{address}={_shown(value)}" for address, value in trial.changes.items())
+        short = short_names(trial.changes)
+        changes = " ".join(f"{short[address]}={_shown(value)}" for address, value in trial.changes.items())
         took = f"{trial.seconds:.1f} s" if trial.seconds is not None else ""
         words = [f"trial {trial.number}", trial.status, numbers(judged), changes, took, trial.error]
         best = "best so far" if self.is_best(trial) else ""
@@ -143,4 +144,4 @@ def _few(metrics: Mapping[str, float], most: int = 4) -> dict[str, float]:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)

@@ -13,7 +13,7 @@ from runexp.report.page import styled, to_text
 from runexp.report.wording import column, counted, duration, number, plain
 from runexp.results.folds import Spread
 from runexp.results.losses import is_rate
-from runexp.results.trials import Importance, SweepResults, Trial
+from runexp.results.trials import Importance, SweepResults, Trial, short_names
 
 _MOST_ROWS = 40
 _GAP = 2
@@ -28,7 +28,8 @@ def render_sweep(results: SweepResults, *, console_width: int = 100, color: bool
 def trial_line(trial: Trial, addresses: Sequence[str], *, note: str = "") -> str:
     """One trial in a line: how it ended, the numbers asked for, what it changed, how long it took."""
     numbers = " ".join(f"{name} {number(trial.metrics[name])}" for name in addresses if name in trial.metrics)
-    changes = " ".join(f"{name}={shown(value)}" for name, value in trial.changes.items())
+    short = short_names(trial.changes)
+    changes = " ".join(f"{short[name]}={shown(value)}" for name, value in trial.changes.items())
     took = duration(trial.seconds) if trial.seconds is not None else ""
     parts = [f"trial {trial.number}", trial.status, numbers, changes, took, note, plain(trial.error)]
     return "  ".join(part for part in parts if part)
@@ -59,11 +60,12 @@ def _parts(results: SweepResults, width: int) -> Iterator[RenderableType]:
 def _table(results: SweepResults, ended: Sequence[Trial], width: int) -> Iterator[RenderableType]:
     trials = _most_telling(results, ended)
     judged = [one.address for one in results.objectives] or _final_numbers(results)
+    short = short_names(results.addresses)
     columns: dict[str, list[str]] = {
         "trial": [str(trial.number) for trial in trials],
         "status": [str(trial.status) for trial in trials],
         **{name: column(trial.metrics.get(name) for trial in trials) for name in judged},
-        **{name: [_change(trial, name) for trial in trials] for name in results.addresses},
+        **{short[name]: [_change(trial, name) for trial in trials] for name in results.addresses},
     }
     needed = [max(len(plain(name)), *map(len, cells), 0) + _GAP for name, cells in columns.items()]
     if sum(needed) > width:
@@ -131,7 +133,8 @@ def _conclusion(results: SweepResults) -> Iterator[RenderableType]:
 
 def _importance(importance: Importance | None) -> Iterator[RenderableType]:
     for address, shares in (importance.shares if importance else {}).items():
-        told = " · ".join(f"{plain(name)} {share:.2f}" for name, share in shares.items())
+        short = short_names(shares)
+        told = " · ".join(f"{plain(short[name])} {share:.2f}" for name, share in shares.items())
         evaluator = importance.evaluator if importance else ""
         yield styled(("importance  ", "bold"), f"for {plain(address)}: {told}", (f"  ({evaluator})", "dim"))
 

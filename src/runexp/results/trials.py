@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from math import isfinite, sqrt
@@ -185,6 +185,21 @@ class SweepResults:
             for trial in self.trials
         ]
         return ["trial", "status", *judged, *self.addresses], rows
+
+
+def short_names(addresses: Iterable[str]) -> dict[str, str]:
+    """Each address by the shortest end of it that no other has: `lr` for `phases.train.optimizer.with.lr`."""
+    known = list(addresses)
+    return {address: _short(address, [other for other in known if other != address]) for address in known}
+
+
+def _short(address: str, others: list[str]) -> str:
+    steps = address.split(".")
+    for n_steps in range(1, len(steps)):
+        end = ".".join(steps[-n_steps:])
+        if not any(other == end or other.endswith(f".{end}") for other in others):
+            return end
+    return address
 
 
 def sweep_results_of(data: Mapping[str, Any], folder: Path | None = None) -> SweepResults:
