@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.folds import summary_of
+from runexp.api.redaction import redacted_text
 from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Place, Run, Watch
 from runexp.api.running import run as run_checked
@@ -64,7 +65,9 @@ class SpecTrial:
             return self._refused(error.diagnostics)
         except (OSError, FolderInUse, ImportError) as error:
             return Outcome("failed", error=f"{type(error).__name__}: {error}")
-        return replace(_outcome(finished, control), seconds=time.monotonic() - start)
+        outcome = _outcome(finished, control)
+        told = redacted_text(outcome.error, self.checked.document)
+        return replace(outcome, seconds=time.monotonic() - start, error=told)
 
     def _known(self) -> Outcome | None:
         """How it ended, if it ran to its end before."""
@@ -76,7 +79,9 @@ class SpecTrial:
         return Outcome("completed", flat_numbers(record.metrics), record.seconds)
 
     def _refused(self, diagnostics: Iterable[Diagnostic]) -> Outcome:
-        found = located([one for one in diagnostics if one.is_error], self.base, self.point)
+        errors = [one for one in diagnostics if one.is_error]
+        told = [replace(one, message=redacted_text(one.message, self.checked.document)) for one in errors]
+        found = located(told, self.base, self.point)
         files = {**self.base.files, **self.checked.files}
         return Outcome("failed", error=str(SpecError(found)), details=render(found, files, width=100))
 
