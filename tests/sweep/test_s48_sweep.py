@@ -211,10 +211,11 @@ def test_the_mean_over_folds_is_what_a_cross_validated_trial_is_judged_by(write,
         assert trial.values[0] == pytest.approx(sum(folds) / 3)
 
 
+@pytest.mark.slow
 def test_a_database_can_be_the_storage_and_its_password_is_written_nowhere(write, sweep, monkeypatch):
-    monkeypatch.setenv("STORE", "sqlite:///study.db?token=geheim17")
+    monkeypatch.setenv("STORE", "sqlite:///geheim17.db")
     results = sweep(write(RANDOM.replace("trials: 5", "trials: 1\nstorage: ${secret:STORE}")))
-    assert Path("study.db").exists()
+    assert Path("geheim17.db").exists()
     assert not (results.folder / "journal.log").exists()
     for file in results.folder.rglob("*"):
         assert not file.is_file() or b"geheim17" not in file.read_bytes()

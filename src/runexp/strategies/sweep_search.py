@@ -116,7 +116,7 @@ class SweepSearch:
         """How much of an objective's variance each parameter explains; None where too little is known."""
         found: dict[str, dict[str, float]] = {}
         trials = [trial for trial in self._by_number().values() if trial.state.name == "COMPLETE"]
-        if len(trials) < _FEWEST_FOR_IMPORTANCE:
+        if len(trials) < _FEWEST_FOR_IMPORTANCE or len(self._plan.parameters) < 2:
             return None
         for index, objective in enumerate(self._plan.objectives):
             evaluator = self._optuna.importance.FanovaImportanceEvaluator(seed=_SEED_OF_IMPORTANCE)
