@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import runexp
+from runexp.observe.trial_progress import LiveTrials
+from runexp.results.trials import Objective, SweepResults, Trial
 
 TWO = """
 sampler: grid
@@ -98,3 +102,16 @@ def test_from_python_a_sweep_is_a_table(write):
     assert runexp.open_sweep(results.folder).trials == results.trials
     assert "2 trials" in repr(results)
     assert experiment.replicate(2, runs="runs").spread("test.accuracy").n == 2
+
+
+def test_on_a_terminal_one_table_has_the_trials_that_run_and_their_newest_numbers():
+    screen = StringIO()
+    watcher = LiveTrials(Console(file=screen, force_terminal=True, width=100, color_system=None))
+    watcher.begin(SweepResults("small", "running", (Objective("train.val_loss", "min"),), ()), 2)
+    watcher.receive(Trial(0, "a", {"vars.lr": 0.1}, "running", (), {"train.val_loss": 0.75}, None, "train 3/10"))
+    watcher.receive(Trial(1, "b", {"vars.lr": 0.2}, "completed", (0.5,), {"train.val_loss": 0.5}, 2.0))
+    watcher.close()
+    shown = screen.getvalue()
+    assert "trial 1  completed  train.val_loss 0.5  lr=0.2  2.0 s  best so far" in shown
+    assert "train 3/10  val_loss 0.75" in shown
+    assert "1/2" in shown

@@ -25,7 +25,7 @@ objective: test.accuracy
 """
 RANDOM = """
 sampler: random
-trials: 5
+trials: 4
 parameters:
   vars.neighbours: {low: 1, high: 15, integer: true}
   nodes.near.with.p: {low: 1, high: 3}
@@ -61,7 +61,7 @@ def runs_in(results):
 def test_a_sweep_killed_twice_and_begun_again_is_the_one_that_was_never_killed(write, sweep):
     path = write(RANDOM)
     whole = sweep(path, "whole")
-    for n in (2, 2):
+    for n in (2, 1):
         with pytest.raises(Killed):
             sweep(path, "broken", KillAt(n))
     begun = []
@@ -69,9 +69,9 @@ def test_a_sweep_killed_twice_and_begun_again_is_the_one_that_was_never_killed(w
     watcher.receive = lambda trial, details="": begun.append(trial.number) if trial.status == "completed" else None
     resumed = sweep(path, "broken", watcher)
     assert outcome(resumed) == outcome(whole)
-    assert sorted(begun) == [1, 3, 4]  # the others had ended
+    assert sorted(begun) == [1, 2, 3]  # the first had ended
     assert runs_in(resumed) == runs_in(whole) == sorted(trial.id for trial in whole.trials)
-    assert len(whole) == 5
+    assert len(whole) == 4
 
 
 def test_a_grid_runs_each_point_once_and_a_second_time_none(write, sweep):
@@ -120,6 +120,7 @@ def test_a_trial_that_fails_is_told_where_it_is_written_and_loses_no_other(write
     assert cli("sweep", "small.yaml").stdout.count("completed") == before
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_while_it_runs_can_be_tried_again(write, sweep):
     path = write(GRID.replace("[1, 3, 9]", "[1, 500]").replace("[1, 2]", "[2]"))
     results = sweep(path)
@@ -143,7 +144,7 @@ def test_a_signal_ends_the_sweep_and_the_same_command_goes_on(write, sweep):
     stopped = sweep(path, watcher=watcher, control=control)
     assert stopped.status == "interrupted"
     assert [trial.status for trial in stopped.trials] == ["completed", "interrupted"]
-    assert len(sweep(path).completed) == 5
+    assert len(sweep(path).completed) == 4
 
 
 def test_what_varies_under_a_condition_is_left_alone_elsewhere(write, sweep):
@@ -165,6 +166,7 @@ objective: {test.accuracy: max}
     assert alone.spec["nodes"]["near"]["with"] == {"n_neighbors": 1, "p": 2, "weights": "uniform"}
 
 
+@pytest.mark.slow
 def test_several_objectives_have_a_front_and_no_best(write, sweep):
     results = sweep(
         write(GRID.replace("objective: test.accuracy", "objective: {test.accuracy: max, test.f1_macro: min}"))
@@ -177,8 +179,9 @@ def test_several_objectives_have_a_front_and_no_best(write, sweep):
     assert any(trial.values[0] == best for trial in results.front)
 
 
+@pytest.mark.slow
 def test_tpe_goes_on_from_what_it_remembers(write, sweep):
-    path = write(RANDOM.replace("sampler: random", "sampler: tpe").replace("trials: 5", "trials: 3"))
+    path = write(RANDOM.replace("sampler: random", "sampler: tpe").replace("trials: 4", "trials: 3"))
     whole = sweep(path, "whole")
     with pytest.raises(Killed):
         sweep(path, "broken", KillAt(2))
@@ -199,6 +202,7 @@ pruner: median
     assert results.best.number < 5
 
 
+@pytest.mark.slow
 def test_the_mean_over_folds_is_what_a_cross_validated_trial_is_judged_by(write, sweep):
     path = write("trials: 2\nsampler: random\nparameters: {vars.neighbours: [1, 9]}\nobjective: score.accuracy\ncv")
     text = path.read_text().replace("  cv\n", "cv: {folds: 3}\n").replace("    splits: {train: 0.5, test: 0.5}\n", "")
@@ -214,7 +218,7 @@ def test_the_mean_over_folds_is_what_a_cross_validated_trial_is_judged_by(write,
 @pytest.mark.slow
 def test_a_database_can_be_the_storage_and_its_password_is_written_nowhere(write, sweep, monkeypatch):
     monkeypatch.setenv("STORE", "sqlite:///geheim17.db")
-    results = sweep(write(RANDOM.replace("trials: 5", "trials: 1\nstorage: ${secret:STORE}")))
+    results = sweep(write(RANDOM.replace("trials: 4", "trials: 1\nstorage: ${secret:STORE}")))
     assert Path("geheim17.db").exists()
     assert not (results.folder / "journal.log").exists()
     for file in results.folder.rglob("*"):

@@ -171,7 +171,7 @@ class Trials:
         results = self._results(status, importance=self._what.search.importance())
         self._write(results)
         best = results.best if results.objectives[1:] == () and results.objectives else None
-        if best is not None:
+        if best is not None and status != "failed":  # of a spec that has changed, what it was is not known
             self._write_best(best, results)
         metrics: dict[str, dict[str, float]] = {}
         for address, value in (best.metrics if best is not None else _means(results)).items():
