@@ -108,15 +108,16 @@ def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
     understood = checked.parsed_spec.model_dump(
         mode="json", by_alias=True, exclude_none=True, exclude_defaults=not with_defaults
     )
-    return _yaml_of(checked, understood)
+    return yaml_of(checked, understood)
 
 
 def written_yaml(checked: Checked) -> str:
     """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan."""
-    return _yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    return yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
-def _yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
+def yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
+    """Plain data of a spec as YAML, with no secret in it."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None

@@ -45,7 +45,7 @@ class Spec(Section):
     ] = {}
     checkpoints: Annotated[RunCheckpoints | None, Field(description="when the whole experiment saves its state")] = None
     cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
-    sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
+    sweep: Annotated[Sweep | None, Field(description="a search over values")] = None
     tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
     guards: Annotated[Guards | None, Field(description="limits and thresholds")] = None
     register_as: Annotated[
