@@ -19,6 +19,7 @@ from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
 from runexp.compiler.streams import check_streams
 from runexp.compiler.surroundings import check_surroundings
+from runexp.compiler.tracking import link_register, link_tracking, with_histograms
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.records import dataclass
@@ -48,6 +49,9 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     phases = link_phases(scope)
     _check_sections(found)
     check_surroundings(scope, phases)
+    tracking = link_tracking(found)
+    phases = with_histograms(phases, tracking)
+    register = link_register(found)
     cv = link_folds(scope, phases)
     check_streams(scope, phases)
     callbacks = link_experiment_callbacks(scope)
@@ -59,7 +63,10 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     spec = found.spec
     said = spec.execution
     execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
-    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv, callbacks)
+    plan = Plan(
+        spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv, callbacks,
+        tracking, register,
+    )  # fmt: skip
     return Compiled(plan, found.diagnostics)
 
 

@@ -12,6 +12,7 @@ from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, TrainPlan
+from runexp.plan.tracking import RegisterPlan, TrackingPlan
 from runexp.records import dataclass
 
 
@@ -39,6 +40,8 @@ class Plan:
     execution: ExecutionPlan
     cv: CVPlan | None = None
     callbacks: tuple[MadePlan, ...] = ()
+    tracking: TrackingPlan | None = None
+    register: RegisterPlan | None = None
 
     def in_fold(self) -> Plan:
         """What one fold of a cross-validation runs; the plan itself where there is none."""
@@ -92,8 +95,9 @@ def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 of what the plan does; where it was written does not count."""
-    text = json.dumps(_without_origins(dump(plan)), sort_keys=True, allow_nan=True)
+    """SHA-256 of what the plan does; where it was written does not count, nor who is told of it."""
+    does = replace(plan, tracking=None, register=None)
+    text = json.dumps(_without_origins(dump(does)), sort_keys=True, allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -41,6 +41,7 @@ from runexp.runtime.state import (
 )
 from runexp.runtime.streaming.opening import open_stream
 from runexp.runtime.training import TrainProgram
+from runexp.runtime.waiting import Waits
 
 
 class TorchRuntime:
@@ -63,6 +64,7 @@ class TorchRuntime:
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self.folders = Folders()
+        self.waits: Waits | None = None
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -91,7 +93,9 @@ class TorchRuntime:
     def open_train(self, plan: TrainPlan) -> TrainProgram:
         """Make a train phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
-        return TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        program = TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        program.waits = self.waits
+        return program
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready; the same one is made once as long as no node is fitted or built anew."""

@@ -25,6 +25,7 @@ from runexp.runtime.moving import Mover, UpdateWatcher
 from runexp.runtime.precision import Precision
 from runexp.runtime.recording import StepRecord
 from runexp.runtime.turns import Turn, Turns
+from runexp.runtime.waiting import Waits
 from runexp.runtime.weighing import LossWeights
 
 
@@ -67,6 +68,7 @@ class TrainProgram:
         names, several = [loss.name for loss in self._losses], [turn.name for turn in plan.turns]
         self._record = StepRecord(names, device, is_plain=self._is_plain, optimizers=several)
         self.watchers: list[UpdateWatcher] = []
+        self.waits: Waits | None = None
         for mover in self._movers:
             mover.watchers = self.watchers
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
@@ -76,7 +78,8 @@ class TrainProgram:
     def draw(self, epoch: int, start: int = 0) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch from the `start`-th on."""
         self._sizes = self._draws.sizes(epoch)
-        return self._draws.draw(epoch, start)
+        drawn = self._draws.draw(epoch, start)
+        return drawn if self.waits is None else self.waits.timed(drawn)
 
     def step(self, context: ExecutionContext) -> None:
         """Forward, losses, backward, and the update when one is due."""

@@ -48,11 +48,9 @@ class Spec(Section):
     ] = None
     cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
     sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
-    tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
+    tracking: Annotated[Tracking | None, Field(description="who else receives the numbers")] = None
     guards: Annotated[Guards | None, Field(description="limits and thresholds"), Later("guarding a run")] = None
-    register_as: Annotated[
-        Register | None, Field(alias="register", description="the model in a registry"), Later("registering a model")
-    ] = None
+    register_as: Annotated[Register | None, Field(alias="register", description="the model in a registry")] = None
     imports: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
         Field(description="dotted prefixes of code of yours that may run", examples=[["mylab.layers"]]),
