@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from runexp.api.checking import Checked
 from runexp.api.redaction import redacted_text
+from runexp.api.tracking import missing_libraries
 from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import Diagnostic, in_document_order
 from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
@@ -33,7 +34,8 @@ def check_deep(checked: Checked) -> DeepChecked:
         return DeepChecked(replace(checked, diagnostics=in_document_order((*checked.diagnostics, *untrusted))), None)
     with own_modules(checked):
         deep = deep_check(checked.plan, folder=checked.folder)
-    located = [_located(item, checked.document) for item in deep.diagnostics]
+    found = (*missing_libraries(checked.plan), *deep.diagnostics)
+    located = [_located(item, checked.document) for item in found]
     everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
     return DeepChecked(replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes))
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.api.company import Company
 from runexp.api.progress import newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, Watched, build, execute
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
@@ -94,13 +95,14 @@ def resume(
         for warning in warnings:
             tell(warning)
         folder.status.update("running")
+        control = control or Control()
         return execute(
             folder,
             run.checked.linked,
             runtime,
             beginning,
-            watch,
-            control=control or Control(),
+            Watched(watch, Company(run.checked, folder, control, is_resumed=True)),
+            control=control,
             save_every_s=save_every_s,
         )
 

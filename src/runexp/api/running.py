@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
+from runexp.api.company import Company
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
 from runexp.api.redaction import redacted_text
+from runexp.api.tracking import missing_libraries
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -19,6 +21,7 @@ from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.live import Live
 from runexp.events import PhaseFinished, PhaseStarted, RunFinished
+from runexp.observe.accompanied import accompanied
 from runexp.observe.event_log import EventLog, Mark
 from runexp.observe.metrics_table import MetricsTable
 from runexp.observe.pump import pump
@@ -51,7 +54,8 @@ class Run:
     """One execution of an experiment: its folder, what it found out, and what it failed of, if it did.
 
     `folder` is None for a preview, which leaves nothing behind. `units` tells, by phase and number, what is in a
-    target's own units and what in those that transforms gave it.
+    target's own units and what in those that transforms gave it. `notes` are what happened after its end: what trackers
+    lack, where its model was registered, or why not.
     """
 
     folder: Path | None
@@ -59,6 +63,7 @@ class Run:
     finished: RunFinished
     error: Exception | None = None
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
@@ -78,12 +83,14 @@ class Run:
 class Place:
     """Where a run goes: a new folder below `runs`, or exactly `at`.
 
-    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch.
+    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `group` is the id of what
+    the run is one of, such as a sweep: trackers put its runs below one.
     """
 
     runs: Path = field(default_factory=lambda: Path("runs"))
     at: Path | None = None
     save_every_s: float = SAVE_EVERY_S
+    group: str = ""
 
 
 def build(checked: Checked) -> TorchRuntime:
@@ -136,15 +143,23 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str
                 folder.status.update("failed", error=f"{type(error).__name__}: {error}")
             raise
         around = Around(control, Live(), frozenset())
+        company = Company(opened.checked, folder, control, group=place.group)
         if opened.division.folds:
             jobs = jobs_of(opened.checked, opened.division, folder)
-            return _run_folds(folder, plan, CrossValidation(plan, jobs, first=opened.hand_over()), watch, around)
+            folds = CrossValidation(plan, jobs, first=opened.hand_over())
+            return _run_folds(folder, plan, folds, Watched(watch, company), around)
         runtime = opened.hand_over()
-        return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
+        return execute(
+            folder, plan, runtime, Beginning(), Watched(watch, company), control=control,
+            save_every_s=place.save_every_s,
+        )  # fmt: skip
 
 
 def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
     plan = checked.require().linked
+    lacking = missing_libraries(plan)
+    if lacking:
+        raise SpecError(lacking)
     try:
         with kept_randomness():
             division = divide_folds(plan, folder=checked.folder)
@@ -167,12 +182,20 @@ class Beginning:
     resumed: Resumed | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Who shows a run, and who keeps it company: its trackers, its monitor, and what becomes of its model."""
+
+    shows: Watch
+    company: Company
+
+
 def execute(
     folder: RunFolder,
     plan: Plan,
     runtime: TorchRuntime,
     beginning: Beginning,
-    watch: Watch,
+    watch: Watched,
     *,
     control: Control,
     save_every_s: float,
@@ -182,8 +205,10 @@ def execute(
     checkpoints = Checkpoints(folder.checkpoints(), runtime)
     runtime.folders.keep_in(folder.inside("callbacks"))
     log = EventLog(folder.inside("events.jsonl"), beginning.mark)
-    kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
-    sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
+    company = watch.company
+    kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder), *company.open_trackers()]
+    sinks: list[Sink] = [log, *kept, *company.open_monitor(live, runtime), StatusSink(folder.status.update)]
+    sinks += watch.shows(live)
     tell_again(beginning.told, kept, sinks[len(kept) + 1 :])
     progress = Progress(folder.progress(), runtime, log, control)
     experiment = Interpreter(
@@ -191,7 +216,8 @@ def execute(
         live=live, wants=subscribed(sinks),
     )  # fmt: skip
     with progress.every(save_every_s):
-        finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
+        events = accompanied(experiment.run(), company.companions)
+        finished = pump(events, sinks, first=beginning.mark.sequence if beginning.mark else 0)
     results = recorder.results()
     checkpoints.save_final(finished.status)
     units = units_of(plan)
@@ -199,21 +225,26 @@ def execute(
     write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
     if finished.status == "completed":
         folder.forget_progress()  # last: a run without a summary is not over
-    return Run(folder.path, results, finished, experiment.error, units)
+    notes = company.conclude(finished.status, results.summary(), runtime)
+    return Run(folder.path, results, finished, experiment.error, units, notes)
 
 
-def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watch, around: Around) -> Run:
+def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watched, around: Around) -> Run:
     recorder = Recorder(folded_loss_nodes(plan, folds.labels))
     folder.checkpoints()  # freed of what is half-written
-    sinks = _sinks(folder, recorder, watch(around.live))
-    finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
+    company = watch.company
+    beside: list[Sink] = [*company.open_trackers(), *company.open_monitor(around.live, None)]
+    sinks = _sinks(folder, recorder, [*beside, *watch.shows(around.live)])
+    events = folds.run(replace(around, wants=subscribed(sinks)))
+    finished = pump(accompanied(events, company.companions), sinks)
     files_of(plan, folder).conclude(folds.folds)
     results = recorder.results()
     units = units_of(plan)
     write_summary(
         folder.path, {"status": finished.status, **summary_of(results), **({"units": units} if units else {})}
     )
-    return Run(folder.path, results, finished, folds.error, units)
+    notes = company.conclude(finished.status, summary_of(results)["metrics"], None)
+    return Run(folder.path, results, finished, folds.error, units, notes)
 
 
 def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> list[Sink]:

@@ -97,6 +97,11 @@ class Trackers:
                 message = event.message if isinstance(event, WarningRaised) else ""
                 yield WarningRaised("", redacted_text(message, self._document))
 
+    def settle(self) -> None:
+        """Wait until everyone has been told all so far, or has refused it once more."""
+        for host in self.hosts:
+            host.settle()
+
     def keep(self, path: Path, name: str) -> None:
         """Hand a file of the run, or what is in a folder, to everyone."""
         for host in self.hosts:
@@ -131,11 +136,6 @@ class Trackers:
     def _make_mlflow(self, server: Server, experiment: str) -> MLflowTracker:
         self.mlflow = MLflowTracker(server, experiment)
         return self.mlflow
-
-
-def runs_of(folder: Path, runs: Path, *, is_exact: bool) -> Path:
-    """Where what runs share lies: the folder of runs, or the run's own where that was given exactly."""
-    return folder if is_exact else runs
 
 
 def _tracked(checked: Checked, home: Home) -> TrackedRun:

@@ -69,6 +69,8 @@ def report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: b
             units=finished.units,
         )
         sys.stdout.write(text)
+    for note in finished.notes:
+        say(note)
     if finished.error is not None:
         show_failure(finished.error, files, verbose=verbose)
 

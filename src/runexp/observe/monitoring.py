@@ -21,19 +21,20 @@ class Monitor:
 
     Numbers: those of `Resources.look`; `samples_per_second` and `steps_per_second` of training alone, evaluations left
     out; `data_wait_percent`, the share of that time that training waited for its rows. Every `every_s` seconds at most,
-    and at least once in each phase. `waited` gives the seconds waited so far.
+    and at least once in each phase. `pace` gives the seconds trained and waited so far; without it speeds are those of
+    whole epochs.
     """
 
     wants: frozenset[type[Event]] = frozenset({BatchesRecorded, EpochStarted, PhaseFinished, PhaseStarted})
 
-    def __init__(self, live: Live, *, every_s: float, waited: Callable[[], float]) -> None:
+    def __init__(self, live: Live, *, every_s: float, pace: Callable[[], tuple[float, float]] | None) -> None:
         self._live = live
         self._every_s = every_s
-        self._waited = waited
+        self._pace = pace
         self._resources = Resources()
         self._told: deque[Event] = deque()
         self._phase = ""
-        self._epoch_began, self._waited_before = 0.0, 0.0
+        self._epoch_began, self._passed = 0.0, (0.0, 0.0)
         self._speed: dict[str, float] = {}
         self._speed_told_at = float("-inf")
         self._n_looks = 0
@@ -54,7 +55,7 @@ class Monitor:
                 self._phase, self._n_looks, self._speed = phase, 0, {}
                 self._speed_told_at = float("-inf")
             case EpochStarted():
-                self._epoch_began, self._waited_before = stamped.time, self._waited()
+                self._epoch_began = stamped.time
             case BatchesRecorded():
                 self._note_speed(stamped.event, stamped.time)
             case PhaseFinished():
@@ -75,13 +76,14 @@ class Monitor:
         self._thread.join(timeout=2)
 
     def _note_speed(self, event: BatchesRecorded, now: float) -> None:
-        seconds = max(now - self._epoch_began, 1e-9)
-        waited = self._waited() - self._waited_before
-        self._speed = {
-            "samples_per_second": sum(event.n_rows) / seconds,
-            "steps_per_second": len(event.n_rows) / seconds,
-            "data_wait_percent": min(100.0, waited / seconds * 100),
-        }
+        seconds, waiting = now - self._epoch_began, {}
+        if self._pace is not None:
+            before, self._passed = self._passed, self._pace()
+            seconds, waited = (now_s - then_s for now_s, then_s in zip(self._passed, before, strict=True))
+            waiting = {"data_wait_percent": waited / max(seconds, 1e-9) * 100}
+        seconds = max(seconds, 1e-9)
+        speed = {"samples_per_second": sum(event.n_rows) / seconds, "steps_per_second": len(event.n_rows) / seconds}
+        self._speed = speed | waiting
         if now - self._speed_told_at >= self._every_s:
             self._speed_told_at = now
             self._tell(event.phase, self._speed)

@@ -26,6 +26,7 @@ from runexp.runtime.fitting import FitProgram
 from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
+from runexp.runtime.pace import Pace
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.settings import check_compiler
@@ -41,7 +42,6 @@ from runexp.runtime.state import (
 )
 from runexp.runtime.streaming.opening import open_stream
 from runexp.runtime.training import TrainProgram
-from runexp.runtime.waiting import Waits
 
 
 class TorchRuntime:
@@ -64,7 +64,7 @@ class TorchRuntime:
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self.folders = Folders()
-        self.waits: Waits | None = None
+        self.pace: Pace | None = None
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -94,7 +94,7 @@ class TorchRuntime:
         """Make a train phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
         program = TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
-        program.waits = self.waits
+        program.pace = self.pace
         return program
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:

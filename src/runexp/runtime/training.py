@@ -22,10 +22,10 @@ from runexp.runtime.lanes.judging import PartialJudge
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
 from runexp.runtime.moving import Mover, UpdateWatcher
+from runexp.runtime.pace import Pace
 from runexp.runtime.precision import Precision
 from runexp.runtime.recording import StepRecord
 from runexp.runtime.turns import Turn, Turns
-from runexp.runtime.waiting import Waits
 from runexp.runtime.weighing import LossWeights
 
 
@@ -68,7 +68,7 @@ class TrainProgram:
         names, several = [loss.name for loss in self._losses], [turn.name for turn in plan.turns]
         self._record = StepRecord(names, device, is_plain=self._is_plain, optimizers=several)
         self.watchers: list[UpdateWatcher] = []
-        self.waits: Waits | None = None
+        self.pace: Pace | None = None
         for mover in self._movers:
             mover.watchers = self.watchers
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
@@ -79,7 +79,7 @@ class TrainProgram:
         """The batches of an epoch from the `start`-th on."""
         self._sizes = self._draws.sizes(epoch)
         drawn = self._draws.draw(epoch, start)
-        return drawn if self.waits is None else self.waits.timed(drawn)
+        return drawn if self.pace is None else self.pace.timed(drawn)
 
     def step(self, context: ExecutionContext) -> None:
         """Forward, losses, backward, and the update when one is due."""

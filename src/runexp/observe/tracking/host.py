@@ -78,8 +78,7 @@ class TrackerHost:
         self._inbox.put(stamped)
 
     def close(self) -> None:
-        """Have everything told so far, as far as that is possible in limited time."""
-        self.settle()
+        """Nothing is let go of before `finish`."""
 
     def warnings(self) -> list[Event]:
         """What a person should hear of, each trouble once."""
