@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from runexp.events import Event, RunFinished
 from runexp.observe.accompanied import Companion
 from runexp.observe.monitoring import Monitor
 from runexp.observe.sink import Sink
+from runexp.observe.tracking.tensorboard import CONFUSION
+from runexp.runtime.confusion import confusions
 from runexp.runtime.pace import Pace
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.run_folder import RunFolder
@@ -76,7 +79,19 @@ class Company:
         trackers = self._trackers
         if trackers is None or not trackers.hosts:
             return tuple(notes)
+        if self._plan.tracking is not None and self._plan.tracking.tensorboard and runtime is not None:
+            notes += self._draw(runtime, trackers)
         for name in _KEPT:
             if (path := self._folder.path / name).exists():
                 trackers.keep(path, name)
         return (*notes, *trackers.finish(status))
+
+    def _draw(self, runtime: TorchRuntime, trackers: Trackers) -> Iterator[str]:
+        """Write the confusion matrices, artifacts/confusion/<phase>.json, and hand them over."""
+        try:
+            for found in confusions(self._plan, runtime):
+                content = json.dumps({"labels": found.labels, "counts": found.counts}) + "\n"
+                path = self._folder.write(f"artifacts/{CONFUSION}{found.phase}.json", content)
+                trackers.keep(path, f"{CONFUSION}{found.phase}.json")
+        except Exception as error:  # the run is over and well: a picture of it is no reason to say otherwise
+            yield f"there are no confusion matrices: {type(error).__name__}: {error}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -24,6 +26,7 @@ from runexp.plan.experiment import Plan
 from runexp.plan.tracking import TrackingPlan
 from runexp.plan.values import Origin
 from runexp.runtime.resolve import make
+from runexp.store.records import read_lock_file
 from runexp.store.run_folder import RunFolder
 from runexp.version import __version__
 
@@ -148,12 +151,26 @@ def _tracked(checked: Checked, home: Home) -> TrackedRun:
         folder=folder.path,
         parameters={name: _text(value) for name, value in _flat(resolved)},
         chosen=dict(_chosen(written)),
-        tags={"runexp.version": __version__, "runexp.host": platform.node(), "runexp.seed": str(plan.seed)},
+        tags=_tags(plan, folder),
         spec=resolved_yaml(checked, with_defaults=False),
         description=plan.description,
         group=home.group,
         is_resumed=home.is_resumed,
+        started=time.time(),
     )
+
+
+def _tags(plan: Plan, folder: RunFolder) -> dict[str, str]:
+    """What tells one run from another beside its parameters."""
+    with suppress(OSError, ValueError):  # a run is told of without its lock as well
+        git = read_lock_file(folder.path).get("git") or {}
+        commit = {"mlflow.source.git.commit": str(git["commit"])} if git.get("commit") else {}
+        return _made(plan) | commit
+    return _made(plan)
+
+
+def _made(plan: Plan) -> dict[str, str]:
+    return {"runexp.version": __version__, "runexp.host": platform.node(), "runexp.seed": str(plan.seed)}
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - plain JSON data

@@ -115,7 +115,8 @@ class MLflowTracker:
         return self._create(run.id, {name: value for name, value in tags.items() if value})
 
     def _create(self, name: str, tags: Mapping[str, str]) -> str:
-        made = self._client.create_run(self._experiment_id, run_name=name, tags=dict(tags))
+        began = round(self._run.started * 1000) or None
+        made = self._client.create_run(self._experiment_id, start_time=began, run_name=name, tags=dict(tags))
         return str(made.info.run_id)
 
     def _group(self, group: str) -> str:

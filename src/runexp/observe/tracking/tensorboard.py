@@ -55,10 +55,9 @@ class TensorBoardTracker:
         """Draw the confusion matrices; other files lie in the run folder anyway."""
         if not name.startswith(CONFUSION):
             return
-        for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
-            told = json.loads(file.read_text(encoding="utf-8"))
-            picture = confusion_picture(told["labels"], told["counts"])
-            self._add(self._picture(f"confusion/{file.stem}", *picture), 0)
+        told = json.loads(path.read_text(encoding="utf-8"))
+        picture = confusion_picture(told["labels"], told["counts"])
+        self._add(self._picture(name.removesuffix(".json"), *picture), 0)
 
     def finish(self, status: str) -> None:
         """Say how it ended, and close the files."""
