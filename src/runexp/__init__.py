@@ -10,12 +10,17 @@ from runexp.version import __version__
 
 if TYPE_CHECKING:  # what runs imports torch, so it is imported when it is asked for
     from runexp.api.experiment import Experiment, compile, load
+    from runexp.api.models import load_model
     from runexp.api.opening import RunList, StoredRun, compare_runs, list_runs, open_run
     from runexp.api.running import Run
+    from runexp.runtime.model import CannotLoad, Model, Predictions
 
 __all__ = [
+    "CannotLoad",
     "Diagnostic",
     "Experiment",
+    "Model",
+    "Predictions",
     "Run",
     "RunList",
     "SpecError",
@@ -25,11 +30,15 @@ __all__ = [
     "compile",
     "list_runs",
     "load",
+    "load_model",
     "open_run",
 ]
 
 _LATE = {
+    "CannotLoad": "runexp.runtime.model",
     "Experiment": "runexp.api.experiment",
+    "Model": "runexp.runtime.model",
+    "Predictions": "runexp.runtime.model",
     "Run": "runexp.api.running",
     "RunList": "runexp.api.opening",
     "StoredRun": "runexp.api.opening",
@@ -37,6 +46,7 @@ _LATE = {
     "compile": "runexp.api.experiment",
     "list_runs": "runexp.api.opening",
     "load": "runexp.api.experiment",
+    "load_model": "runexp.api.models",
     "open_run": "runexp.api.opening",
 }
 

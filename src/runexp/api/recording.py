@@ -21,6 +21,7 @@ from runexp.results import Recorder
 from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
+from runexp.runtime.model import facts_of
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
@@ -28,6 +29,7 @@ from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
+INPUTS = "artifacts/inputs.json"
 
 
 def write_inputs(
@@ -53,6 +55,7 @@ def write_inputs(
         folder.write("splits.parquet", membership(whole))
     if division.folds:
         folder.write("folds.parquet", fold_membership(division))
+    folder.write(INPUTS, json.dumps(facts_of(whole), indent=1, ensure_ascii=False) + "\n")
     for path, content in transformer_files(whole):
         folder.write(path, content)
     for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runexp.compiler.findings import Findings
+from runexp.plan.names import why_no_run_name
 from runexp.plan.phases import BuiltInPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.plan.tracking import MLflowPlan, RegisterPlan, TensorBoardPlan, TrackerPlan, TrackingPlan
 from runexp.plan.values import FrozenMap
@@ -100,12 +101,13 @@ def _other(found: Findings, name: str, written: Tracking) -> TrackerPlan | None:
 
 
 def _check_model_name(found: Findings, name: str) -> None:
-    if any(sign in name for sign in '/\\:@"') or name.startswith(".") or not name.isprintable():
+    reason = why_no_run_name(name)
+    if reason:
         found.error(
             "invalid-name",
-            f"`{name}` cannot name a model: registries address models as `models:/NAME@ALIAS`",
+            f"`{name}` cannot name a model: {reason}",
             ("register", "name"),
-            help="letters, digits, spaces, `.`, `_` and `-` are fine",
+            help="models are addressed as `models:/NAME@ALIAS`, and kept in folders: letters, digits, `.`, `_`, `-`",
         )
 
 

@@ -44,6 +44,11 @@ class Server:
         return self.uri or f"sqlite:///{(self.home / DATABASE).resolve()}"
 
     @property
+    def is_there(self) -> bool:
+        """Whether there is something to ask, as far as that can be told without asking."""
+        return bool(self.uri) or (self.home / DATABASE).is_file()
+
+    @property
     def artifacts(self) -> str | None:
         """Where files go; a server has a place of its own."""
         return None if self.uri else (self.home / ARTIFACTS).resolve().as_uri()
