@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runexp.api.checking import Checked
+from runexp.api.redaction import redacted_text
+from runexp.api.registering import Registering
 from runexp.api.tracking import Home, Trackers
 from runexp.engine.control import Control
 from runexp.engine.live import Live
@@ -76,15 +78,23 @@ class Company:
     def conclude(self, status: str, metrics: Metrics, runtime: TorchRuntime | None) -> tuple[str, ...]:
         """Hand over files, register the model, tell the trackers the end; what a person should know, a sentence each."""
         notes: list[str] = []
-        trackers = self._trackers
-        if trackers is None or not trackers.hosts:
-            return tuple(notes)
+        trackers = self._trackers or Trackers(self._checked, self._home)
+        registering = Registering(self._plan.register, self._folder, self.runs) if self._plan.register else None
+        if registering is not None:
+            registering.begin(status, metrics, trackers)
+        if trackers.hosts:
+            notes += self._hand_over(status, runtime, trackers)
+        if registering is not None:
+            notes.append(redacted_text(registering.told(trackers), self._checked.document))
+        return tuple(notes)
+
+    def _hand_over(self, status: str, runtime: TorchRuntime | None, trackers: Trackers) -> Iterator[str]:
         if self._plan.tracking is not None and self._plan.tracking.tensorboard and runtime is not None:
-            notes += self._draw(runtime, trackers)
+            yield from self._draw(runtime, trackers)
         for name in _KEPT:
             if (path := self._folder.path / name).exists():
                 trackers.keep(path, name)
-        return (*notes, *trackers.finish(status))
+        yield from trackers.finish(status)
 
     def _draw(self, runtime: TorchRuntime, trackers: Trackers) -> Iterator[str]:
         """Write the confusion matrices, artifacts/confusion/<phase>.json, and hand them over."""

@@ -91,6 +91,8 @@ class Trackers:
         self._folder = home.folder
         self._document = checked.document
         self.mlflow: MLflowTracker | None = None
+        self.mlflow_host: TrackerHost | None = None
+        self.server: Server | None = None
         self.hosts = tuple(self._hosted(plan, _tracked(checked, home), home)) if plan and plan.has_trackers else ()
 
     def warnings(self) -> Iterator[Event]:
@@ -128,9 +130,10 @@ class Trackers:
             made: Callable[[], Tracker] = TensorBoardTracker
             yield TrackerHost("TensorBoard", made, run, per_batch=plan.tensorboard.per_batch, limits=limits)
         if plan.mlflow:
-            server = Server(plan.mlflow.uri, home.runs)
-            made = partial(self._make_mlflow, server, plan.mlflow.experiment)
-            yield TrackerHost("MLflow", made, run, per_batch=plan.mlflow.per_batch, limits=limits)
+            self.server = Server(plan.mlflow.uri, home.runs)
+            made = partial(self._make_mlflow, self.server, plan.mlflow.experiment)
+            self.mlflow_host = TrackerHost("MLflow", made, run, per_batch=plan.mlflow.per_batch, limits=limits)
+            yield self.mlflow_host
         for other in plan.others:
             yield TrackerHost(
                 f"tracker `{other.name}`", partial(make, other.call), run, per_batch=other.per_batch, limits=limits

@@ -93,6 +93,10 @@ class TrackerHost:
         """Hand over a file, or what is in a folder."""
         self._inbox.put(lambda tracker: tracker.keep(path, name))
 
+    def do(self, work: Callable[[], object]) -> None:
+        """Have something done in the tracker's thread, in its turn, and again if it fails."""
+        self._inbox.put(lambda _: work())
+
     def finish(self, status: str) -> None:
         """Tell the end, and everything that has not been taken yet; the last that is asked of it."""
         self._inbox.put(lambda tracker: tracker.finish(status))
