@@ -32,7 +32,7 @@ def show(
         return
     from runexp.report.run_page import RunFacts, render_run
 
-    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units)
+    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units, run.aftermath)
     color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_run(facts, console_width=width(), color=color))
 
@@ -50,6 +50,7 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
         "checkpoints": [dataclasses.asdict(found) for found in run.checkpoints],
         "warnings": list(run.results.warnings),
         "units": run.units,
+        "aftermath": dict(run.aftermath),
         "lock": jsonable(run.lock),
         "spec": jsonable(run.spec),
         "problems": list(run.problems),

@@ -11,10 +11,7 @@ from runexp.events import BatchesRecorded, EpochStarted, Event, NumbersLogged, P
 from runexp.observe.resources import Resources
 from runexp.observe.sink import Stamped
 from runexp.plan.values import FrozenMap
-
-NAME = "resources"
-"""The callback that the numbers are said to come from."""
-
+from runexp.results.phases import RESOURCES
 
 class Monitor:
     """A sink that learns how fast batches go, and a companion that tells it, beside what a thread measures.
@@ -103,4 +100,4 @@ class Monitor:
         live = self._live
         step = live.epoch * live.n_batches + live.batch
         where = {"epoch": live.epoch, "batch": live.batch - 1, "step": step}
-        self._told.append(NumbersLogged(phase, NAME, "", metrics=FrozenMap(numbers), **where))
+        self._told.append(NumbersLogged(phase, RESOURCES, "", metrics=FrozenMap(numbers), **where))
