@@ -11,15 +11,14 @@ from urllib.request import urlopen
 
 import mlflow
 import pytest
-from tracking.cases import N_BATCHES, run_spec
 
 from runexp.observe.event_log import read_events
 from runexp.observe.tracking.host import TrackerHost
 from runexp.observe.tracking.mlflow import MLflowTracker, Server
 from runexp.observe.tracking.tracker import TrackedRun
+from tracking.cases import N_BATCHES, run_spec
 
 pytestmark = pytest.mark.slow
-
 
 
 def _only_run(client, experiment="digits", **tags):
@@ -40,7 +39,7 @@ def server(tmp_path):
         port = free.getsockname()[1]
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "artifacts"),
+        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", f"{tmp_path}/artifacts",
     ]  # fmt: skip
     around = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     process = subprocess.Popen(

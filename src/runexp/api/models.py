@@ -52,13 +52,15 @@ def load_model(
     """
     text = str(reference)
     if text.startswith(_SCHEME):
-        return _load_registered(text, Path(runs), uri, lambda folder: _load(folder, _FINAL, nodes, device, allow_imports))
+        return _load_registered(
+            text, Path(runs), uri, lambda folder: _load(folder, _FINAL, nodes, device, allow_imports)
+        )
     folder = Path(reference) if (Path(reference) / BUNDLE).is_file() else find_run(Path(runs), text)
     return _load(folder, checkpoint, nodes, device, allow_imports)
 
 
 def write_bundle(run: Path, target: Path, *, nodes: Sequence[str] | None, checkpoint: str = _FINAL) -> dict[str, Any]:
-    """Write all that a model needs into an empty folder, and what it takes and gives as `model.json`, which is returned.
+    """Write all that a model needs into an empty folder, and what it takes and gives as `model.json`; returns that.
 
     `CannotLoad` where the run has no model that could be loaded again: it is loaded before it is written.
     """

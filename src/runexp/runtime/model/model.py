@@ -31,6 +31,7 @@ class Model:
         graph: Graph,
         data: Mapping[str, DataPlan],
         references: Mapping[str, FeatureSet],
+        *,
         judged: Mapping[str, Judged],
         outputs: Sequence[str],
     ) -> None:
