@@ -117,13 +117,11 @@ class Model:
         return [plan for plan in self.graph.plans.values() if plan.name in wanted]
 
     def _reads(self, asked: Sequence[str]) -> dict[str, list[str]]:
-        """The keys that are read, by feature set."""
-        found: dict[str, list[str]] = {}
-        for plan in self._needed(asked):
-            for feed in plan.feeds:
-                if feed.source == "data" and feed.key not in found.setdefault(feed.name, []):
-                    found[feed.name].append(feed.key)
-        return found
+        """The keys that are read, by feature set, in the order they were written."""
+        feeds = [feed for plan in self._needed(asked) for feed in plan.feeds if feed.source == "data"]
+        read = {(feed.name, feed.key) for feed in feeds}
+        found = {name: [key.name for key in data.keys if (name, key.name) in read] for name, data in self._data.items()}
+        return {name: keys for name, keys in found.items() if keys}
 
     def _columns(self, name: str, key: str) -> Iterator[dict[str, Any]]:
         raw = self._references[name].gathered[key].raw
