@@ -136,7 +136,7 @@ class TrackerHost:
         """The life of the thread."""
         paused_until, pause, told_at = 0.0, self._limits.pause_s, 0.0
         is_last = False
-        while not is_last:
+        while not is_last and not self._is_given_up:
             is_last = self._take(_FLUSH_S)
             wanted = self._n_tries
             is_urgent = wanted > self._n_tried
@@ -170,7 +170,7 @@ class TrackerHost:
         self._busy_since = time.monotonic()
         try:
             tracker = self._started()
-            while self._points or self._backlog:
+            while (self._points or self._backlog) and not self._is_given_up:
                 self._busy_since = time.monotonic()
                 self._tell(tracker)
         except Exception as error:
@@ -199,6 +199,8 @@ class TrackerHost:
     def _started(self) -> Tracker:
         if self._tracker is None:
             tracker = self._make()
+            if self._is_given_up:
+                raise RuntimeError("it took too long to start")
             self._plotter.known.update(tracker.start(self._run) or {})
             self._tracker = tracker
         return self._tracker
