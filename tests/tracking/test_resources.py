@@ -1,6 +1,8 @@
 """Resources and speed of a run as numbers of its phases."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,6 +65,44 @@ def test_the_numbers_of_the_run_are_the_same_with_and_without(watched, tmp_path)
 def test_the_processor_time_of_a_child_counts():
     resources = Resources()
     assert resources.look()["cpu_percent"] >= 0
+
+
+class _Nvml:
+    """The library of NVIDIA's driver, as far as it is asked: two GPUs, the second of which tells nothing."""
+
+    class NVMLError(Exception):
+        pass
+
+    nvmlInit = staticmethod(lambda: None)  # noqa: N815 - the library calls it so
+    nvmlDeviceGetCount = staticmethod(lambda: 2)  # noqa: N815 - the library calls it so
+    nvmlDeviceGetHandleByIndex = staticmethod(lambda index: index)  # noqa: N815 - the library calls it so
+    nvmlDeviceGetMemoryInfo = staticmethod(lambda handle: SimpleNamespace(used=2_000_000_000))  # noqa: N815 - as above
+
+    @classmethod
+    def nvmlDeviceGetUtilizationRates(cls, handle):  # noqa: N802 - the library calls it so
+        if handle == 1:
+            raise cls.NVMLError("not supported")
+        return SimpleNamespace(gpu=87)
+
+
+def test_every_gpu_that_tells_is_measured(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", _Nvml)
+    found = Resources().look()
+    assert (found["gpu_0_percent"], found["gpu_0_memory_mb"]) == (87, 2000)
+    assert "gpu_1_percent" not in found
+
+
+@pytest.mark.parametrize("fault", ["no library", "no driver"])
+def test_a_machine_without_gpus_is_measured_all_the_same(monkeypatch, fault):
+    class NVMLError_LibraryNotFound(Exception):  # noqa: N801, N818 - the library calls it so
+        pass
+
+    def refuse():
+        raise NVMLError_LibraryNotFound
+
+    found = None if fault == "no library" else SimpleNamespace(nvmlInit=refuse)
+    monkeypatch.setitem(sys.modules, "pynvml", found)
+    assert "cpu_percent" in Resources().look()
 
 
 def test_the_terminal_event_stays_the_last():
