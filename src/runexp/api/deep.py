@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from runexp.api.checking import Checked
 from runexp.api.redaction import redacted_text
 from runexp.api.tracking import missing_libraries
 from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import Diagnostic, in_document_order
+from runexp.plan.picture import Size
 from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
 from runexp.runtime.deep import Sizes, deep_check
 from runexp.source import Document
@@ -20,6 +22,8 @@ class DeepChecked:
 
     checked: Checked
     sizes: SizeFacts | None
+    drawn: Mapping[str, Size] = field(default_factory=dict)
+    """What is known of nodes and keys, for pictures of the graph."""
 
 
 def check_deep(checked: Checked) -> DeepChecked:
@@ -37,7 +41,9 @@ def check_deep(checked: Checked) -> DeepChecked:
     found = (*missing_libraries(checked.plan), *deep.diagnostics)
     located = [_located(item, checked.document) for item in found]
     everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
-    return DeepChecked(replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes))
+    return DeepChecked(
+        replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes), deep.drawn
+    )
 
 
 def _located(item: Diagnostic, document: Document | None) -> Diagnostic:

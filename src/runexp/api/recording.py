@@ -5,30 +5,37 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
-from runexp.api.redaction import redacted
+from runexp.api.redaction import redacted, redacted_text
 from runexp.engine.protocol import State
-from runexp.events import Event
+from runexp.events import EVENT_TYPES, BatchesRecorded, BatchFinished, Event
 from runexp.observe.sink import Stamped
+from runexp.observe.stored_log import StoredLog
 from runexp.plan.experiment import digest, dump
+from runexp.plan.picture import as_data, draw, with_sizes
 from runexp.results import Recorder
 from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
+from runexp.runtime.graph.sizes import sizes_of
 from runexp.runtime.model import facts_of
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.records import write_lock_file
+from runexp.store.run_files import EVENTS
 from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
+GRAPH = "graph.json"
 INPUTS = "artifacts/inputs.json"
 
 
@@ -50,6 +57,7 @@ def write_inputs(
     folder.write(
         "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
     )
+    write_graph(folder, checked, runtime)
     whole = [features for name, features in runtime.sets.items() if name not in division.ids]
     if whole:
         folder.write("splits.parquet", membership(whole))
@@ -67,9 +75,25 @@ def write_inputs(
         plan_digest=digest(checked.plan),
         sources=runtime.fingerprints,
         code=code,
-        argv=sys.argv,
+        argv=[redacted_text(word, checked.document) for word in sys.argv],
         spec_folder=checked.folder,
     )
+
+
+def write_graph(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
+    """Write the graph as plain data, `graph.json`: nodes and what feeds them, with the sizes that are known by now."""
+    if checked.plan is not None:
+        picture = as_data(draw(checked.plan, sizes_of(runtime.graph, runtime.sets)))
+        text = json.dumps(redacted(picture, checked.document), indent=1, ensure_ascii=False)
+        folder.write(GRAPH, text + "\n")
+
+
+def complete_graph(folder: RunFolder, runtime: TorchRuntime) -> None:
+    """Add to `graph.json` what is known since estimators were fitted."""
+    with suppress(OSError, ValueError, KeyError, TypeError):  # of a run that began without one, or by an older version
+        told = json.loads((folder.path / GRAPH).read_text(encoding="utf-8"))
+        write = json.dumps(with_sizes(told, sizes_of(runtime.graph, runtime.sets)), indent=1, ensure_ascii=False)
+        folder.write(GRAPH, write + "\n")
 
 
 def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
@@ -133,12 +157,11 @@ class Checkpoints:
 
 
 class ResultsSink:
-    """Feeds a recorder of results."""
+    """Feeds a recorder of results; without `batches`, which are read from the log when they are asked for."""
 
-    wants: frozenset[type[Event]] = frozenset()
-
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, batches: bool = True) -> None:
         self._recorder = recorder
+        self.wants: frozenset[type[Event]] = frozenset() if batches else _WITHOUT_BATCHES
 
     def receive(self, stamped: Stamped) -> None:
         """Keep the event and when it was."""
@@ -146,3 +169,29 @@ class ResultsSink:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class Records(Mapping[str, Callable[[], Iterable[BatchesRecorded]]]):
+    """The records of batches of a run, by phase, in its log: a run of many steps does not fill the memory with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder.absolute() / EVENTS
+
+    def __getitem__(self, phase: str) -> Callable[[], Iterable[BatchesRecorded]]:
+        return partial(self._read, phase)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._log.batches)
+
+    def __len__(self) -> int:
+        return len(self._log.batches)
+
+    def _read(self, phase: str) -> Iterable[BatchesRecorded]:
+        return self._log.batches.get(phase, tuple)()
+
+    @cached_property
+    def _log(self) -> StoredLog:
+        return StoredLog(self._path)
+
+
+_WITHOUT_BATCHES = frozenset(EVENT_TYPES.values()) - {BatchFinished, BatchesRecorded}

@@ -12,7 +12,7 @@ from runexp.api.models import write_bundle
 from runexp.api.tracking import Trackers
 from runexp.observe.tracking.models import register
 from runexp.plan.tracking import RegisterPlan
-from runexp.results.thresholds import missed
+from runexp.results.requirements import judge
 from runexp.runtime.model import CannotLoad
 from runexp.store.registry import Registry
 from runexp.store.run_folder import RunFolder
@@ -36,7 +36,7 @@ class Registering:
         if status != "completed":
             self._reasons.append(f"the run is {status}")
             return
-        self._reasons += missed(self._plan.only_if, metrics)
+        self._reasons += [str(verdict) for verdict in judge(self._plan.only_if, metrics) if not verdict.is_met]
         if self._reasons:
             return
         try:

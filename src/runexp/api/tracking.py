@@ -121,7 +121,8 @@ class Trackers:
             for host in self.hosts
         }
         if told:
-            self._folder.write(TRACKING, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+            with suppress(OSError):  # a full disk is told where it matters
+                self._folder.write(TRACKING, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
         return tuple(
             f"{name} lacks a part of the run: {one['problem']}" for name, one in told.items() if one["problem"]
         )

@@ -32,7 +32,9 @@ def show(
         return
     from runexp.report.run_page import RunFacts, render_run
 
-    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units, run.aftermath)
+    facts = RunFacts(
+        run.record, run.results, run.checkpoints, run.problems, run.units, run.tables, run.requirements, run.aftermath
+    )
     color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_run(facts, console_width=width(), color=color))
 
@@ -41,6 +43,7 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
     import dataclasses
 
     from runexp.report.run_page import phases_as_json
+    from runexp.results.requirements import as_json as requirements_as_json
     from runexp.results.run_record import as_json, jsonable
 
     return {
@@ -48,8 +51,10 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
         **as_json(run.record),
         "phases": phases_as_json(run.results),
         "checkpoints": [dataclasses.asdict(found) for found in run.checkpoints],
+        "recorded": [dataclasses.asdict(found) for found in run.tables],
         "warnings": list(run.results.warnings),
         "units": run.units,
+        "requirements": requirements_as_json(run.requirements),
         "aftermath": dict(run.aftermath),
         "lock": jsonable(run.lock),
         "spec": jsonable(run.spec),

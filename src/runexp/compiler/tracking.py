@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runexp.compiler.findings import Findings
+from runexp.compiler.guards import requirements
 from runexp.plan.names import why_no_run_name
 from runexp.plan.phases import BuiltInPlan, GroupPlan, PhasePlan, TrainPlan
 from runexp.plan.tracking import MLflowPlan, RegisterPlan, TensorBoardPlan, TrackerPlan, TrackingPlan
@@ -47,7 +48,7 @@ def link_register(found: Findings) -> RegisterPlan | None:
         nodes=written.nodes or (),
         alias=written.alias or "",
         origin=found.origin(("register",)),
-        only_if=FrozenMap(written.only_if),
+        only_if=tuple(requirements(found, written.only_if, ("register", "only_if"))),
     )
 
 

@@ -14,28 +14,28 @@ Companion = Callable[[Event], Iterable[Event]]
 def accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Iterator[Event]:
     """The events, each after what the companions had to tell before it; themselves where there is none.
 
-    The terminal event stays the last. An interrupt goes on to the engine.
+    The terminal event stays the last. What is thrown into them, such as an interrupt, goes on to the engine.
     """
     return _accompanied(events, companions) if companions else events
 
 
 def _accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Generator[Event, None, None]:
     waiting: deque[Event] = deque()
-    interrupt: KeyboardInterrupt | None = None
+    thrown: BaseException | None = None
     try:
         while True:
             try:
-                event = _next(events, interrupt)
+                event = _next(events, thrown)
             except StopIteration:
                 return
-            interrupt = None
+            thrown = None
             waiting.extend(told for companion in companions for told in companion(event))
             waiting.append(event)
             while waiting:
                 try:
                     yield waiting.popleft()
-                except KeyboardInterrupt as caught:
-                    interrupt = caught
+                except (KeyboardInterrupt, Exception) as caught:
+                    thrown = caught
             if isinstance(event, RunFinished):
                 return
     finally:
@@ -43,9 +43,9 @@ def _accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Ge
             events.close()
 
 
-def _next(events: Iterator[Event], interrupt: KeyboardInterrupt | None) -> Event:
-    if interrupt is None:
+def _next(events: Iterator[Event], thrown: BaseException | None) -> Event:
+    if thrown is None:
         return next(events)
     if isinstance(events, Generator):
-        return events.throw(interrupt)  # type: ignore[no-any-return]  # a bare Generator yields Any
-    raise interrupt
+        return events.throw(thrown)  # type: ignore[no-any-return]  # a bare Generator yields Any
+    raise thrown

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
+from runexp.plan.guards import GuardsPlan
 from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.plan.tracking import RegisterPlan, TrackingPlan
 from runexp.records import dataclass
@@ -40,6 +41,7 @@ class Plan:
     execution: ExecutionPlan
     cv: CVPlan | None = None
     callbacks: tuple[MadePlan, ...] = ()
+    guards: GuardsPlan = GuardsPlan()
     tracking: TrackingPlan | None = None
     register: RegisterPlan | None = None
 
@@ -95,9 +97,13 @@ def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 of what the plan does; where it was written does not count, nor who is told of it."""
-    does = replace(plan, tracking=None, register=None)
-    text = json.dumps(_without_origins(dump(does)), sort_keys=True, allow_nan=True)
+    """SHA-256 of what the plan does; where it was written does not count, nor do limits and thresholds, nor who is told
+    of it."""
+    body = _without_origins(dump(replace(plan, tracking=None, register=None)))
+    guards = body.pop("guards")
+    if guards["on_nan"] != "stop":  # it may change weights
+        body["on_nan"] = guards["on_nan"]
+    text = json.dumps(body, sort_keys=True, allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,11 +7,11 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from runexp import diagnostics
-from runexp.plan import data, experiment, folds, graph, lanes, phases, samplers, streaming, tracking, values
+from runexp.plan import data, experiment, folds, graph, guards, lanes, phases, samplers, streaming, tracking, values
 from runexp.plan.experiment import Plan
 from runexp.plan.values import FrozenMap
 
-_MODULES = (diagnostics, data, experiment, folds, graph, lanes, phases, samplers, streaming, tracking, values)
+_MODULES = (diagnostics, data, experiment, folds, graph, guards, lanes, phases, samplers, streaming, tracking, values)
 _KINDS = {
     name: kind
     for module in _MODULES

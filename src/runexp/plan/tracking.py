@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from runexp.plan.values import Call, FrozenMap, Origin
+from runexp.plan.guards import RequirementPlan
+from runexp.plan.values import Call, Origin
 from runexp.records import dataclass
 
 
@@ -56,10 +55,10 @@ class TrackingPlan:
 
 @dataclass(frozen=True, slots=True)
 class RegisterPlan:
-    """The model under a name; no `nodes`: the whole graph. `only_if`: `test.accuracy` → `>= 0.95`."""
+    """The model under a name; no `nodes`: those that are judged. `only_if`: what its numbers have to be."""
 
     name: str
     nodes: tuple[str, ...]
     alias: str
     origin: Origin
-    only_if: FrozenMap = field(default_factory=FrozenMap)
+    only_if: tuple[RequirementPlan, ...] = ()

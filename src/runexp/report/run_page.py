@@ -15,10 +15,12 @@ from runexp.report.run_list import moment
 from runexp.report.sizes import in_units
 from runexp.report.wording import duration, plain
 from runexp.results.phases import PhaseResults, TrainResults
+from runexp.results.requirements import Verdict
 from runexp.results.run import RunResults
 from runexp.results.run_record import RunRecord, jsonable
 
 _MOST_CHECKPOINTS = 6
+_MOST_TABLES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class CheckpointFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table that a phase recorded: `predictions/test`."""
+
+    name: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a page of a run is made of; `problems` says what of its folder cannot be read, `told` what became of it."""
 
@@ -39,13 +49,20 @@ class RunFacts:
     checkpoints: Sequence[CheckpointFacts]
     problems: Sequence[str]
     units: Mapping[str, Mapping[str, str]]
+    tables: Sequence[TableFacts] = ()
+    requirements: Sequence[Verdict] = ()
     told: Sequence[tuple[str, str]] = ()
 
 
 def render_run(facts: RunFacts, *, console_width: int, color: bool, unicode: bool = True) -> str:
     """The page of one run."""
     results = render_results(
-        facts.results, console_width=console_width, color=color, unicode=unicode, units=facts.units
+        facts.results,
+        console_width=console_width,
+        color=color,
+        unicode=unicode,
+        units=facts.units,
+        requirements=facts.requirements,
     )
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
@@ -65,6 +82,7 @@ def _details(facts: RunFacts) -> Iterator[tuple[str, str]]:
     yield "tags", ", ".join(record.tags)
     yield "note", record.note
     yield from _under("checkpoints", _checkpoints(facts.checkpoints))
+    yield from _under("recorded", _tables(facts.tables))
     yield from facts.told
     yield "environment", _environment(record.lock)
     yield "git", _git(record.lock.get("git"))
@@ -102,6 +120,12 @@ def _checkpoints(found: Sequence[CheckpointFacts]) -> list[str]:
     lines = [f"{item.name}{role}, {in_units(item.n_bytes)}" for item, role in zip(ordered, roles, strict=True)]
     more = len(lines) - _MOST_CHECKPOINTS
     return [*lines[:_MOST_CHECKPOINTS], f"and {more} more"] if more > 0 else lines
+
+
+def _tables(found: Sequence[TableFacts]) -> list[str]:
+    lines = [f"{item.name}, {in_units(item.n_bytes)}" for item in found]
+    more = len(lines) - _MOST_TABLES
+    return [*lines[:_MOST_TABLES], f"and {more} more"] if more > 0 else lines
 
 
 def _environment(lock: Mapping[str, Any]) -> str:

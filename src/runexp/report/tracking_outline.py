@@ -43,5 +43,5 @@ def _parts(*parts: str) -> str:
 def _model(plan: RegisterPlan) -> Branch:
     alias = f"as {plan.alias}" if plan.alias else ""
     nodes = listed(plan.nodes) if plan.nodes else "the nodes that are judged"
-    only_if = listed(f"{address} {threshold.strip()}" for address, threshold in plan.only_if.items())
+    only_if = listed(map(str, plan.only_if))
     return Branch("register", _parts(plan.name, alias, nodes, f"only if {only_if}" if only_if else ""))

@@ -13,20 +13,24 @@ import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.experiment_hooks import ExperimentCallback
+from runexp.engine.live import Live
 from runexp.engine.protocol import ExecutionContext
 from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.runtime.callbacks import open_callback, open_experiment_callback
 from runexp.runtime.callbacks.around import LiveExperiment
 from runexp.runtime.callbacks.live import Folders, LivePhase
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
+from runexp.runtime.explaining import explained
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.pace import Pace
+from runexp.runtime.recorded.evaluation import Recording
+from runexp.runtime.recorded.place import Records
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.settings import check_compiler
@@ -64,6 +68,7 @@ class TorchRuntime:
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self.folders = Folders()
+        self.records = Records()
         self.pace: Pace | None = None
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
@@ -104,13 +109,17 @@ class TorchRuntime:
             stale = [known for known in self._evaluations if known[2] != self.graph.version]
             for known in stale:
                 del self._evaluations[known]
-            self._evaluations[key] = EvalProgram(plan, self.graph, self.tables.table(plan), self._device)
+            recording = Recording(self.records, self.sets) if plan.record and self.records.are_kept else None
+            table = self.tables.table(plan)
+            self._evaluations[key] = EvalProgram(plan, self.graph, table, self._device, recording)
         return self._evaluations[key]
 
     def open_callback(self, plan: MadePlan, program: TrainProgram) -> Callback:
         """The callback of a train phase, made ready; its files go below the phase's label and its name."""
         names = (*program.label.split("/"), plan.name)
-        return open_callback(plan, LivePhase(program.label, self.graph, program, partial(self.folders.folder, *names)))
+        table = partial(self.records.file, label=program.label)
+        live = LivePhase(program.label, self.graph, program, partial(self.folders.folder, *names), table)
+        return open_callback(plan, live)
 
     def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
         """A callback around phases and groups, made ready; its files go below its name."""
@@ -147,6 +156,10 @@ class TorchRuntime:
         read_weights(folder, self.graph)
         set_random_state(restored.random)
         return restored
+
+    def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
+        """The error of a phase; out of memory with what to change (S-52)."""
+        return explained(error, phase, live, graph=self.graph, sets=self.sets, device=self._device)
 
     def set_random_state(self, state: Mapping[str, Any]) -> None:
         """Set every random number generator to where it stood at a checkpoint."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -56,6 +56,10 @@ class PhaseTable(Protocol):
         """The target among `routes` as it was read, where transforms changed it."""
         ...
 
+    def ids(self, places: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+        """The ids of rows, by feature set, given where they stand in their lanes."""
+        ...
+
     def pairs(self, route: Route) -> Tensor:
         """The matrix of a route between rows, on the device."""
         ...
@@ -66,6 +70,14 @@ class PhaseTable(Protocol):
 
     def called(self, route: Route) -> str:
         """What a spec calls an input of a loss or metric."""
+        ...
+
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """By role and feature set, the rows that an evaluation judges, in their order."""
+        ...
+
+    def joins_keys(self, node: str) -> bool:
+        """Whether a node gives keys of the data, side by side."""
         ...
 
 
@@ -153,6 +165,14 @@ class LaneTable:
         rows = next(rows for tap, rows in self._fixed.rows.items() if tap.role == role)
         return replace(units, targets=units.targets[rows.numpy()])
 
+    def ids(self, places: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+        """The ids of rows, by feature set; a set that several lanes draw from has those of all of them."""
+        found: dict[str, list[Any]] = {}
+        for lane, rows in places.items():
+            for name, ids in self._parts[lane].ids({"": rows[rows >= 0]}).items():
+                found.setdefault(name, []).extend(ids)
+        return found
+
     def pairs(self, route: Route) -> Tensor:
         """The matrix of a route between rows, on the device."""
         return self._first.pairs(route)
@@ -164,6 +184,18 @@ class LaneTable:
     def called(self, route: Route) -> str:
         """What a spec calls an input of a loss or metric."""
         return self._first.called(route)
+
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """By role and feature set, the rows that an evaluation judges, in their order."""
+        drawn = self._fixed.rows if self._fixed is not None else {}
+        return {
+            tap.role: {name: own[rows] for name, own in self._parts[tap.strand.lane].rows_by_role()[""].items()}
+            for tap, rows in drawn.items()
+        }
+
+    def joins_keys(self, node: str) -> bool:
+        """Whether a node gives keys of the data, side by side."""
+        return self._first.joins_keys(node)
 
     def _drawn(self, slot: Slot) -> Column:
         tap = self.tap(slot)
