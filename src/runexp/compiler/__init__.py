@@ -23,6 +23,7 @@ from runexp.compiler.scope import Scope
 from runexp.compiler.streams import check_streams
 from runexp.compiler.surroundings import check_surroundings
 from runexp.compiler.sweeps import link_sweep
+from runexp.compiler.tracking import link_register, link_tracking, with_histograms
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.records import dataclass
@@ -54,6 +55,9 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     _check_sections(found)
     check_surroundings(scope, phases)
     sweep = link_sweep(scope, phases)
+    tracking = link_tracking(found)
+    phases = with_histograms(phases, tracking)
+    register = link_register(found)
     cv = link_folds(scope, phases)
     check_streams(scope, phases)
     callbacks = link_experiment_callbacks(scope)
@@ -68,7 +72,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     said = spec.execution
     execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
     sets = tuple(data.values())
-    around = (execution, cv, callbacks, guards, checkpoints, sweep)
+    around = (execution, cv, callbacks, guards, checkpoints, sweep, tracking, register)
     plan = Plan(spec.name, spec.description, spec.seed, sets, nodes, phases, *around)
     return Compiled(plan, found.diagnostics)
 

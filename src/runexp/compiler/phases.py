@@ -162,7 +162,7 @@ def _learn(
         clip=ClipPlan(0.0, 0.0),
         accumulate=1,
         callbacks=callbacks,
-        checkpoints=_checkpoints(scope, phase, numbers, (*path, "checkpoints")),
+        checkpoints=link_checkpoints(scope, phase.checkpoints, numbers, label, (*path, "checkpoints")),
         origin=scope.found.origin(path),
         learns=FrozenMap(learns),
     )

@@ -26,6 +26,7 @@ from runexp.report.mermaid import size_text
 from runexp.report.outline import Branch, called, described, listed, literal
 from runexp.report.phase_outline import outline_callback, outline_phase
 from runexp.report.sweep_outline import outline_sweep
+from runexp.report.tracking_outline import outline_tracking
 
 
 def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
@@ -41,6 +42,7 @@ def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
             *((outline_sweep(plan.sweep),) if plan.sweep is not None else ()),
             *_around(plan),
             *_guards(plan.guards),
+            *outline_tracking(plan),
             _execution(plan.execution),
         ),
     )

@@ -33,6 +33,7 @@ from runexp.runtime.graph.graph import Graph
 from runexp.runtime.graph.weights import check_weights, take_weights
 from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.learning import PartialFitProgram
+from runexp.runtime.pace import Pace
 from runexp.runtime.recorded.evaluation import Recording
 from runexp.runtime.recorded.place import Records
 from runexp.runtime.rehearsal import Rehearsal
@@ -75,6 +76,7 @@ class TorchRuntime:
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self.folders = Folders()
         self.records = Records()
+        self.pace: Pace | None = None
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -106,7 +108,9 @@ class TorchRuntime:
         self._evaluations.clear()
         if plan.learns:
             return PartialFitProgram(plan, self.graph, self.tables.table(plan), self._seed)
-        return TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        program = TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        program.pace = self.pace
+        return program
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready; the same one is made once as long as no node is fitted or built anew."""
