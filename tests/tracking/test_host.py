@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tracking.cases import Notebook
 
 from runexp.events import BatchesRecorded, EpochFinished, PhaseFinished, PhaseStarted
 from runexp.observe.sink import Stamped
@@ -15,6 +14,7 @@ from runexp.observe.tracking.host import Limits, TrackerHost
 from runexp.observe.tracking.points import Plotter
 from runexp.observe.tracking.tracker import TrackedRun
 from runexp.plan.values import FrozenMap
+from tracking.cases import Notebook
 
 RUN = TrackedRun("digits", "1", Path())
 

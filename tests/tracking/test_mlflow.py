@@ -11,15 +11,20 @@ from urllib.request import urlopen
 
 import mlflow
 import pytest
-from tracking.cases import N_BATCHES, run_spec
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from resume.runs import Interrupting
+from runexp.api.checking import check
+from runexp.api.resuming import open_run, resume
+from runexp.api.running import Place, run
+from runexp.engine.control import Control
 from runexp.observe.event_log import read_events
 from runexp.observe.tracking.host import TrackerHost
 from runexp.observe.tracking.mlflow import MLflowTracker, Server
 from runexp.observe.tracking.tracker import TrackedRun
+from tracking.cases import N_BATCHES, run_spec, write_spec
 
 pytestmark = pytest.mark.slow
-
 
 
 def _only_run(client, experiment="digits", **tags):
@@ -40,7 +45,7 @@ def server(tmp_path):
         port = free.getsockname()[1]
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "artifacts"),
+        "--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", f"{tmp_path}/artifacts",
     ]  # fmt: skip
     around = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     process = subprocess.Popen(
@@ -104,6 +109,26 @@ def test_a_run_that_goes_on_is_the_same_run_without_repeated_points(tmp_path):
     kept = _only_run(client)
     assert _steps(client, kept, "train/batch/loss") == list(range(1, 3 * N_BATCHES + 1))
     assert _steps(client, kept, "train/val_loss") == [N_BATCHES, 2 * N_BATCHES, 3 * N_BATCHES]
+
+
+def test_a_run_that_was_interrupted_goes_on_in_both_trackers(tmp_path):
+    """S-40."""
+    spec = write_spec(tmp_path, "tracking: {mlflow: {per_batch: true}, tensorboard: {per_batch: true}}")
+    folder = tmp_path / "runs" / "digits" / "20260101-000000-abcd"
+    control = Control()
+    first = run(
+        check(spec), Place(at=folder), watch=lambda live: [Interrupting(control, N_BATCHES + 2)], control=control
+    )
+    assert first.status == "interrupted"
+    assert resume(open_run(folder), watch=lambda live: ()).status == "completed"
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db")
+    kept = _only_run(client)
+    assert kept.info.status == "FINISHED"
+    assert _steps(client, kept, "train/batch/loss") == list(range(1, 3 * N_BATCHES + 1))
+    assert _steps(client, kept, "train/val_loss") == [N_BATCHES, 2 * N_BATCHES, 3 * N_BATCHES]
+    found = EventAccumulator(str(folder / "tensorboard"), size_guidance={"tensors": 0})
+    found.Reload()
+    assert [event.step for event in found.Tensors("train/batch/loss")] == list(range(1, 3 * N_BATCHES + 1))
 
 
 def test_runs_of_a_group_stand_below_one(tmp_path):

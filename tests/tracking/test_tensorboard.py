@@ -7,13 +7,13 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata as hparams
 from tensorboard.util.tensor_util import make_ndarray
-from tracking.cases import N_BATCHES, run_spec
 
 from runexp.events import EpochFinished
 from runexp.observe.event_log import read_events
 from runexp.observe.tracking.host import TrackerHost
 from runexp.observe.tracking.tensorboard import TensorBoardTracker
 from runexp.observe.tracking.tracker import TrackedRun
+from tracking.cases import N_BATCHES, run_spec
 
 TRACKED = "tracking: {tensorboard: {per_batch: true, histograms_every_n_epochs: 2}}"
 ALL = {"tensors": 0}
@@ -46,13 +46,13 @@ def test_epochs_batches_and_final_numbers_are_scalars(tracked, found):
     assert [value for _, value in read] == pytest.approx(losses)
     batches = _numbers(found, "train/batch/loss")
     assert [step for step, _ in batches] == list(range(1, 3 * N_BATCHES + 1))
-    (_, accuracy), = _numbers(found, "test/accuracy")
+    ((_, accuracy),) = _numbers(found, "test/accuracy")
     assert accuracy == pytest.approx(tracked.results["test"].numbers["accuracy"])
 
 
 def test_histograms_of_weights_and_gradients_come_every_second_epoch(found):
     for kind in ("weights", "gradients"):
-        event, = found.Tensors(f"train/{kind}/head.weight")
+        (event,) = found.Tensors(f"train/{kind}/head.weight")
         rows = make_ndarray(event.tensor_proto)
         assert event.step == 1
         assert rows.shape[1] == 3
@@ -116,7 +116,8 @@ def test_each_fold_has_a_folder_of_its_own(tmp_path):
 
 def test_tracking_with_tensorboard_needs_no_torch(run_python):
     done = run_python(
-        "-c", "import runexp.observe.tracking.tensorboard as t, sys; t.TensorBoardTracker(); print('torch' in sys.modules)"
+        "-c",
+        "import runexp.observe.tracking.tensorboard as t, sys; t.TensorBoardTracker(); print('torch' in sys.modules)",
     )
     assert done.stdout == "False\n", done.stderr
     assert "torch" in sys.modules

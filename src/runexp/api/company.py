@@ -76,7 +76,7 @@ class Company:
         return (monitor,)
 
     def conclude(self, status: str, metrics: Metrics, runtime: TorchRuntime | None) -> tuple[str, ...]:
-        """Hand over files, register the model, tell the trackers the end; what a person should know, a sentence each."""
+        """Hand over files, register the model, tell the trackers the end. Gives what a person should know."""
         notes: list[str] = []
         trackers = self._trackers or Trackers(self._checked, self._home)
         registering = Registering(self._plan.register, self._folder, self.runs) if self._plan.register else None

@@ -60,7 +60,7 @@ def load_model(
 
 
 def write_bundle(run: Path, target: Path, *, nodes: Sequence[str] | None, checkpoint: str = FINAL) -> dict[str, Any]:
-    """Write all that a model needs into an empty folder, and what it takes and gives as `model.json`, which is returned.
+    """Write all that a model needs into an empty folder, and what it takes and gives as `model.json`; returns that.
 
     `CannotLoad` where the run has no model that could be loaded again: it is loaded before it is written.
     """

@@ -62,7 +62,7 @@ class Registering:
 
     def _register_here(self) -> None:
         registry, name = Registry(self._runs), self._plan.name
-        version = registry.add(name, lambda folder: self._write(folder))
+        version = registry.add(name, self._write)
         if self._plan.alias:
             registry.set_alias(name, self._plan.alias, version)
         self._version = str(version)
@@ -77,9 +77,7 @@ class Registering:
             if trackers.mlflow is None or trackers.server is None:
                 raise RuntimeError("MLflow was not started")
             plan = self._plan
-            self._version = register(
-                trackers.server, trackers.mlflow.run_id, Path(bundle.name), plan.name, plan.alias
-            )
+            self._version = register(trackers.server, trackers.mlflow.run_id, Path(bundle.name), plan.name, plan.alias)
             bundle.cleanup()
 
         assert trackers.mlflow_host is not None

@@ -122,7 +122,9 @@ class Trackers:
         }
         if told:
             self._folder.write(TRACKING, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-        return tuple(f"{name} lacks a part of the run: {one['problem']}" for name, one in told.items() if one["problem"])
+        return tuple(
+            f"{name} lacks a part of the run: {one['problem']}" for name, one in told.items() if one["problem"]
+        )
 
     def _hosted(self, plan: TrackingPlan, run: TrackedRun, home: Home) -> Iterator[TrackerHost]:
         limits = replace(Limits(), is_hurried=home.is_hurried)
@@ -196,4 +198,3 @@ def _chosen(written: Mapping[str, Any]) -> Iterator[tuple[str, str | float | boo
     for name, value in _flat({key: item for key, item in written.items() if key not in _WRITTEN}):
         if isinstance(value, (str, bool, int, float)):
             yield name, float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-

@@ -28,6 +28,7 @@ VERBS = {
     "list": "runexp.cli.list_runs:list_runs",
     "show": "runexp.cli.show:show",
     "compare": "runexp.cli.compare:compare",
+    "predict": "runexp.cli.predict:predict",
     "tag": "runexp.cli.annotate:tag",
     "note": "runexp.cli.annotate:note",
     "rm": "runexp.cli.rm:remove",

@@ -13,6 +13,7 @@ from runexp.observe.sink import Stamped
 from runexp.plan.values import FrozenMap
 from runexp.results.phases import RESOURCES
 
+
 class Monitor:
     """A sink that learns how fast batches go, and a companion that tells it, beside what a thread measures.
 

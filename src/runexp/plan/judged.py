@@ -12,7 +12,7 @@ from runexp.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A node that is judged: how classes follow from its output, and the target (feature set, key) it is compared with."""
+    """A node that is judged: how classes follow from its output; the feature set and key it is compared with."""
 
     node: str
     decision: Decision
@@ -37,7 +37,7 @@ def judged_by(items: Sequence[LossPlan | MetricPlan]) -> tuple[Judged, ...]:
 
 def _judged(node: str, items: Iterable[LossPlan | MetricPlan]) -> Judged:
     items = list(items)
-    decision = next((item.decision for item in items if item.decision != "as_is"), "as_is")
+    decision: Decision = next((item.decision for item in items if item.decision != "as_is"), "as_is")
     routes = [
         route
         for item in items

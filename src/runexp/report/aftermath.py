@@ -25,6 +25,8 @@ def _model(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _trackers(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     states = {name: one for name, one in told.items() if isinstance(one, Mapping)}
-    texts = [name if one.get("complete") else f"{name} (incomplete: {one.get('problem')})" for name, one in states.items()]
+    texts = [
+        name if one.get("complete") else f"{name} (incomplete: {one.get('problem')})" for name, one in states.items()
+    ]
     if texts:
         yield "tracked by", ", ".join(texts)

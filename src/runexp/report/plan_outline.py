@@ -22,6 +22,7 @@ from runexp.plan.values import Call
 from runexp.report.fold_outline import outline_folds
 from runexp.report.outline import Branch, called, listed, literal
 from runexp.report.phase_outline import outline_callback, outline_phase
+from runexp.report.tracking_outline import outline_tracking
 
 
 def outline_plan(plan: Plan) -> Branch:
@@ -35,6 +36,7 @@ def outline_plan(plan: Plan) -> Branch:
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
             *((outline_folds(plan.cv),) if plan.cv is not None else ()),
             *_around(plan),
+            *outline_tracking(plan),
             _execution(plan.execution),
         ),
     )

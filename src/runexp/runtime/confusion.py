@@ -28,7 +28,7 @@ class Confusion:
 
 
 def confusions(plan: Plan, runtime: TorchRuntime) -> Iterator[Confusion]:
-    """A matrix for each eval phase in which the first judged node tells classes of a target apart, up to 100 of them."""
+    """A matrix for each eval phase in which a judged node, the first such, tells up to 100 classes apart."""
     for phase in walk(plan.phases):
         if isinstance(phase, EvalPlan) and not phase.lanes:
             judged = next((one for one in judged_by((*phase.losses, *phase.metrics)) if _decides(one)), None)

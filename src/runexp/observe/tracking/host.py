@@ -39,8 +39,8 @@ class Limits:
 class TrackerHost:
     """A sink that hands the numbers of a run to a tracker, in its own time.
 
-    `make` may import a library and raise what it likes. What the tracker refuses is kept and told again later; `problem`
-    says what it last refused, empty where it has everything.
+    `make` may import a library and raise what it likes. What the tracker refuses is kept and told again later;
+    `problem` says why it last refused, empty where it has everything.
     """
 
     wants: frozenset[type[Event]] = WANTED
@@ -136,7 +136,7 @@ class TrackerHost:
         """The life of the thread."""
         paused_until, pause, told_at = 0.0, self._limits.pause_s, 0.0
         is_last = False
-        while not is_last:
+        while not is_last and not self._is_given_up:
             is_last = self._take(_FLUSH_S)
             wanted = self._n_tries
             is_urgent = wanted > self._n_tried
@@ -170,7 +170,7 @@ class TrackerHost:
         self._busy_since = time.monotonic()
         try:
             tracker = self._started()
-            while self._points or self._backlog:
+            while (self._points or self._backlog) and not self._is_given_up:
                 self._busy_since = time.monotonic()
                 self._tell(tracker)
         except Exception as error:
@@ -183,18 +183,24 @@ class TrackerHost:
 
     def _tell(self, tracker: Tracker) -> None:
         """One call of the tracker's; what it refuses stays. Events become points only now, since they are smaller."""
-        while len(self._points) < _MOST_POINTS and self._backlog and isinstance(self._backlog[0], Stamped):
-            self._points += self._plotter.points(self._backlog.popleft())
+        while self._backlog and len(self._points) < _MOST_POINTS:
+            first = self._backlog[0]
+            if not isinstance(first, Stamped):
+                break
+            self._points += self._plotter.points(first)
+            self._backlog.popleft()
         if self._points:
             tracker.log(self._points[:_MOST_POINTS])
             del self._points[:_MOST_POINTS]
-        elif self._backlog and not isinstance(self._backlog[0], Stamped):
-            self._backlog[0](tracker)
+        elif self._backlog and not isinstance(first := self._backlog[0], Stamped):
+            first(tracker)
             self._backlog.popleft()
 
     def _started(self) -> Tracker:
         if self._tracker is None:
             tracker = self._make()
+            if self._is_given_up:
+                raise RuntimeError("it took too long to start")
             self._plotter.known.update(tracker.start(self._run) or {})
             self._tracker = tracker
         return self._tracker

@@ -25,6 +25,7 @@ _STATUS = {"completed": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
 _SURROUNDINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
@@ -193,4 +194,3 @@ def _experiment(client: Any, server: Server, name: str) -> str:  # noqa: ANN401 
         if found is None:
             raise
         return str(found.experiment_id)
-

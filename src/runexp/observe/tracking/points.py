@@ -59,16 +59,20 @@ class Plotter:
                 self._newest = -1
             case BatchesRecorded():
                 yield from self._batches(event, time)
-            case EpochFinished():
-                yield from self._numbers(event.phase, {**event.metrics, "epoch": float(event.epoch)}, time, event.epoch)
-            case EvaluationFinished():
-                yield from self._numbers(event.phase, event.metrics, time, event.epoch)
-            case NumbersLogged():
-                n_more = event.batch + 1 if event.epoch > self._newest else 0
-                yield from self._numbers(event.phase, event.metrics, time, event.epoch, n_more=n_more)
-            case PhaseFinished():
-                label = f"{event.phase}/final" if event.kind == "train" else event.phase
-                yield from self._numbers(label, event.metrics, time, -1)
+            case EpochFinished() | EvaluationFinished() | NumbersLogged() | PhaseFinished():
+                yield from self._told(event, time)
+
+    def _told(
+        self, event: EpochFinished | EvaluationFinished | NumbersLogged | PhaseFinished, time: float
+    ) -> Iterator[Point]:
+        label, metrics, n_more = event.phase, event.metrics, 0
+        if isinstance(event, PhaseFinished):
+            label = f"{label}/final" if event.kind == "train" else label
+            return (yield from self._numbers(label, metrics, time, -1))
+        if isinstance(event, NumbersLogged) and event.epoch > self._newest:
+            n_more = event.batch + 1
+        told = {**metrics, "epoch": float(event.epoch)} if isinstance(event, EpochFinished) else metrics
+        yield from self._numbers(label, told, time, event.epoch, n_more=n_more)
 
     def _batches(self, event: BatchesRecorded, time: float) -> Iterator[Point]:
         """A block of batches, which is told at the end of its epoch: all have its time."""

@@ -35,8 +35,8 @@ class TrackedRun:
     """The run that a tracker is told of.
 
     `parameters` are all of the resolved spec, flat; `chosen` those that were written, numbers, words and truth values
-    alone; `spec` its text. `group` is the id of what the run is one of, such as a sweep; `started` when it began, in seconds since the epoch.
-    No secret is among them.
+    alone; `spec` its text. `group` is the id of what the run is one of, such as a sweep; `started` when it began, in
+    seconds since the epoch. No secret is among them.
     """
 
     name: str

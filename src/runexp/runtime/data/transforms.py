@@ -154,9 +154,7 @@ def _target(transform: TransformPlan, chains: Mapping[str, _Chain], gathered: Ma
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _extended(
-    plan: DataPlan, transform: TransformPlan, chains: Mapping[str, _Chain], work: _Work
-) -> dict[str, _Chain]:
+def _extended(plan: DataPlan, transform: TransformPlan, chains: Mapping[str, _Chain], work: _Work) -> dict[str, _Chain]:
     """The chains with one transformer more, or the new one that it makes of them."""
     names = tuple(chains)
     joined = side_by_side([flat(chain.values) for chain in chains.values()], names, transform)

@@ -61,7 +61,7 @@ def load_parts(parts: Parts, *, nodes: Sequence[str] | None, device: str) -> Mod
         raise CannotLoad(f"the graph cannot be built again: {error}") from error
     except (OSError, ValueError, LookupError) as error:
         raise CannotLoad(f"{parts.folder} cannot be loaded: {error}") from error
-    return Model(parts.plan.name, graph, data, references, judged, asked)
+    return Model(parts.plan.name, graph, data, references, judged=judged, outputs=asked)
 
 
 def _outputs(plan: Plan, judged: Mapping[str, Any]) -> tuple[str, ...]:
@@ -112,9 +112,7 @@ def _reference(parts: Parts, name: str) -> FeatureSet:
     return stand_in(plan, parts.facts, transformer)
 
 
-def _graph(
-    parts: Parts, needed: Sequence[NodePlan], sets: Mapping[str, FeatureSet], device: torch.device
-) -> Graph:
+def _graph(parts: Parts, needed: Sequence[NodePlan], sets: Mapping[str, FeatureSet], device: torch.device) -> Graph:
     plans = [replace(node, weights=None, init=FrozenMap()) for node in needed]
     graph = Graph(plans, sets, device, parts.plan.seed, folder=parts.folder)
     graph.build()
@@ -136,4 +134,3 @@ def _put_weights(graph: Graph, path: Path) -> None:
             module.load_state_dict(own)
         except RuntimeError as error:
             raise CannotLoad(f"the weights of `{name}` do not fit it: {error}") from error
-

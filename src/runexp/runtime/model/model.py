@@ -32,6 +32,7 @@ class Model:
         graph: Graph,
         data: Mapping[str, DataPlan],
         references: Mapping[str, FeatureSet],
+        *,
         judged: Mapping[str, Judged],
         outputs: Sequence[str],
     ) -> None:
@@ -117,13 +118,11 @@ class Model:
         return [plan for plan in self.graph.plans.values() if plan.name in wanted]
 
     def reads(self, asked: Sequence[str]) -> dict[str, list[str]]:
-        """The keys that are read, by feature set."""
-        found: dict[str, list[str]] = {}
-        for plan in self.needed(asked):
-            for feed in plan.feeds:
-                if feed.source == "data" and feed.key not in found.setdefault(feed.name, []):
-                    found[feed.name].append(feed.key)
-        return found
+        """The keys that are read, by feature set, in the order they were written."""
+        feeds = [feed for plan in self.needed(asked) for feed in plan.feeds if feed.source == "data"]
+        read = {(feed.name, feed.key) for feed in feeds}
+        found = {name: [key.name for key in data.keys if (name, key.name) in read] for name, data in self._data.items()}
+        return {name: keys for name, keys in found.items() if keys}
 
     def scaled_target(self, node: str) -> tuple[str, tuple[Fitted, ...]] | None:
         """The transformed target that a node predicts, and its transforms in order; None where it decides or the target

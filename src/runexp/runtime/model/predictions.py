@@ -92,7 +92,7 @@ def said(node: str, output: torch.Tensor, judged: Judged | None, reference: Feat
         return NodePredictions(node, values)
     key = judged.target[1]
     if judged.decision not in _DECIDES or values.ndim > 2:
-        return NodePredictions(node, _own_units(reference, key, values))
+        return _as_given(node, reference, key, values)
     codes = predictions(output, "labels", judged.decision)
     chances = predictions(output, "probabilities", judged.decision)
     if chances.ndim == 2 and chances.shape[1] > 1 and judged.decision != "argmax":  # several labels at once
@@ -105,6 +105,14 @@ def said(node: str, output: torch.Tensor, judged: Judged | None, reference: Feat
     codes = codes.reshape(-1)
     labels = np.asarray(names)[codes] if names and codes.max(initial=0) < len(names) else codes
     return NodePredictions(node, values, labels, chances, classes)
+
+
+def _as_given(node: str, reference: FeatureSet, key: str, values: Array) -> NodePredictions:
+    """Numbers in the target's own units; of codes that an estimator gives itself, the words they stand for."""
+    names = reference.classes(key)
+    if names and values.dtype.kind in "iu" and values.size == len(values) and values.max(initial=0) < len(names):
+        return NodePredictions(node, values, np.asarray(names)[values.reshape(-1)])
+    return NodePredictions(node, _own_units(reference, key, values))
 
 
 def _own_units(reference: FeatureSet, key: str, values: Array) -> Array:
