@@ -10,6 +10,7 @@ from runexp.version import __version__
 
 if TYPE_CHECKING:  # what runs imports torch, so it is imported when it is asked for
     from runexp.api.experiment import Experiment, compile, load
+    from runexp.api.exporting import export_model
     from runexp.api.models import load_model
     from runexp.api.opening import RunList, StoredRun, compare_runs, list_runs, open_run
     from runexp.api.running import Run
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "compare_runs",
     "compile",
+    "export_model",
     "list_runs",
     "load",
     "load_model",
@@ -49,6 +51,7 @@ _LATE = {
     "SweepResults": "runexp.results.trials",
     "compare_runs": "runexp.api.opening",
     "compile": "runexp.api.experiment",
+    "export_model": "runexp.api.exporting",
     "list_runs": "runexp.api.opening",
     "load": "runexp.api.experiment",
     "load_model": "runexp.api.models",

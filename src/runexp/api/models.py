@@ -29,13 +29,13 @@ from runexp.version import __version__
 BUNDLE = "model.json"
 _SCHEME = "models:/"
 _FORMAT = 1
-_FINAL = "final"
+FINAL = "final"
 
 
 def load_model(
     reference: Path | str,
     *,
-    checkpoint: str = _FINAL,
+    checkpoint: str = FINAL,
     nodes: Sequence[str] | None = None,
     runs: Path | str = "runs",
     uri: str = "",
@@ -53,18 +53,18 @@ def load_model(
     text = str(reference)
     if text.startswith(_SCHEME):
         return _load_registered(
-            text, Path(runs), uri, lambda folder: _load(folder, _FINAL, nodes, device, allow_imports)
+            text, Path(runs), uri, lambda folder: _load(folder, FINAL, nodes, device, allow_imports)
         )
     folder = Path(reference) if (Path(reference) / BUNDLE).is_file() else find_run(Path(runs), text)
     return _load(folder, checkpoint, nodes, device, allow_imports)
 
 
-def write_bundle(run: Path, target: Path, *, nodes: Sequence[str] | None, checkpoint: str = _FINAL) -> dict[str, Any]:
+def write_bundle(run: Path, target: Path, *, nodes: Sequence[str] | None, checkpoint: str = FINAL) -> dict[str, Any]:
     """Write all that a model needs into an empty folder, and what it takes and gives as `model.json`; returns that.
 
     `CannotLoad` where the run has no model that could be loaded again: it is loaded before it is written.
     """
-    kept = _checkpoint(run, checkpoint)
+    kept = checkpoint_folder(run, checkpoint)
     model = _load(run, checkpoint, nodes, "cpu", _imports(_plan(run)))
     for source, name in _files(run, kept):
         make_folders((target / name).parent)
@@ -90,7 +90,7 @@ def _load(
     if is_bundle:
         told = _checked(folder)
         nodes = told["nodes"] if nodes is None else nodes
-        checkpoint = _FINAL
+        checkpoint = FINAL
     plan = _plan(folder)
     if plan.cv is not None:
         raise CannotLoad(f"{folder} is a cross-validation: it has a model for each fold, and none of all rows")
@@ -98,7 +98,7 @@ def _load(
         facts = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CannotLoad(f"{folder} does not tell what its model reads: {error}") from error
-    kept = folder / "checkpoints" / _FINAL if is_bundle else _checkpoint(folder, checkpoint)
+    kept = folder / "checkpoints" / FINAL if is_bundle else checkpoint_folder(folder, checkpoint)
     modules = _modules(folder, plan, allow_imports)
     return load_parts(Parts(folder, kept, plan, facts, modules), nodes=nodes, device=device)
 
@@ -128,7 +128,7 @@ def _plan(folder: Path) -> Plan:
         raise CannotLoad(f"the plan in {folder} cannot be read: {error}") from error
 
 
-def _checkpoint(run: Path, name: str) -> Path:
+def checkpoint_folder(run: Path, name: str) -> Path:
     """The folder of a checkpoint of a run, whole; `best` and `last` stand for what they point to."""
     folder = CheckpointFolder(run / "checkpoints")
     phase, _, role = name.rpartition("/")
@@ -161,9 +161,9 @@ def _files(run: Path, checkpoint: Path) -> Iterator[tuple[Path, str]]:
     yield run / "resolved.yaml", "resolved.yaml"
     yield run / "lock.json", "lock.json"
     yield run / INPUTS, INPUTS
-    yield checkpoint / "weights.safetensors", f"checkpoints/{_FINAL}/weights.safetensors"
+    yield checkpoint / "weights.safetensors", f"checkpoints/{FINAL}/weights.safetensors"
     for path in sorted(checkpoint.glob("estimators/*.skops")):
-        yield path, f"checkpoints/{_FINAL}/estimators/{path.name}"
+        yield path, f"checkpoints/{FINAL}/estimators/{path.name}"
     for path in sorted((run / "artifacts" / "transforms").glob("*/*")):
         yield path, path.relative_to(run).as_posix()
 

@@ -34,6 +34,7 @@ VERBS = {
     "note": "runexp.cli.annotate:note",
     "rm": "runexp.cli.rm:remove",
     "reproduce": "runexp.cli.reproduce:reproduce",
+    "export": "runexp.cli.export:export",
     "init": "runexp.cli.init:init",
     "fmt": "runexp.cli.fmt:fmt",
     "catalog": "runexp.cli.catalog:catalog",

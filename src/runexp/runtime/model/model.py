@@ -12,6 +12,7 @@ from runexp.plan.data import DataPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.judged import Judged
 from runexp.runtime.data import FeatureSet
+from runexp.runtime.data.fitted import Fitted
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.model.predictions import NodePredictions, Predictions, said
 from runexp.runtime.model.tables import as_source, read_keys
@@ -39,11 +40,11 @@ class Model:
         self.outputs = tuple(outputs)
         self.graph = graph
         self._data = data
-        self._references = references
+        self.references = references
         self._judged = judged
 
     def __repr__(self) -> str:
-        read = ", ".join(f"{data}.{key}" for data, keys in self._reads(self.outputs).items() for key in keys)
+        read = ", ".join(f"{data}.{key}" for data, keys in self.reads(self.outputs).items() for key in keys)
         return f"Model({self.name!r}: {read} -> {', '.join(self.outputs)})"
 
     @property
@@ -64,7 +65,7 @@ class Model:
         `SpecError` for columns that are missing or do not fit, `KeyError` for an unknown node.
         """
         asked = tuple(nodes) if nodes is not None else self.outputs
-        reads = self._reads(asked)
+        reads = self.reads(asked)
         tables = table if len(reads) > 1 else {next(iter(reads)): table}
         sets = {name: self._read(name, tables[name], keys) for name, keys in reads.items()}
         n_rows = next(iter(sets.values())).n_rows
@@ -75,25 +76,25 @@ class Model:
         """Plain data: `inputs`, each column with the type and shape of a row, and `outputs`, each node likewise."""
         inputs = [
             {"data": name, "key": key, **column}
-            for name, keys in self._reads(self.outputs).items()
+            for name, keys in self.reads(self.outputs).items()
             for key in keys
             for column in self._columns(name, key)
         ]
         return {"inputs": inputs, "outputs": [self._output(node) for node in self.outputs]}
 
     def _read(self, name: str, table: Any, keys: Sequence[str]) -> FeatureSet:  # noqa: ANN401 - any table
-        reference = self._references[name]
+        reference = self.references[name]
         return read_keys(self._data[name], reference, as_source(table, reference, keys), keys)
 
     def _said(self, node: str, output: Tensor) -> NodePredictions:
         judged = self._judged.get(node)
-        reference = self._references.get(judged.target[0]) if judged and judged.target else None
+        reference = self.references.get(judged.target[0]) if judged and judged.target else None
         return said(node, output, judged, reference)
 
     def _forward(self, asked: Sequence[str], sets: Mapping[str, FeatureSet], rows: slice) -> dict[str, Tensor]:
         values: dict[str, Any] = {}
         with torch.no_grad():
-            for plan in self._needed(asked):
+            for plan in self.needed(asked):
                 given = [
                     values[feed.name] if feed.source == "node" else self._tensor(sets[feed.name], feed.key)[rows]
                     for feed in plan.feeds
@@ -106,7 +107,7 @@ class Model:
     def _tensor(self, features: FeatureSet, key: str) -> Tensor:
         return features.tensor(key, self.graph.device)
 
-    def _needed(self, asked: Sequence[str]) -> list[NodePlan]:
+    def needed(self, asked: Sequence[str]) -> list[NodePlan]:
         """The nodes that must run, in order."""
         wanted = set(asked)
         for name in wanted - self.graph.plans.keys():
@@ -116,16 +117,26 @@ class Model:
                 wanted |= {feed.name for feed in plan.feeds if feed.source == "node"}
         return [plan for plan in self.graph.plans.values() if plan.name in wanted]
 
-    def _reads(self, asked: Sequence[str]) -> dict[str, list[str]]:
+    def reads(self, asked: Sequence[str]) -> dict[str, list[str]]:
         """The keys that are read, by feature set, in the order they were written."""
-        feeds = [feed for plan in self._needed(asked) for feed in plan.feeds if feed.source == "data"]
+        feeds = [feed for plan in self.needed(asked) for feed in plan.feeds if feed.source == "data"]
         read = {(feed.name, feed.key) for feed in feeds}
         found = {name: [key.name for key in data.keys if (name, key.name) in read] for name, data in self._data.items()}
         return {name: keys for name, keys in found.items() if keys}
 
+    def scaled_target(self, node: str) -> tuple[str, tuple[Fitted, ...]] | None:
+        """The transformed target that a node predicts, and its transforms in order; None where it decides or the target
+        is as it was read."""
+        judged = self._judged.get(node)
+        if judged is None or judged.target is None or judged.decision != "as_is":
+            return None
+        data, key = judged.target
+        transformed = self.references[data].transforms.get(key) if data in self.references else None
+        return (f"{data}.{key}", transformed.steps) if transformed and transformed.steps else None
+
     def _columns(self, name: str, key: str) -> Iterator[dict[str, Any]]:
-        raw = self._references[name].gathered[key].raw
-        columns = self._references[name].columns.get(key, ()) or (key,)
+        raw = self.references[name].gathered[key].raw
+        columns = self.references[name].columns.get(key, ()) or (key,)
         shape = list(raw.shape[1:]) if len(columns) == 1 else []
         for column in columns:
             yield {"column": column, "dtype": raw.dtype.name, "shape": [] if shape == [1] else shape}
