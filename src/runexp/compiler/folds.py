@@ -28,7 +28,7 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
     check_folds(scope, cv, phases)
     if not sets:
         return None
-    execution: Execution = "processes" if cv.execution == "processes" else "sequential"
+    execution: Execution = "sequential" if cv.execution in ("dask", "ray") else cv.execution
     return CVPlan(
         n_folds=_n_folds(cv),
         splitter=splitter,

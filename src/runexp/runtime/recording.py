@@ -40,6 +40,14 @@ class StepRecord:
         if not self._is_plain:
             self._values[-1].append(total.item())
 
+    def add_numbers(self, losses: Sequence[float], total: float, rate: float) -> None:
+        """Note one batch whose losses were read already."""
+        self._rates.append(rate)
+        for values, loss in zip(self._values, losses, strict=False):
+            values.append(loss)
+        if not self._is_plain:
+            self._values[-1].append(total)
+
     def add_partly(
         self, losses: Sequence[Tensor | None], total: Tensor | None, n_rows: Sequence[int], rate: float
     ) -> None:
