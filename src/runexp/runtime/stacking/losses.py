@@ -44,7 +44,7 @@ def _elementwise(function: Any, slots: Sequence[int]) -> StackedLoss:  # noqa: A
     is_sum = function.reduction == "sum"
 
     def call(values: Sequence[Any]) -> Tensor:
-        losses = each(*[values[slot] for slot in slots]).flatten(1)
+        losses: Tensor = each(*[values[slot] for slot in slots]).flatten(1)
         return losses.sum(1) if is_sum else losses.mean(1)
 
     return call
@@ -62,7 +62,8 @@ def _cross_entropy(function: nn.CrossEntropyLoss, slots: Sequence[int]) -> Stack
             return losses.sum(1)
         if targets.is_floating_point():
             return losses.mean(1)
-        return losses.sum(1) / (targets != function.ignore_index).flatten(1).sum(1)
+        n_counted: Tensor = (targets != function.ignore_index).flatten(1).sum(1)
+        return losses.sum(1) / n_counted
 
     return call
 

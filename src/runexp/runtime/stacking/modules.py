@@ -98,7 +98,9 @@ def _layer_norm(module: Any, prefix: str) -> StackedCall:  # noqa: ANN401 - a La
         normed = functional.layer_norm(inputs, shape, None, None, module.eps)
         if has_weight:
             normed = normed * beside(values[weight], inputs)
-        return normed + beside(values[bias], inputs) if has_bias else normed
+        if has_bias:
+            normed = normed + beside(values[bias], inputs)
+        return normed
 
     return call
 
@@ -121,7 +123,8 @@ def _batch_norm(module: Any, prefix: str) -> StackedCall | None:  # noqa: ANN401
         normed = functional.batch_norm(
             side_by_side, mean, variance, weight, bias, module.training, module.momentum, module.eps
         )
-        return normed.unflatten(1, (len(inputs), -1)).transpose(0, 1)
+        own: Tensor = normed.reshape(len(side_by_side), len(inputs), -1).transpose(0, 1)
+        return own
 
     return call
 

@@ -93,7 +93,7 @@ class Stack:
             rates = [self._parts[fold].mover.rate for fold in folds]
             notes.append(_Note(folds, torch.stack([*losses, total]).detach(), rates))
             totals.append(total_of([total], [[self._programs[fold].share(batch) for fold in folds]]).sum())
-        torch.stack(totals).sum().backward() if len(totals) > 1 else totals[0].backward()  # type: ignore[no-untyped-call]  # torch's own
+        torch.stack(totals).sum().backward() if len(totals) > 1 else totals[0].backward()
         return notes
 
     def _weights(self, folds: Sequence[int], n_losses: int) -> list[list[float]]:
