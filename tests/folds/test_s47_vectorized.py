@@ -11,11 +11,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from folds.tables import ran, write_table
-from runexp.api.checking import check
-from runexp.api.running import Place, run
-from runexp.diagnostics import SpecError
-from runexp.engine.control import Control
-from runexp.events import BatchFinished
 
 SPEC = """\
 runexp: 1
