@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable
 
-from runexp.diagnostics import Diagnostic
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import walk
 from runexp.plan.phases import BuiltInPlan, OwnCallbackPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Origin
@@ -68,8 +68,8 @@ def _try(runtime: TorchRuntime, phase: TrainPlan, program: TrainProgram) -> None
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             stack.try_step([batch])
-    except REFUSALS as error:
-        raise _refused(runtime, phase, stack.at, _said(error)) from error
+    except (*REFUSALS, SpecError) as error:  # the latter is what code of the user's raises, with what it raised
+        raise _refused(runtime, phase, stack.at, _said(error.__cause__ or error)) from error
     slow = next((found for each in caught if (found := _SLOW.search(str(each.message)))), None)
     if slow:
         raise _refused(runtime, phase, stack.at, f"torch takes `{slow[1]}` one fold after the other")
@@ -87,6 +87,6 @@ def _said(error: BaseException) -> str:
     line = first_line(error)
     if "randomness" in line:
         return "it draws random numbers, and each fold draws its own"
-    if "dynamic" in line or ".item()" in line:
+    if "data-dependent" in line or "dynamic" in line or ".item()" in line:
         return "it decides by the numbers of its rows"
     return line
