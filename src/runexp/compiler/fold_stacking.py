@@ -9,12 +9,14 @@ from runexp.compiler.findings import Path
 from runexp.compiler.scope import Scope
 from runexp.plan.experiment import walk
 from runexp.plan.graph import NodePlan
-from runexp.plan.phases import BuiltInPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import RECORD_GRADIENTS, RECORD_OUTPUTS, BuiltInPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Call
 
 _PATH: Path = ("cv", "execution")
 _HINT = "`cv: {execution: processes}` trains the folds side by side"
 _CALLBACKS = {
+    RECORD_GRADIENTS: "keeps what every batch gives",
+    RECORD_OUTPUTS: "keeps what every batch gives",
     **dict.fromkeys(("ema", "histograms", "nan_guard", "norms", "time_limit"), "looks at every batch"),
     **dict.fromkeys(("freeze", "gradual_unfreezing", "unfreeze"), "changes what trains from one epoch to the next"),
 }
@@ -36,6 +38,9 @@ def check_stacking(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
         scope.found.error("not-vectorizable", "no phase of the folds trains by steps", _PATH, help=_HINT)
     if scope.found.spec.execution.compile:
         _refuse(scope, "a compiled module takes the weights of one fold", ("execution", "compile"))
+    guards = scope.found.spec.guards
+    if guards is not None and guards.on_nan == "skip":
+        _refuse(scope, "a step cannot be left out for one of them", ("guards", "on_nan"))
     for phase in training:
         for reason, address in _reasons(scope, phase):
             _refuse(scope, reason, path_of_address(address))

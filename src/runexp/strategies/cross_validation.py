@@ -22,7 +22,7 @@ class CrossValidation:
 
     def __init__(self, plan: Plan, jobs: Sequence[FoldJob], *, first: TorchRuntime) -> None:
         self.errors: dict[int, Exception] = {}
-        self._plan = plan
+        self.plan = plan
         self._jobs = jobs
         self._first: TorchRuntime | None = first
         self._device = first.device
@@ -46,7 +46,7 @@ class CrossValidation:
 
     def run(self, around: Around) -> Iterator[Event]:
         """Run every fold; ends in exactly one `RunFinished`."""
-        plan = self._plan
+        plan = self.plan
         inner = [phase.label for phase in walk(plan.in_fold().phases) if not isinstance(phase, GroupPlan)]
         labels = tuple(f"{fold}/{label}" for fold in self.labels for label in inner)
         yield RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
@@ -67,11 +67,12 @@ class CrossValidation:
             self._note(job, error)
 
     def _at_once(self, around: Around) -> Generator[Event, None, None]:
-        first, self._first = self._first, None
-        cv = self._plan.cv
+        first, self._first = [self._first], None
+        cv = self.plan.cv
         if cv is not None and cv.execution == "vectorized":
-            running = run_in_step(self._jobs, around, first=first)
-        else:  # the workers build their own runtimes
+            running = run_in_step(self._jobs, around, first=first.pop())
+        else:
+            first.clear()  # the workers build their own
             running = run_in_processes(self._jobs, around, n_workers=cv.workers if cv is not None else 0)
         for job, events in running:
             error = yield from self._watched(events)
@@ -105,7 +106,11 @@ class CrossValidation:
             self.errors[job.fold.index] = error
 
     def _ending(self, around: Around) -> RunFinished:
-        signal = around.control.signal
+        signal, limit = around.control.signal, around.control.limit
+        if limit is not None:
+            self.errors.setdefault(-1, limit)
+            where = (self._interrupted or self._failed[-1]).where if self._interrupted or self._failed else ""
+            return RunFinished("failed", f"{type(limit).__name__}: {limit}", where)
         if signal or self._interrupted is not None:
             stopped = self._interrupted
             return RunFinished(

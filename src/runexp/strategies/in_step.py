@@ -100,6 +100,7 @@ class _March:
     def _lead(self, member: _Member) -> None:
         """Run one fold until it begins an epoch, with its own random numbers and the signal that all are given."""
         if self._around.control.signal and not member.control.signal:
+            member.control.limit = self._around.control.limit
             member.control.interrupt(self._around.control.signal)
         set_random_state(member.random)
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -12,7 +13,8 @@ from runexp.engine.experiment_hooks import ExperimentCallback
 from runexp.engine.live import Live
 from runexp.engine.protocol import EpochRecord, EvalProgram, ExecutionContext, FitProgram
 from runexp.engine.view import Callback
-from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
+from runexp.plan.guards import OnNan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, TrainPlan
 from runexp.runtime.stacking.refusals import of_shapes
 from runexp.runtime.stacking.stack import Stack, Taken
 from runexp.runtime.state import Snapshot
@@ -84,6 +86,7 @@ class StackedProgram:
         self.failure: Exception | None = None
         self._taken: Sequence[Taken] = ()
         self._batch = -1
+        self._meet: Callable[[str, float, int], None] = lambda name, value, batch: None
 
     def n_batches_of(self, epoch: int) -> int:
         """How many batches of an epoch the phase takes: its last may be cut short."""
@@ -115,6 +118,16 @@ class StackedProgram:
         if self.failure is not None:
             raise self.failure
         self._batch = context.batch
+        for name, value in self._broken(self._taken[context.batch]):
+            self._meet(name, value, context.batch)
+
+    def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
+        """Call `meet` for every loss that is not finite, when its batch is told."""
+        self._meet = meet
+
+    def rows(self, epoch: int, batch: int) -> Mapping[str, Sequence[Any]]:
+        """The ids of the rows of a batch."""
+        return self.inner.rows(epoch, batch)
 
     def take_record(self) -> EpochRecord:
         """The record of the epoch."""
@@ -124,8 +137,8 @@ class StackedProgram:
         """The newest loss and learning rate."""
         if not 0 <= self._batch < len(self._taken):
             return self.inner.latest()
-        loss, rate = self._taken[self._batch]
-        return {"loss": loss, "lr": rate}
+        taken = self._taken[self._batch]
+        return {"loss": taken.total, "lr": taken.rate}
 
     def after_epoch(self, measured: Mapping[str, float]) -> None:
         """Let the schedules see the numbers of the epoch."""
@@ -145,6 +158,13 @@ class StackedProgram:
         """Leave the others and train mode."""
         self.leave()
         self.inner.close()
+
+    def _broken(self, taken: Taken) -> Iterator[tuple[str, float]]:
+        """Every loss of a step that is not finite; the total where that alone is not."""
+        if not math.isfinite(taken.total):
+            losses = zip(self.plan.losses, taken.losses, strict=True)
+            found = [(loss.name, value) for loss, value in losses if not math.isfinite(value)]
+            yield from found or [("loss", taken.total)]
 
 
 class StackedRuntime:
@@ -187,6 +207,10 @@ class StackedRuntime:
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds."""
         self._inner.restore(snapshot)
+
+    def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
+        """The error of a phase in words that help."""
+        return self._inner.explained(error, phase, live)
 
     def set_random_state(self, state: Mapping[str, Any]) -> None:
         """Set every random number generator."""

@@ -16,8 +16,14 @@ from runexp.runtime.training import TrainProgram
 
 Batch = Sequence[Tensor]
 
-Taken = tuple[float, float]
-"""The loss of a step and the learning rate it was taken with."""
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that one fold has taken: each loss, their total, and the learning rate."""
+
+    losses: Sequence[float]
+    total: float
+    rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Stack:
         for note in notes:
             for fold, rate, (*losses, total) in zip(note.folds, note.rates, note.losses.T.tolist(), strict=True):
                 self._parts[fold].record.add_numbers(losses, total, rate)
-                taken[fold].append((total, rate))
+                taken[fold].append(Taken(losses, total, rate))
         return taken
 
 
