@@ -24,12 +24,12 @@ def check_stackable(runtime: TorchRuntime, phases: Iterable[PhasePlan]) -> None:
     """Take a step of every train phase that can be opened by now as folds together would; `SpecError` with all that
     cannot. Everything is afterwards what it was."""
     found: list[Diagnostic] = []
+    training = [phase for phase in walk(tuple(phases)) if isinstance(phase, TrainPlan)]
     before = runtime.snapshot()
     try:
-        for phase in walk(tuple(phases)):
-            if isinstance(phase, TrainPlan) and runtime.graph.is_built(phase.nodes):
-                with collecting(found):
-                    _check(runtime, phase)
+        for phase in (one for one in training if runtime.graph.is_built(one.nodes)):
+            with collecting(found):
+                _check(runtime, phase)
     finally:
         runtime.restore(before)
     stop_at(found)
