@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from runexp.runtime.modules.perceptron import MLP
 
@@ -47,7 +48,9 @@ def _by_vmap(module: nn.Module, prefix: str) -> StackedCall:
     together = vmap(one)
 
     def call(values: Values, *inputs: Tensor, **named: Tensor) -> Any:  # noqa: ANN401 - any module
-        return together({name: values[f"{prefix}.{name}"] for name in names}, inputs, named)
+        own = {name: values[f"{prefix}.{name}"] for name in names}
+        with sdpa_kernel(SDPBackend.MATH):  # attention as products and a softmax: its kernels take one fold at a time
+            return together(own, inputs, named)
 
     return call
 
