@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # what runs imports torch, so it is imported when it is asked
     from runexp.api.experiment import Experiment, compile, load
     from runexp.api.opening import RunList, StoredRun, compare_runs, list_runs, open_run
     from runexp.api.running import Run
+    from runexp.api.stored_sweep import open_sweep
+    from runexp.results.trials import SweepResults
 
 __all__ = [
     "Diagnostic",
@@ -20,12 +22,14 @@ __all__ = [
     "RunList",
     "SpecError",
     "StoredRun",
+    "SweepResults",
     "__version__",
     "compare_runs",
     "compile",
     "list_runs",
     "load",
     "open_run",
+    "open_sweep",
 ]
 
 _LATE = {
@@ -33,11 +37,13 @@ _LATE = {
     "Run": "runexp.api.running",
     "RunList": "runexp.api.opening",
     "StoredRun": "runexp.api.opening",
+    "SweepResults": "runexp.results.trials",
     "compare_runs": "runexp.api.opening",
     "compile": "runexp.api.experiment",
     "list_runs": "runexp.api.opening",
     "load": "runexp.api.experiment",
     "open_run": "runexp.api.opening",
+    "open_sweep": "runexp.api.stored_sweep",
 }
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from runexp.api.checking import Checked
 from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
+from runexp.api.lineage import Ancestor, default_runs, told, traced
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import hiding, redacted_text
@@ -37,10 +39,13 @@ from runexp.runtime.stacking.refusals import check_stackable
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.source import Document
 from runexp.store.run_folder import RunFolder
+from runexp.store.writer import Writer
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
 SAVE_EVERY_S = 30.0
+Asked = ParamSpec("Asked")
+Given = TypeVar("Given")
 
 Watch = Callable[[Live], Sequence[Sink]]
 """Makes the sinks that show a run, given where the engine stands."""
@@ -95,13 +100,13 @@ class Place:
     save_every_s: float = SAVE_EVERY_S
 
 
-def build(checked: Checked) -> TorchRuntime:
-    """The live things of a valid spec, those of the first fold where it has folds.
+def build(checked: Checked, plan: Plan | None = None) -> TorchRuntime:
+    """The live things of a valid spec, those of the first fold where it has folds; `plan`: with what it begins with.
 
     `SpecError` for data or shapes that cannot work; writes nothing. Code of the user's is imported, so
     `own_modules(checked)` has to be entered.
     """
-    return _built(checked)[0]
+    return _built(checked, plan or placed(checked, traced, checked.require().linked, default_runs())[0])[0]
 
 
 def run(
@@ -109,7 +114,8 @@ def run(
 ) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
-        opened = _Opened(checked, *_built(checked))
+        plan, ancestors = placed(checked, traced, checked.linked, place.runs)
+        opened = _Opened(checked, *_built(checked, plan), plan, ancestors)
         refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
@@ -130,11 +136,14 @@ class _Opened:
     checked: Checked
     runtime: TorchRuntime | None
     division: Division
+    plan: Plan
+    ancestors: tuple[Ancestor, ...]
 
     def write_inputs(self, folder: RunFolder, code: Mapping[str, str]) -> None:
         """Write what the run starts from."""
         if self.runtime is not None:
-            write_inputs(folder, self.checked, self.runtime, self.division, code=code)
+            lineage = told(self.ancestors)
+            write_inputs(folder, self.checked, self.runtime, self.division, code=code, lineage=lineage)
 
     def hand_over(self) -> TorchRuntime:
         """The live things, which are held here no longer: the rows of the first fold are not to outlive it."""
@@ -150,7 +159,7 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str
             opened.write_inputs(folder, code)
         around = Around(control, Live(), frozenset())
         if opened.division.folds:
-            jobs = jobs_of(opened.checked, opened.division, folder)
+            jobs = jobs_of(opened.checked, opened.division, folder, opened.plan)
             folds = CrossValidation(plan, jobs, first=opened.hand_over())
             return _run_folds(folder, folds, watch, around, document=opened.checked.document)
         runtime = opened.hand_over()
@@ -158,25 +167,33 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str
         return execute(folder, plan, runtime, beginning, watch, control=control, save_every_s=place.save_every_s)
 
 
-def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
-    plan = checked.require().linked
+def _built(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
+    return placed(checked, _open, checked, plan)
+
+
+def _open(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
+    with kept_randomness():
+        division = divide_folds(plan, folder=checked.folder)
+        first = division.folds[0] if division.folds else None
+        runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
+        runtime.rehearse(plan.in_fold().phases)
+        if plan.cv is not None and plan.cv.execution == "vectorized":
+            check_stackable(runtime, plan.in_fold().phases)
+        for item in plan.callbacks:  # code of the user's that fails does so before anything is written
+            runtime.open_experiment_callback(item)
+    return runtime, division
+
+
+def placed(checked: Checked, act: Callable[Asked, Given], *asked: Asked.args, **named: Asked.kwargs) -> Given:
+    """What `act` gives; what it finds wrong is shown where it was written in the spec."""
     try:
-        with kept_randomness():
-            division = divide_folds(plan, folder=checked.folder)
-            first = division.folds[0] if division.folds else None
-            runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
-            runtime.rehearse(plan.in_fold().phases)
-            if plan.cv is not None and plan.cv.execution == "vectorized":
-                check_stackable(runtime, plan.in_fold().phases)
-            for item in plan.callbacks:  # code of the user's that fails does so before anything is written
-                runtime.open_experiment_callback(item)
+        return act(*asked, **named)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
     except (MemoryError, RuntimeError) as error:
         if not is_shortage(error):
             raise
         raise SpecError([_placed(_too_large(error), checked)]) from error
-    return runtime, division
 
 
 def _too_large(error: Exception) -> Diagnostic:
@@ -213,14 +230,14 @@ def execute(
     """Run what is left of a plan in its folder."""
     live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
     with failing_with(folder):
-        checkpoints = Checkpoints(folder.checkpoints(), runtime)
-        runtime.folders.keep_in(folder.inside("callbacks"))
+        runtime.folders.keep_in(lambda names: folder.inside(f"callbacks/{names}"))
         runtime.records.keep_in(folder.path)
         log = EventLog(folder.inside("events.jsonl"), beginning.mark)
+        checkpoints = Checkpoints(folder.checkpoints(), runtime, log=log)
         needed = hiding(_needed(folder, log, recorder), beginning.document)
         sinks = [*needed, *hiding(watch(live), beginning.document)]
         tell_again(beginning.told, needed[1:3], sinks[len(needed) :])
-        progress = Progress(folder.progress(), runtime, log, control)
+        progress = Progress(folder.progress(), runtime, log, control, writer=Writer())
         experiment = Interpreter(
             plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
             live=live, wants=subscribed(sinks),
@@ -235,7 +252,7 @@ def execute(
             checkpoints.save_final(finished.status)
             found = conclude(folder, plan, finished, {"metrics": results.summary()})
         if finished.status == "completed":
-            folder.forget_progress()  # last: a run without a summary is not over
+            progress.conclude()  # last: a run without a summary is not over
     error = experiment.error
     if isinstance(error, OSError):
         error.add_note(what_to_do(error, folder))

@@ -20,6 +20,7 @@ Exit codes: 0 done · 1 it ran and failed · 2 the spec or the command line is w
 # In the order of the help.
 VERBS = {
     "run": "runexp.cli.run:run",
+    "sweep": "runexp.cli.sweep:sweep",
     "resume": "runexp.cli.resume:resume",
     "validate": "runexp.cli.validate:validate",
     "preview": "runexp.cli.preview:preview",

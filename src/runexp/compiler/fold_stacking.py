@@ -56,6 +56,7 @@ def _reasons(scope: Scope, phase: TrainPlan) -> Iterator[tuple[str, str]]:
     asked = {
         f"`{phase.label}` draws rows together, or from several bindings": bool(phase.lanes),
         f"`{phase.label}` has several optimizers": bool(phase.turns),
+        f"`{phase.label}` trains an estimator by batches": bool(phase.learns),
         f"`{phase.label}` computes in {phase.precision}": phase.precision != "fp32",
     }
     yield from ((reason, phase.origin.path) for reason, is_so in asked.items() if is_so)

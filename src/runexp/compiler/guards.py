@@ -70,7 +70,8 @@ def check_alert(found: Findings, phases: Sequence[TrainPlan]) -> None:
 
 def numbers_of(phase: TrainPlan) -> Iterator[str]:
     """The numbers that a train phase ends with, without those that code of the user's reports."""
-    yield from ("train_loss", *(f"train_{loss.name}" for loss in phase.losses))
+    yield from (["train_loss"] if phase.losses else [])  # estimators that learn by batches have none
+    yield from (f"train_{loss.name}" for loss in phase.losses)
     yield from ("lr", *(f"lr/{turn.name}" for turn in phase.turns))
     yield from (name for plan in phase.evaluations for name in plan.produces)
     yield from (name for item in phase.callbacks if isinstance(item, BuiltInPlan) for name in item.produces)

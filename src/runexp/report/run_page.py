@@ -51,6 +51,7 @@ class RunFacts:
     units: Mapping[str, Mapping[str, str]]
     tables: Sequence[TableFacts] = ()
     requirements: Sequence[Verdict] = ()
+    lineage: Sequence[str] = ()
 
 
 def render_run(facts: RunFacts, *, console_width: int, color: bool, unicode: bool = True) -> str:
@@ -81,6 +82,7 @@ def _details(facts: RunFacts) -> Iterator[tuple[str, str]]:
     yield "tags", ", ".join(record.tags)
     yield "note", record.note
     yield from _under("checkpoints", _checkpoints(facts.checkpoints))
+    yield from _under("lineage", facts.lineage)
     yield from _under("recorded", _tables(facts.tables))
     yield "environment", _environment(record.lock)
     yield "git", _git(record.lock.get("git"))

@@ -43,11 +43,9 @@ class Spec(Section):
     experiment_callbacks: Annotated[
         dict[Name, ExperimentCallback], Field(description="callbacks around phases and groups")
     ] = {}
-    checkpoints: Annotated[
-        RunCheckpoints | None, Field(description="of the whole experiment"), Later("experiment checkpoints")
-    ] = None
+    checkpoints: Annotated[RunCheckpoints | None, Field(description="when the whole experiment saves its state")] = None
     cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
-    sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
+    sweep: Annotated[Sweep | None, Field(description="a search over values")] = None
     tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
     guards: Annotated[Guards | None, Field(description="limits and thresholds")] = None
     register_as: Annotated[

@@ -40,10 +40,14 @@ def transformer_files(sets: Iterable[FeatureSet]) -> Iterator[tuple[str, bytes]]
 
 def load_transformer(path: Path) -> Any:  # noqa: ANN401 - any transformer
     """A fitted transformer from its file; `ValueError` where the file holds a type that is not trusted."""
-    content = path.read_bytes()
+    return loaded_transformer(path.read_bytes(), path.name)
+
+
+def loaded_transformer(content: bytes, name: str) -> Any:  # noqa: ANN401 - any transformer
+    """The same from the bytes of a file of that name."""
     foreign = set(_skops().get_untrusted_types(data=content)) - TRUSTED
     if foreign:
-        raise ValueError(f"{path.name} holds types that are not trusted: {', '.join(sorted(foreign))}")
+        raise ValueError(f"{name} holds types that are not trusted: {', '.join(sorted(foreign))}")
     return _skops().loads(content, trusted=sorted(TRUSTED))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 from runexp.diagnostics import SpecError
@@ -182,7 +183,10 @@ class StackedRuntime:
 
     def open_train(self, plan: TrainPlan) -> StackedProgram:
         """Make a train phase ready, and enter the company of those that train it."""
-        return self._company.enter(self._fold, plan, self._inner.open_train(plan))
+        program = self._inner.open_train(plan)
+        if not isinstance(program, TrainProgram):
+            raise TypeError(f"`{plan.label}` trains an estimator by batches, and was not refused")
+        return self._company.enter(self._fold, plan, program)
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready."""
@@ -207,6 +211,10 @@ class StackedRuntime:
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds."""
         self._inner.restore(snapshot)
+
+    def hand_over(self, node: str, given: Snapshot | Path | None) -> None:
+        """Give a node the weights it takes once a phase is over."""
+        self._inner.hand_over(node, given)
 
     def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
         """The error of a phase in words that help."""
