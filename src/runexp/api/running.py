@@ -38,6 +38,7 @@ from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
+from runexp.runtime.stacking.refusals import check_stackable
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.source import Document
 from runexp.store.run_folder import RunFolder
@@ -191,6 +192,8 @@ def _open(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
         first = division.folds[0] if division.folds else None
         runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
         runtime.rehearse(plan.in_fold().phases)
+        if plan.cv is not None and plan.cv.execution == "vectorized":
+            check_stackable(runtime, plan.in_fold().phases)
         for item in plan.callbacks:  # code of the user's that fails does so before anything is written
             runtime.open_experiment_callback(item)
     return runtime, division

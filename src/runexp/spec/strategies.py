@@ -57,7 +57,7 @@ class CrossValidation(Section):
     execution: Annotated[
         Executor,
         Field(description="how folds are run"),
-        Later("this way to run folds", words=("vectorized", "dask", "ray")),
+        Later("this way to run folds", words=("dask", "ray")),
     ] = "sequential"
     workers: Annotated[
         Count | None, Field(description="processes at a time; left out: as many as there are processors, or folds")
