@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked
+from runexp.api.fold_progress import FoldRecord
 from runexp.api.recording import Checkpoints
 from runexp.api.trust import roots_of
 from runexp.plan.experiment import Plan
@@ -31,6 +32,15 @@ class FoldFiles:
     path: Path
     plan: Plan
     held_out: str
+    save_every_s: float
+
+    def record(self, fold: Fold) -> FoldRecord:
+        """What a fold has told and where it stands, until the run is complete."""
+        return FoldRecord(inside(self.path, f"progress/{fold.label}"), save_every_s=self.save_every_s)
+
+    def callbacks(self, fold: Fold) -> Path:
+        """The folder for files of callbacks: `callbacks/fold-0`."""
+        return inside(self.path, f"callbacks/{fold.label}")
 
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> Checkpoints:
         """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
@@ -54,8 +64,6 @@ class FoldFiles:
         files = [path for fold in folds if (path := inside(self.path, _predictions(fold))).exists()]
         if files:
             self._write("predictions/out_of_fold.parquet", merged(files))
-        for path in files:
-            path.unlink()
 
     def _write(self, relative: str, content: bytes) -> None:
         path = inside(self.path, relative)
@@ -63,14 +71,14 @@ class FoldFiles:
         write_atomically(path, content)
 
 
-def files_of(plan: Plan, folder: RunFolder) -> FoldFiles:
-    """Where the folds of a plan leave their files."""
-    return FoldFiles(folder.path, plan.in_fold(), plan.cv.held_out if plan.cv is not None else "")
+def files_of(plan: Plan, folder: RunFolder, *, save_every_s: float) -> FoldFiles:
+    """Where the folds of a plan leave their files, and how often the state they go on from."""
+    return FoldFiles(folder.path, plan.in_fold(), plan.cv.held_out if plan.cv is not None else "", save_every_s)
 
 
-def jobs_of(checked: Checked, division: Division, folder: RunFolder) -> list[FoldJob]:
+def jobs_of(checked: Checked, division: Division, files: FoldFiles) -> list[FoldJob]:
     """A job for every fold of a spec."""
-    plan, files = checked.linked.in_fold(), files_of(checked.linked, folder)
+    plan = checked.linked.in_fold()
     names = tuple(prefix.removesuffix(".*") for prefix in checked.parsed_spec.imports)
     folders = roots_of(checked) if names else ()
     n_folds = len(division.folds)
@@ -78,7 +86,7 @@ def jobs_of(checked: Checked, division: Division, folder: RunFolder) -> list[Fol
 
 
 def _predictions(fold: Fold) -> str:
-    return f"predictions/{fold.label}.parquet"
+    return f"progress/{fold.label}/predictions.parquet"
 
 
 def folded_loss_nodes(plan: Plan, labels: Iterable[str]) -> dict[str, dict[str, str]]:

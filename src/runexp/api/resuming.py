@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 from runexp.api.checking import Checked, check
 from runexp.api.progress import newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, execute, execute_folds, make_ready
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
 from runexp.plan.experiment import digest
+from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.records import SUMMARY, read_lock_file
@@ -62,9 +64,6 @@ def open_run(folder: Path) -> BrokenOff:
         raise CannotResume(f"the spec in {folder} is not valid here: {checked.diagnostics[0].message}")
     if digest(checked.linked) != lock.get("plan"):
         raise CannotResume(f"{folder / WRITTEN} is not the spec that the run began with")
-    if checked.linked.cv is not None:
-        message = f"{folder} is a cross-validation, whose folds cannot be gone on with yet; run its spec again"
-        raise CannotResume(message)
     return BrokenOff(folder, checked, lock)
 
 
@@ -82,14 +81,24 @@ def resume(
     Raises `CannotResume` where data, code or versions have changed, unless `force`; `FolderInUse` where it is running;
     `SpecError` for data or shapes that no longer work. `tell` hears of damaged files.
     """
-    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules:
-        runtime = build(run.checked)
-        changed = tuple(_changed(run.lock, runtime, modules.digests()))
+    with (
+        RunFolder.reopen(run.folder) as folder,
+        own_modules(run.checked) as modules,
+        settled(run.checked.linked.execution),
+    ):
+        opened = make_ready(run.checked)
+        changed = tuple(_changed(run.lock, opened.fingerprints, modules.digests()))
         if changed and not force:
             message = "what the run was made with has changed, so that it would not go on as it began"
             raise CannotResume(message, differences=changed)
         for difference in changed:
             tell(f"{difference}; what follows is not what the run would have given")
+        how = Control() if control is None else control
+        if opened.division.folds:
+            folder.status.update("running")
+            began = _began(folder)
+            return execute_folds(folder, opened, began, watch, control=how, save_every_s=save_every_s)
+        runtime = opened.hand_over()
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)
@@ -100,7 +109,7 @@ def resume(
             runtime,
             beginning,
             watch,
-            control=control or Control(),
+            control=how,
             save_every_s=save_every_s,
         )
 
@@ -117,7 +126,14 @@ def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tupl
     return Beginning(mark, told, resumed), (*damaged, *lost)
 
 
-def _changed(lock: Mapping[str, Any], runtime: TorchRuntime, code: Mapping[str, str]) -> Iterator[str]:
+def _began(folder: RunFolder) -> float:
+    """When a run of folds began, in seconds since the epoch: as its log says, or now where that is empty."""
+    log = folder.path / EVENTS
+    first = next(read_events(log), None) if log.exists() else None
+    return first.time if first is not None else time.time()
+
+
+def _changed(lock: Mapping[str, Any], fingerprints: Mapping[str, str], code: Mapping[str, str]) -> Iterator[str]:
     """What differs from what the run was made with, a sentence each."""
     if lock["python"] != platform.python_version():
         yield f"Python is {platform.python_version()}, it was {lock['python']}"
@@ -125,7 +141,7 @@ def _changed(lock: Mapping[str, Any], runtime: TorchRuntime, code: Mapping[str, 
     for name in sorted({*now, *then}):
         if now.get(name) != then.get(name):
             yield f"{name} is {now.get(name, 'missing')}, it was {then.get(name, 'missing')}"
-    for kind, before, after in (("data", lock["sources"], runtime.fingerprints), ("code", lock["code"], code)):
+    for kind, before, after in (("data", lock["sources"], fingerprints), ("code", lock["code"], code)):
         for name in sorted({*before, *after}):
             if before.get(name) != after.get(name):
                 yield f"the {kind} of `{name}` is not what it was when the run began"

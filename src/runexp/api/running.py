@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.live import Live
 from runexp.events import PhaseFinished, PhaseStarted, RunFinished
 from runexp.observe.event_log import EventLog, Mark
+from runexp.observe.from_now_on import FromNowOn
 from runexp.observe.metrics_table import MetricsTable
 from runexp.observe.pump import pump
 from runexp.observe.sink import Sink, Stamped, subscribed, wanted
@@ -70,8 +72,8 @@ class Run:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether `runexp resume` could go on with it, had it been broken off: folds cannot be gone on with yet."""
-        return self.folder is not None and self.results.cv is None
+        """Whether `runexp resume` could go on with it, had it been broken off."""
+        return self.folder is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def build(checked: Checked) -> TorchRuntime:
     `SpecError` for data or shapes that cannot work; writes nothing. Code of the user's is imported, so
     `own_modules(checked)` has to be entered.
     """
-    return _built(checked)[0]
+    return make_ready(checked).hand_over()
 
 
 def run(
@@ -100,14 +102,14 @@ def run(
 ) -> Run:
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
-        opened = _Opened(checked, *_built(checked))
+        opened = make_ready(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
         return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
 
 
 @dataclass(slots=True)
-class _Opened:
+class Opened:
     """A spec made ready: its live things, those of the first fold where it has folds, and its folds."""
 
     checked: Checked
@@ -119,6 +121,11 @@ class _Opened:
         if self.runtime is not None:
             write_inputs(folder, self.checked, self.runtime, self.division, code=code)
 
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """The content hash of every source, by feature set, as long as the live things are held here."""
+        return self.runtime.fingerprints if self.runtime is not None else {}
+
     def hand_over(self) -> TorchRuntime:
         """The live things, which are held here no longer: the rows of the first fold are not to outlive it."""
         runtime, self.runtime = self.runtime, None
@@ -126,7 +133,7 @@ class _Opened:
         return runtime
 
 
-def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
+def _run_built(opened: Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
     plan = opened.checked.require().linked
     with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
         try:
@@ -135,15 +142,14 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str
             with suppress(OSError):  # the disk that refused the inputs may refuse this too
                 folder.status.update("failed", error=f"{type(error).__name__}: {error}")
             raise
-        around = Around(control, Live(), frozenset())
         if opened.division.folds:
-            jobs = jobs_of(opened.checked, opened.division, folder)
-            return _run_folds(folder, plan, CrossValidation(plan, jobs, first=opened.hand_over()), watch, around)
+            return execute_folds(folder, opened, None, watch, control=control, save_every_s=place.save_every_s)
         runtime = opened.hand_over()
         return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
 
 
-def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
+def make_ready(checked: Checked) -> Opened:
+    """Read the data, divide the folds, build what is live, as `build`."""
     plan = checked.require().linked
     try:
         with kept_randomness():
@@ -155,7 +161,7 @@ def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
                 runtime.open_experiment_callback(item)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
-    return runtime, division
+    return Opened(checked, runtime, division)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,24 +208,41 @@ def execute(
     return Run(folder.path, results, finished, experiment.error, units)
 
 
-def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watch, around: Around) -> Run:
+def execute_folds(
+    folder: RunFolder, opened: Opened, began: float | None, watch: Watch, *, control: Control, save_every_s: float
+) -> Run:
+    """Run the folds. Where the run goes on, `began` is when it began, in seconds since the epoch, and folds that are
+    over are not run again."""
+    plan = opened.checked.linked
+    files = files_of(plan, folder, save_every_s=save_every_s)
+    folds = CrossValidation(
+        plan,
+        jobs_of(opened.checked, opened.division, files),
+        first=opened.hand_over(),
+        lock=folder.lock,
+        began=began,
+    )
     recorder = Recorder(folded_loss_nodes(plan, folds.labels))
-    folder.checkpoints()  # freed of what is half-written
-    sinks = _sinks(folder, recorder, watch(around.live))
-    finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
-    files_of(plan, folder).conclude(folds.folds)
+    folder.checkpoints(), folder.progress()  # freed of what is half-written
+    live, now = Live(), time.time()
+    watching = watch(live) if began is None else [FromNowOn(sink, now) for sink in watch(live)]
+    sinks = _sinks(folder, recorder, watching)
+    finished = pump(folds.run(Around(control, live, subscribed(sinks))), sinks)
+    files.conclude(folds.folds)
     results = recorder.results()
     units = units_of(plan)
-    write_summary(
-        folder.path, {"status": finished.status, **summary_of(results), **({"units": units} if units else {})}
-    )
+    told = {"units": units} if units else {}
+    write_summary(folder.path, {"status": finished.status, **summary_of(results), **told})
+    if finished.status == "completed":
+        folder.forget_progress()  # last: a run without a summary is not over
     return Run(folder.path, results, finished, folds.error, units)
 
 
 def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> list[Sink]:
-    """What every run is recorded by, and who watches this one."""
+    """What a run of folds is recorded by, and who watches this one. One that goes on is told from its beginning."""
+    log = folder.inside("events.jsonl")
     return [
-        EventLog(folder.inside("events.jsonl")),
+        EventLog(log, Mark(0, 0) if log.exists() else None),
         MetricsTable(folder.path),
         StatusSink(folder.status.update),
         ResultsSink(recorder),

@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import count
 
-from runexp.events import Event, RunFinished, Status, WarningRaised
-from runexp.observe.sink import Sink, Stamped, wanted
+from runexp.events import RunFinished, Status, WarningRaised
+from runexp.observe.sink import Sink, Stamped, Timed, Told, wanted
 from runexp.observe.wording import printable
 
 
@@ -19,7 +19,7 @@ def _to_standard_error(message: str) -> None:
 
 
 def pump(
-    events: Iterator[Event],
+    events: Iterator[Told],
     sinks: Sequence[Sink],
     *,
     clock: Callable[[], float] = time.time,
@@ -27,7 +27,7 @@ def pump(
     first: int = 0,
 ) -> RunFinished:
     """Hand every event to the sinks, stamped with numbers from `first`, up to the terminal one, and return that; close
-    the sinks.
+    the sinks. The time is that of now, or that which an event comes with.
 
     A sink that raises is closed and left out; the others hear of it as a `WarningRaised`, or `alarm` if none
     can. Sinks that do not want `RunFinished` are closed before it, so that a failure to finish is on record.
@@ -45,24 +45,24 @@ def pump(
             raise
 
 
-def _follow(events: Iterator[Event], audience: _Audience) -> RunFinished:
+def _follow(events: Iterator[Told], audience: _Audience) -> RunFinished:
     """Pass on event by event. A Ctrl-C that hits a sink goes to the engine, which knows how to stop a run."""
     interrupt: KeyboardInterrupt | None = None
     while True:
         try:
-            event = _next(events, interrupt)
+            told = _next(events, interrupt)
             interrupt = None
-            audience.tell(event)
+            audience.tell(told)
         except KeyboardInterrupt as caught:
             if interrupt is not None or audience.has_ended:
                 raise
             interrupt = caught
         else:
-            if isinstance(event, RunFinished):
-                return event
+            if isinstance(told, RunFinished):
+                return told
 
 
-def _next(events: Iterator[Event], interrupt: KeyboardInterrupt | None) -> Event:
+def _next(events: Iterator[Told], interrupt: KeyboardInterrupt | None) -> Told:
     try:
         if interrupt is None:
             return next(events)
@@ -85,12 +85,12 @@ class _Audience:
         self._sequence = count(first)
         self.has_ended = False
 
-    def tell(self, event: Event) -> None:
+    def tell(self, told: Told) -> None:
         """Hand an event to those who want it. The terminal event is the last that anyone is told."""
-        if isinstance(event, RunFinished):
+        if isinstance(told, RunFinished):
             self._close_each([sink for sink in self._sinks if RunFinished not in wanted(sink)])
             self.has_ended = True
-        self._deliver(event)
+        self._deliver(told)
 
     def end(self, reason: BaseException) -> None:
         """Tell the terminal event of a run whose engine could not, unless one was told."""
@@ -102,9 +102,10 @@ class _Audience:
         """Close everyone."""
         self._close_each(self._sinks)
 
-    def _deliver(self, event: Event) -> bool:
+    def _deliver(self, told: Told) -> bool:
         """Whether anyone received it."""
-        stamped = Stamped(next(self._sequence), self._clock(), event)
+        time, event = (told.time, told.event) if isinstance(told, Timed) else (self._clock(), told)
+        stamped = Stamped(next(self._sequence), time, event)
         listeners = [sink for sink in self._sinks if type(event) in wanted(sink)]
         failures: list[tuple[Sink, Exception]] = []
         for sink in listeners:

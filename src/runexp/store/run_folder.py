@@ -6,6 +6,8 @@ import errno
 import fcntl
 import os
 import shutil
+import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -17,6 +19,7 @@ from runexp.store.names import check_run_name, inside
 from runexp.store.status import StatusFile, read_status, utc_now
 
 LOCK = "lock"
+_PATIENCE_S = 10.0
 
 
 class FolderInUse(Exception):  # noqa: N818 - it reads as what happened
@@ -48,8 +51,11 @@ class RunFolder:
 
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
-        """The folder of a run that was broken off, freed of what is half-written; `FolderInUse` where it is running."""
-        lock = _lock(path)
+        """The folder of a run that was broken off, freed of what is half-written; `FolderInUse` where it is running.
+
+        Of one that was killed, the processes it had started are waited for: they end by themselves.
+        """
+        lock = _lock(path, patience_s=_PATIENCE_S)
         for debris in filter(is_aside, path.iterdir()):
             debris.unlink(missing_ok=True)
         status = read_status(path)
@@ -65,6 +71,11 @@ class RunFolder:
     def forget_progress(self) -> None:
         """Delete what nothing goes on from any more."""
         shutil.rmtree(self.path / "progress", ignore_errors=True)
+
+    @property
+    def lock(self) -> int:
+        """The file descriptor that holds the lock; a process that has it too holds the run with this one."""
+        return self._lock
 
     @property
     def id(self) -> str:
@@ -125,7 +136,33 @@ def _vacant(path: Path) -> Path:
     return path
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, *, patience_s: float = 0.0) -> int:
+    """The lock of a folder; with patience, what a dead process has left behind may hold it a little longer."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return _lock_now(path)
+        except FolderInUse:
+            if time.monotonic() >= until or not _is_orphaned(path):
+                raise
+            time.sleep(0.02)
+
+
+def _is_orphaned(path: Path) -> bool:
+    """Whether the process that began the run on this machine is gone."""
+    status = read_status(path)
+    if status is None or status.host != socket.gethostname():
+        return False
+    try:
+        os.kill(status.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _lock_now(path: Path) -> int:
     descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 
 from runexp.events import Event, FoldFinished, RunFinished, RunStarted
+from runexp.observe.sink import Timed, Told
 from runexp.plan.experiment import Plan, digest, walk
 from runexp.plan.phases import GroupPlan
 from runexp.runtime.folds.fold import Fold
@@ -16,15 +17,27 @@ from runexp.strategies.processes import run_in_processes
 class CrossValidation:
     """One execution of a plan with a `cv` section. `first` is the runtime of the first job, built beforehand.
 
-    One failing fold does not lose the others; `errors` then has what each of them failed of, by its number.
+    One failing fold does not lose the others; `errors` then has what each of them failed of, by its number. `lock` is
+    the descriptor that holds the run's folder, for worker processes to hold it too. `began` is when the run began, in
+    seconds since the epoch, where it goes on.
     """
 
-    def __init__(self, plan: Plan, jobs: Sequence[FoldJob], *, first: TorchRuntime) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        jobs: Sequence[FoldJob],
+        *,
+        first: TorchRuntime,
+        lock: int | None = None,
+        began: float | None = None,
+    ) -> None:
         self.errors: dict[int, Exception] = {}
         self._plan = plan
         self._jobs = jobs
         self._first: TorchRuntime | None = first
         self._device = first.device
+        self._lock = lock
+        self._began = began
         self._failed: list[FoldFinished] = []
         self._interrupted: FoldFinished | None = None
 
@@ -43,12 +56,13 @@ class CrossValidation:
         """What the first of the folds that failed did fail of."""
         return next(iter(self.errors.values()), None)
 
-    def run(self, around: Around) -> Iterator[Event]:
+    def run(self, around: Around) -> Iterator[Told]:
         """Run every fold; ends in exactly one `RunFinished`."""
         plan = self._plan
         inner = [phase.label for phase in walk(plan.in_fold().phases) if not isinstance(phase, GroupPlan)]
         labels = tuple(f"{fold}/{label}" for fold in self.labels for label in inner)
-        yield RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
+        started = RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
+        yield started if self._began is None else Timed(self._began, started)
         is_apart = plan.cv is not None and plan.cv.execution == "processes"
         try:
             yield from self._apart(around) if is_apart else self._in_turn(around)
@@ -57,7 +71,7 @@ class CrossValidation:
             return
         yield self._ending(around)
 
-    def _in_turn(self, around: Around) -> Generator[Event, None, None]:
+    def _in_turn(self, around: Around) -> Generator[Told, None, None]:
         for job in self._jobs:
             if around.control.signal or self._interrupted is not None:
                 return
@@ -65,31 +79,32 @@ class CrossValidation:
             error = yield from self._watched(run_fold(job, around, runtime=runtime))
             self._note(job, error)
 
-    def _apart(self, around: Around) -> Generator[Event, None, None]:
+    def _apart(self, around: Around) -> Generator[Told, None, None]:
         self._first = None  # the workers build their own
         n_workers = self._plan.cv.workers if self._plan.cv is not None else 0
-        for job, events in run_in_processes(self._jobs, around, n_workers=n_workers):
+        for job, events in run_in_processes(self._jobs, around, n_workers=n_workers, lock=self._lock):
             error = yield from self._watched(events)
             self._note(job, error)
 
-    def _watched(self, events: Generator[Event, None, Exception | None]) -> Generator[Event, None, Exception | None]:
+    def _watched(self, events: Generator[Told, None, Exception | None]) -> Generator[Told, None, Exception | None]:
         error: Exception | None = None
         try:
-            event = next(events)
+            told = next(events)
             while True:
-                if isinstance(event, FoldFinished):
-                    self._judge(event)
+                self._judge(told.event if isinstance(told, Timed) else told)
                 try:
-                    yield event
+                    yield told
                 except KeyboardInterrupt as interrupt:
-                    event = events.throw(interrupt)
+                    told = events.throw(interrupt)
                 else:
-                    event = next(events)
+                    told = next(events)
         except StopIteration as ended:
             error = ended.value
         return error
 
-    def _judge(self, event: FoldFinished) -> None:
+    def _judge(self, event: Event) -> None:
+        if not isinstance(event, FoldFinished):
+            return
         if event.status == "failed":
             self._failed.append(event)
         elif event.status == "interrupted":

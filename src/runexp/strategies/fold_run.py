@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
+from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment
 from runexp.engine.live import Live
-from runexp.engine.protocol import CheckpointStore
-from runexp.events import Event, FoldFinished, FoldStarted, RunFinished, RunStarted
+from runexp.engine.protocol import CheckpointStore, ProgressStore
+from runexp.events import Event, FoldFinished, FoldStarted, RunFinished, RunStarted, WarningRaised
+from runexp.observe.sink import Timed, Told
 from runexp.plan.experiment import Plan
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.torch_runtime import TorchRuntime
 
 
+class Record(Protocol):
+    """What one fold has told and where it stands, kept as it runs: a fold that was broken off goes on from it."""
+
+    problems: list[str]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the fold has run to its end and all it leaves is on file."""
+
+    def told(self) -> Iterator[Timed]:
+        """Everything a fold that is over has told."""
+
+    def open(self) -> tuple[Timed, ...]:
+        """Begin, or go on: what was told before the state that is gone on from."""
+
+    def restore(self, plan: Plan, runtime: TorchRuntime) -> Resumed | None:
+        """Set the runtime back to that state; None where there is none."""
+
+    def tell(self, event: Event) -> Timed:
+        """Note an event, and when it was."""
+
+    def saving(self, runtime: TorchRuntime, control: Control) -> AbstractContextManager[ProgressStore | None]:
+        """Where states go while the fold runs."""
+
+    def close(self, *, is_over: bool = False) -> None:
+        """End the record."""
+
+
 class Keeping(Protocol):
     """Where the files of folds go; it can be sent to another process."""
+
+    def record(self, fold: Fold) -> Record:
+        """What a fold has told and where it stands."""
+
+    def callbacks(self, fold: Fold) -> Path:
+        """The folder for files of callbacks."""
 
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> CheckpointStore:
         """The checkpoints of one fold."""
@@ -44,6 +81,11 @@ class FoldJob:
     code_folders: tuple[Path, ...] = ()
     code_names: tuple[str, ...] = ()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the fold was run to its end before, by a run that was broken off."""
+        return self.keeping.record(self.fold).is_over
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -56,39 +98,72 @@ class Around:
 
 def run_fold(
     job: FoldJob, around: Around, *, runtime: TorchRuntime | None = None
-) -> Generator[Event, None, Exception | None]:
-    """The events of a fold, its phases under its label; returns what it failed of. Nothing of it outlives it (S-45)."""
+) -> Generator[Told, None, Exception | None]:
+    """The events of a fold, its phases under its label; returns what it failed of. Nothing of it outlives it (S-45).
+
+    It goes on from what its record has; one that is over is told again, and not run.
+    """
+    record = job.keeping.record(job.fold)
+    if record.is_over:
+        yield from record.told()
+        return None
+    try:
+        told = record.open()
+        yield from told
+        if not told:
+            yield record.tell(_started(job))
+        with kept_randomness():
+            return (yield from _run(job, around, record, runtime))
+    finally:
+        record.close()
+
+
+def _started(job: FoldJob) -> FoldStarted:
     fold = job.fold
-    yield FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out)
-    with kept_randomness():
-        try:
-            runtime = runtime or TorchRuntime(job.plan, folder=job.folder, fold=fold)
-        except SpecError as error:
-            error.add_note(f"in {fold.label}")
-            yield FoldFinished(fold.index, fold.label, "failed", f"SpecError: {error}", fold.label)
-            return error
+    return FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out)
+
+
+def _run(
+    job: FoldJob, around: Around, record: Record, runtime: TorchRuntime | None
+) -> Generator[Told, None, Exception | None]:
+    fold = job.fold
+    try:
+        runtime = runtime or TorchRuntime(job.plan, folder=job.folder, fold=fold)
+    except SpecError as error:
+        error.add_note(f"in {fold.label}")
+        yield record.tell(FoldFinished(fold.index, fold.label, "failed", f"SpecError: {error}", fold.label))
+        return error
+    runtime.folders.keep_in(job.keeping.callbacks(fold))
+    resumed = record.restore(job.plan, runtime)
+    with record.saving(runtime, around.control) as progress:
         experiment = Experiment(
             job.plan,
             runtime,
             checkpoints=job.keeping.checkpoints(fold, runtime),
+            progress=progress,
+            resumed=resumed,
             control=around.control,
             live=around.live,
             wants=around.wants,
         )
-        ended = yield from _told(experiment, fold)
-        finished, failure = _kept(job, runtime, ended, experiment.error)
-    yield finished
+        ended = yield from _told(experiment, fold, record)
+    for problem in record.problems:
+        yield WarningRaised("", f"{fold.label}: {problem}")
+    finished, failure = _kept(job, runtime, ended, experiment.error)
+    last = record.tell(finished)
+    record.close(is_over=finished.status == "completed")
+    yield last
     return failure
 
 
-def _told(experiment: Experiment, fold: Fold) -> Generator[Event, None, RunFinished]:
+def _told(experiment: Experiment, fold: Fold, record: Record) -> Generator[Told, None, RunFinished]:
     """Pass on what happens in the fold; an interrupt that hits whoever listens is one of the experiment."""
     events = experiment.run()
     event = next(events)
     while not isinstance(event, RunFinished):
         try:
             if not isinstance(event, RunStarted):
-                yield labelled(event, fold.label)
+                yield record.tell(labelled(event, fold.label))
         except KeyboardInterrupt as interrupt:
             event = events.throw(interrupt)  # type: ignore[attr-defined]  # a generator, typed as an iterator
         else:

@@ -11,36 +11,35 @@ from threading import Thread
 from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.engine.live import Live
+from runexp.observe.sink import Told
 from runexp.runtime.importing import OwnModules
 from runexp.strategies.fold_run import Around, FoldJob, run_fold
 from runexp.strategies.processes import Ended
 
-_Jobs = SimpleQueue[tuple[FoldJob, frozenset[type]] | None]
+_Jobs = SimpleQueue[tuple[FoldJob, frozenset[type]]]
 
 
 def serve(descriptor: int) -> None:
-    """Run folds until nobody is there any more. What they print goes to standard error, as talk does."""
+    """Run folds as long as somebody is there to send them. What they print goes to standard error, as talk does."""
     os.dup2(2, 1)
     connection, control = Connection(descriptor), Control()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: control.interrupt(signal.Signals(number).name))
     jobs: _Jobs = SimpleQueue()
     Thread(target=_listen, args=(connection, control, jobs), daemon=True).start()
-    while (given := jobs.get()) is not None:
-        job, wants = given
+    while True:
+        job, wants = jobs.get()
         with OwnModules(job.code_folders, job.code_names):
             _work(job, Around(control, Live(), wants), connection)
 
 
 def _listen(connection: Connection, control: Control, jobs: _Jobs) -> None:
-    """Jobs go to the queue, a word stops what runs; so does the end of who sent them."""
+    """Jobs go to the queue, a word stops what runs; the end of who sent them ends this process."""
     while True:
         try:
             told = connection.recv()
         except (EOFError, OSError):
-            control.interrupt("SIGTERM")
-            jobs.put(None)
-            return
+            os._exit(1)  # nobody is left to tell; what was saved is gone on from, as after any kill
         if isinstance(told, str):
             control.interrupt(told)
         else:
@@ -51,9 +50,16 @@ def _work(job: FoldJob, around: Around, connection: Connection) -> None:
     events = run_fold(job, around)
     try:
         while True:
-            connection.send(next(events))
+            _send(connection, next(events))
     except StopIteration as ended:
-        connection.send(_ended(ended.value))
+        _send(connection, _ended(ended.value))
+
+
+def _send(connection: Connection, told: Told | Ended) -> None:
+    try:
+        connection.send(told)
+    except OSError:
+        os._exit(1)  # as above
 
 
 def _ended(error: Exception | None) -> Ended:
