@@ -54,6 +54,24 @@ class FoldFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class RefitStarted:
+    """The training on everything, after the folds, began; its phases stand in the group `group`."""
+
+    group: str
+    n_train: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefitFinished:
+    """It ended; as `FoldFinished`."""
+
+    group: str
+    status: Status
+    error: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupStarted:
     """A group of phases began."""
 
@@ -237,6 +255,8 @@ Event = (
     RunStarted
     | FoldStarted
     | FoldFinished
+    | RefitStarted
+    | RefitFinished
     | GroupStarted
     | GroupFinished
     | PhaseStarted

@@ -268,7 +268,7 @@ def test_a_cross_validation_killed_at_some_instants_ends_as_if_it_had_not_been(e
     assert ran(path, tmp_path / "whole").status == "completed"
     apart = ["cv.execution=processes", "cv.workers=2"] if execution == "processes" else []
     instants, how, n_kills = random.Random(3), "begin", 0
-    for _ in range(6):
+    for _ in range(4):
         ended = live(how, path, tmp_path / "run", *apart, seconds=instants.uniform(0, 1.0))
         if ended == 0:
             break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +44,24 @@ class FoldFiles:
 
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> Checkpoints:
         """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
-        return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=f"{fold.label}/")
+        return self._checkpoints(runtime, f"{fold.label}/")
 
     def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
         """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), and what
         it says of the rows held out."""
-        self.checkpoints(fold, runtime).save_final(status)
+        own = "" if fold.is_refit else f"{fold.label}/"  # what a run of one training leaves is that of the refit
+        self._checkpoints(runtime, own).save_final(status)
         for path, content in transformer_files(
             features for name, features in runtime.sets.items() if name in fold.rows
         ):
-            self._write(path.replace("artifacts/", f"artifacts/{fold.label}/", 1), content)
-        if status == "completed":
+            self._write(path.replace("artifacts/", f"artifacts/{own}", 1), content)
+        if status == "completed" and not fold.is_refit:
             said = out_of_fold(self.plan, runtime, fold, held_out=self.held_out)
             if said is not None:
                 self._write(_predictions(fold), as_file(said))
+
+    def _checkpoints(self, runtime: TorchRuntime, prefix: str) -> Checkpoints:
+        return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=prefix)
 
     def conclude(self, folds: Iterable[Fold]) -> None:
         """Put the predictions of all folds into one file, `predictions/out_of_fold.parquet`."""
@@ -77,12 +81,15 @@ def files_of(plan: Plan, folder: RunFolder, *, save_every_s: float) -> FoldFiles
 
 
 def jobs_of(checked: Checked, division: Division, files: FoldFiles) -> list[FoldJob]:
-    """A job for every fold of a spec."""
+    """A job for every fold of a spec, and one for the refit."""
     plan = checked.linked.in_fold()
     names = tuple(prefix.removesuffix(".*") for prefix in checked.parsed_spec.imports)
     folders = roots_of(checked) if names else ()
     n_folds = len(division.folds)
-    return [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names) for fold in division.folds]
+    jobs = [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names) for fold in division.folds]
+    if division.refit is not None:
+        jobs.append(replace(jobs[0], plan=checked.linked.in_refit(), fold=division.refit))
+    return jobs
 
 
 def _predictions(fold: Fold) -> str:
@@ -96,9 +103,11 @@ def folded_loss_nodes(plan: Plan, labels: Iterable[str]) -> dict[str, dict[str, 
 
 
 def summary_of(results: RunResults) -> dict[str, Any]:
-    """The means over the folds as `metrics`, as one run has them; the folds and their spread as `cv`."""
+    """The means over the folds as `metrics`, as one run has them, and the numbers of the refit under its label; the
+    folds and their spread as `cv`."""
     if results.cv is None:
         return {"metrics": results.summary()}
+    refit = {label: numbers for label, numbers in results.summary().items() if label.startswith("refit/")}
     table = results.cv.table()
     folds = [
         asdict(facts)
@@ -106,4 +115,5 @@ def summary_of(results: RunResults) -> dict[str, Any]:
         for facts in results.cv.facts
     ]
     spreads = {address: asdict(spread) for address, spread in results.cv.spreads().items()}
-    return {"metrics": results.cv.summary(), "cv": {"folds": folds, "spread": spreads}}
+    told = {"refit": asdict(results.cv.refit)} if results.cv.refit is not None else {}
+    return {"metrics": results.cv.summary() | refit, "cv": {"folds": folds, "spread": spreads} | told}

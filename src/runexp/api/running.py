@@ -88,13 +88,13 @@ class Place:
     save_every_s: float = SAVE_EVERY_S
 
 
-def build(checked: Checked) -> TorchRuntime:
-    """The live things of a valid spec, those of the first fold where it has folds.
+def build(checked: Checked, *, fold: int = 0) -> TorchRuntime:
+    """The live things of a valid spec, those of one fold where it has folds: the first, unless another is asked for.
 
-    `SpecError` for data or shapes that cannot work; writes nothing. Code of the user's is imported, so
-    `own_modules(checked)` has to be entered.
+    `IndexError` where there is no such fold; `SpecError` for data or shapes that cannot work; writes nothing. Code of
+    the user's is imported, so `own_modules(checked)` has to be entered.
     """
-    return make_ready(checked).hand_over()
+    return make_ready(checked, fold=fold).hand_over()
 
 
 def run(
@@ -148,13 +148,15 @@ def _run_built(opened: Opened, place: Place, watch: Watch, *, code: Mapping[str,
         return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
 
 
-def make_ready(checked: Checked) -> Opened:
+def make_ready(checked: Checked, *, fold: int = 0) -> Opened:
     """Read the data, divide the folds, build what is live, as `build`."""
     plan = checked.require().linked
     try:
         with kept_randomness():
             division = divide_folds(plan, folder=checked.folder)
-            first = division.folds[0] if division.folds else None
+            if fold and fold >= len(division.folds):
+                raise IndexError(f"there is no fold {fold}: {_counted(len(division.folds))}")
+            first = division.folds[fold] if division.folds else None
             runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
             runtime.rehearse(plan.in_fold().phases)
             for item in plan.callbacks:  # code of the user's that fails does so before anything is written
@@ -162,6 +164,10 @@ def make_ready(checked: Checked) -> Opened:
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
     return Opened(checked, runtime, division)
+
+
+def _counted(n_folds: int) -> str:
+    return f"the last of these {n_folds} is {n_folds - 1}" if n_folds else "the spec has no `cv`"
 
 
 @dataclass(frozen=True, slots=True)

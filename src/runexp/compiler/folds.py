@@ -44,6 +44,7 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         workers=cv.workers or 0,
         new_seed=cv.new_seed,
         origin=scope.found.origin(_PATH),
+        refit=cv.refit,
     )
 
 

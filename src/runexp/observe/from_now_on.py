@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runexp.events import Event, FoldFinished, FoldStarted, PhaseFinished, PhaseStarted
+from runexp.events import Event, FoldFinished, FoldStarted, PhaseFinished, PhaseStarted, RefitFinished, RefitStarted
 from runexp.observe.sink import Sink, Stamped, wanted
 
-_BEGUN = (FoldStarted, PhaseStarted)
-_ENDED = {PhaseFinished: PhaseStarted, FoldFinished: FoldStarted}
+_BEGUN = (FoldStarted, RefitStarted, PhaseStarted)
+_ENDED = {PhaseFinished: PhaseStarted, FoldFinished: FoldStarted, RefitFinished: RefitStarted}
 
 
 class FromNowOn:

@@ -18,6 +18,7 @@ def outline_folds(cv: CVPlan) -> Branch:
             Branch("parts", f"{cv.train} learns · {cv.held_out} is held out{inner}"),
             Branch("phases", listed(cv.phases, nothing="all")),
             Branch("seed", "another for each fold" if cv.new_seed else "the same in each fold"),
+            *((Branch("refit", "once more, on everything that is pooled"),) if cv.refit else ()),
             Branch("execution", execution),
         ),
     )

@@ -30,6 +30,16 @@ class FoldFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RefitFacts:
+    """The training on everything: from how many rows of the first feature set, and how it ended."""
+
+    label: str
+    n_train: int
+    status: State
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """A number over the folds that have it: mean, sample standard deviation, and a 95 % interval of the mean.
 
@@ -57,10 +67,11 @@ class Comparison:
 
 @dataclass(frozen=True, repr=False)
 class CVResults:
-    """The results of each fold, and of all of them."""
+    """The results of each fold, and of all of them; `refit` tells of the training on everything, if there was one."""
 
     facts: tuple[FoldFacts, ...]
     results: GroupResults
+    refit: RefitFacts | None = None
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -73,6 +84,13 @@ class CVResults:
                 if isinstance(found, GroupResults):
                     return found
         raise unknown("fold", fold, [facts.label for facts in self.facts])
+
+    def get_refit(self) -> GroupResults:
+        """The results of the training on everything; `UnknownNameError` where there was none."""
+        found = self.results[self.refit.label] if self.refit is not None else None
+        if isinstance(found, GroupResults):
+            return found
+        raise unknown("fold", "refit", [facts.label for facts in self.facts])
 
     def collect(self, extract: Callable[[GroupResults], AxisSeries[float] | float]) -> MetricSeries:
         """What `extract` gives for each fold, under one more axis `fold` in front."""

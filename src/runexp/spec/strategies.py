@@ -63,7 +63,9 @@ class CrossValidation(Section):
         Count | None, Field(description="processes at a time; left out: as many as there are processors, or folds")
     ] = None
     new_seed: Annotated[bool, Field(description="another seed for each fold")] = False
-    refit: Annotated[bool, Field(description="train once more on everything"), Later("a refit on everything")] = False
+    refit: Annotated[
+        bool, Field(description="after the folds, train once more on the whole pool; `checkpoints/final` is then its")
+    ] = False
 
     @property
     def val_size(self) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
-from runexp.events import Event, FoldFinished, RunFinished, RunStarted
+from runexp.events import Event, FoldFinished, RefitFinished, RunFinished, RunStarted
 from runexp.observe.sink import Timed, Told
 from runexp.plan.experiment import Plan, digest, walk
 from runexp.plan.phases import GroupPlan
@@ -38,17 +38,17 @@ class CrossValidation:
         self._device = first.device
         self._lock = lock
         self._began = began
-        self._failed: list[FoldFinished] = []
-        self._interrupted: FoldFinished | None = None
+        self._failed: list[FoldFinished | RefitFinished] = []
+        self._interrupted: FoldFinished | RefitFinished | None = None
 
     @property
     def folds(self) -> tuple[Fold, ...]:
-        """The folds, in the order they are told."""
+        """The folds, in the order they are told, the refit among them."""
         return tuple(job.fold for job in self._jobs)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The groups that the phases of the folds stand in."""
+        """The groups that the phases of the folds, and of the refit, stand in."""
         return tuple(job.fold.label for job in self._jobs)
 
     @property
@@ -59,8 +59,7 @@ class CrossValidation:
     def run(self, around: Around) -> Iterator[Told]:
         """Run every fold; ends in exactly one `RunFinished`."""
         plan = self._plan
-        inner = [phase.label for phase in walk(plan.in_fold().phases) if not isinstance(phase, GroupPlan)]
-        labels = tuple(f"{fold}/{label}" for fold in self.labels for label in inner)
+        labels = tuple(f"{job.fold.label}/{label}" for job in self._jobs for label in _leaves(job.plan))
         started = RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
         yield started if self._began is None else Timed(self._began, started)
         is_apart = plan.cv is not None and plan.cv.execution == "processes"
@@ -103,7 +102,7 @@ class CrossValidation:
         return error
 
     def _judge(self, event: Event) -> None:
-        if not isinstance(event, FoldFinished):
+        if not isinstance(event, (FoldFinished, RefitFinished)):
             return
         if event.status == "failed":
             self._failed.append(event)
@@ -125,5 +124,12 @@ class CrossValidation:
             return RunFinished("completed")
         first = self._failed[0]
         names = ", ".join(event.group for event in self._failed)
-        what = f"{len(self._failed)} of {len(self._jobs)} folds failed ({names}); {first.group}: {first.error}"
+        n_folds = self._jobs[0].n_folds
+        n_failed = sum(isinstance(event, FoldFinished) for event in self._failed)
+        what = f"{n_failed} of {n_folds} folds failed ({names}); " if n_failed else ""
+        what += f"{first.group}: {first.error}"
         return RunFinished("failed", what, first.where)
+
+
+def _leaves(plan: Plan) -> list[str]:
+    return [phase.label for phase in walk(plan.phases) if not isinstance(phase, GroupPlan)]

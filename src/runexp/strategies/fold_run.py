@@ -14,7 +14,17 @@ from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment
 from runexp.engine.live import Live
 from runexp.engine.protocol import CheckpointStore, ProgressStore
-from runexp.events import Event, FoldFinished, FoldStarted, RunFinished, RunStarted, WarningRaised
+from runexp.events import (
+    Event,
+    FoldFinished,
+    FoldStarted,
+    RefitFinished,
+    RefitStarted,
+    RunFinished,
+    RunStarted,
+    Status,
+    WarningRaised,
+)
 from runexp.observe.sink import Timed, Told
 from runexp.plan.experiment import Plan
 from runexp.runtime.folds.fold import Fold
@@ -118,8 +128,10 @@ def run_fold(
         record.close()
 
 
-def _started(job: FoldJob) -> FoldStarted:
+def _started(job: FoldJob) -> FoldStarted | RefitStarted:
     fold = job.fold
+    if fold.is_refit:
+        return RefitStarted(fold.label, fold.n_train)
     return FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out)
 
 
@@ -131,7 +143,7 @@ def _run(
         runtime = runtime or TorchRuntime(job.plan, folder=job.folder, fold=fold)
     except SpecError as error:
         error.add_note(f"in {fold.label}")
-        yield record.tell(FoldFinished(fold.index, fold.label, "failed", f"SpecError: {error}", fold.label))
+        yield record.tell(finished(fold, "failed", f"SpecError: {error}", fold.label))
         return error
     runtime.folders.keep_in(job.keeping.callbacks(fold))
     resumed = record.restore(job.plan, runtime)
@@ -149,9 +161,9 @@ def _run(
         ended = yield from _told(experiment, fold, record)
     for problem in record.problems:
         yield WarningRaised("", f"{fold.label}: {problem}")
-    finished, failure = _kept(job, runtime, ended, experiment.error)
-    last = record.tell(finished)
-    record.close(is_over=finished.status == "completed")
+    end, failure = _kept(job, runtime, ended, experiment.error)
+    last = record.tell(end)
+    record.close(is_over=end.status == "completed")
     yield last
     return failure
 
@@ -173,7 +185,7 @@ def _told(experiment: Experiment, fold: Fold, record: Record) -> Generator[Told,
 
 def _kept(
     job: FoldJob, runtime: TorchRuntime, ended: RunFinished, error: Exception | None
-) -> tuple[FoldFinished, Exception | None]:
+) -> tuple[FoldFinished | RefitFinished, Exception | None]:
     fold = job.fold
     if error is not None:
         error.add_note(f"in {fold.label}")
@@ -182,9 +194,16 @@ def _kept(
     except OSError as lost:
         if error is None:
             lost.add_note(f"in {fold.label}")
-            return FoldFinished(fold.index, fold.label, "failed", f"OSError: {lost}", fold.label), lost
+            return finished(fold, "failed", f"OSError: {lost}", fold.label), lost
     where = f"{fold.label}/{ended.where}" if ended.where else ""
-    return FoldFinished(fold.index, fold.label, ended.status, ended.error, where), error
+    return finished(fold, ended.status, ended.error, where), error
+
+
+def finished(fold: Fold, status: Status, error: str = "", where: str = "") -> FoldFinished | RefitFinished:
+    """The event with which a fold, or the refit, ends."""
+    if fold.is_refit:
+        return RefitFinished(fold.label, status, error, where)
+    return FoldFinished(fold.index, fold.label, status, error, where)
 
 
 def labelled(event: Event, label: str) -> Event:

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe, wait
 
 from runexp.diagnostics import Diagnostic, SpecError
-from runexp.events import FoldFinished
 from runexp.observe.sink import Told
-from runexp.strategies.fold_run import Around, FoldJob, run_fold
+from runexp.strategies.fold_run import Around, FoldJob, finished, run_fold
 
 _ENTRY = "import sys; from runexp.strategies.worker import serve; serve(int(sys.argv[1]))"
 _TICK_S = 0.2
@@ -185,7 +184,7 @@ class _Crew:
     def _lose(self, worker: _Worker, job: FoldJob, inbox: _Inbox) -> None:
         code = worker.process.wait()
         message = f"its process ended {f'by signal {-code}' if code < 0 else f'with code {code}'}"
-        inbox.events.append(FoldFinished(job.fold.index, job.fold.label, "failed", message, job.fold.label))
+        inbox.events.append(finished(job.fold, "failed", message, job.fold.label))
         inbox.ended = Ended("ProcessLost", message, (f"in {job.fold.label}",))
         worker.connection.close()
         self._workers.remove(worker)
