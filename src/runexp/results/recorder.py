@@ -126,7 +126,9 @@ class Recorder:
         match event:
             case FoldStarted():
                 rows = (event.n_train, event.n_held_out)
-                self._folds[event.fold] = FoldFacts(event.fold, event.group, event.name, *rows, status="running")
+                self._folds[event.fold] = FoldFacts(
+                    event.fold, event.group, event.name, *rows, "running", "", event.rows
+                )
             case RefitStarted():
                 self._refit = RefitFacts(event.group, event.n_train, status="running")
             case FoldFinished() if event.fold in self._folds:

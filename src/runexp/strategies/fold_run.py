@@ -132,7 +132,7 @@ def _started(job: FoldJob) -> FoldStarted | RefitStarted:
     fold = job.fold
     if fold.is_refit:
         return RefitStarted(fold.label, fold.n_train)
-    return FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out)
+    return FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out, fold.digest)
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,20 @@ def _fold(index: int, cut: Cut, cv: CVPlan, pools: Sequence[Pool], together: Tog
                 raise wrong(pool.asked.origin, "empty-split", message)
     first = rows[pools[0].asked.data]
     own_seed = derive_seed(seed, "fold", index) if cv.new_seed else seed
-    return Fold(index, cut.name, own_seed, rows, len(first[cv.train]), len(first.get(cv.held_out, ())))
+    held = first.get(cv.held_out, np.empty(0, np.int64))
+    digest = _digest(pools[0].ids, held, pools[0].rows)
+    return Fold(index, cut.name, own_seed, rows, len(first[cv.train]), len(held), digest)
+
+
+def _digest(ids: Array, *parts: Array) -> str:
+    """The ids of some parts, as a short text that no other rows have."""
+    found = hashlib.sha256()
+    for rows in parts:
+        written = np.sort(ids[rows])
+        is_number = written.dtype.kind in "iu"
+        found.update(written.astype("<i8").tobytes() if is_number else "\n".join(map(str, written)).encode())
+        found.update(b"\0")
+    return found.hexdigest()[:16]
 
 
 def _inner(index: int, cut: Cut, cv: CVPlan, together: Together, *, seed: int) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ class Fold:
     """One fold: the rows of every feature set it divides, and the seed of what is random in it.
 
     With the index -1 it is the refit, which holds nothing out. `name` says what is held out, where that has a name.
-    `n_train` and `n_held_out` are rows of the first set.
+    `n_train` and `n_held_out` are rows of the first set; `digest` tells which of it are held out, and of which pool.
     """
 
     index: int
@@ -29,6 +29,7 @@ class Fold:
     rows: Rows
     n_train: int
     n_held_out: int
+    digest: str = ""
 
     @property
     def is_refit(self) -> bool:
