@@ -97,7 +97,7 @@ def _of(spread: Spread, label: str) -> float | None:
 
 
 def _labelled(fold: FoldFacts) -> str:
-    name = f" {plain(fold.name)}" if fold.name else ""
+    name = f" {plain(fold.name)}" if fold.name not in ("", f"fold {fold.index}") else ""
     return f"fold {fold.index}{name}{'' if fold.status == 'completed' else f' ({fold.status})'}"
 
 
