@@ -16,7 +16,8 @@ from runexp.results import RunResults, loss_nodes_of
 from runexp.runtime.data import transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.fold import Fold
-from runexp.runtime.folds.predictions import as_file, merged, out_of_fold
+from runexp.runtime.folds.predictions import merged, out_of_fold
+from runexp.runtime.recorded.files import as_bytes
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.atomic import make_folders, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
@@ -38,13 +39,15 @@ class FoldFiles:
         """What a fold has told and where it stands, until the run is complete."""
         return FoldRecord(inside(self.path, f"progress/{fold.label}"), save_every_s=self.save_every_s)
 
-    def callbacks(self, fold: Fold) -> Path:
-        """The folder for files of callbacks: `callbacks/fold-0`."""
-        return inside(self.path, f"callbacks/{fold.label}")
-
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> Checkpoints:
         """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
         return self._checkpoints(runtime, f"{fold.label}/")
+
+    def place(self, fold: Fold, runtime: TorchRuntime) -> None:
+        """What phases record lies under the label of the fold: `predictions/fold-0/test.parquet`; files of callbacks
+        too, in `callbacks/fold-0/`."""
+        runtime.folders.keep_in(inside(self.path, f"callbacks/{fold.label}"))
+        runtime.records.keep_in(self.path, group=fold.label, fold=None if fold.is_refit else fold.index)
 
     def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
         """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), and what
@@ -58,7 +61,7 @@ class FoldFiles:
         if status == "completed" and not fold.is_refit:
             said = out_of_fold(self.plan, runtime, fold, held_out=self.held_out)
             if said is not None:
-                self._write(_predictions(fold), as_file(said))
+                self._write(_predictions(fold), as_bytes(said))
 
     def _checkpoints(self, runtime: TorchRuntime, prefix: str) -> Checkpoints:
         return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=prefix)

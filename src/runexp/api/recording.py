@@ -17,10 +17,12 @@ from runexp.engine.protocol import State
 from runexp.events import Event
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
+from runexp.plan.picture import as_data, draw, with_sizes
 from runexp.results import Recorder
 from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
+from runexp.runtime.graph.sizes import sizes_of
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
@@ -28,6 +30,7 @@ from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
+GRAPH = "graph.json"
 
 
 def write_inputs(
@@ -48,6 +51,7 @@ def write_inputs(
     folder.write(
         "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
     )
+    write_graph(folder, checked, runtime)
     whole = [features for name, features in runtime.sets.items() if name not in division.ids]
     if whole:
         folder.write("splits.parquet", membership(whole))
@@ -67,6 +71,22 @@ def write_inputs(
         argv=sys.argv,
         spec_folder=checked.folder,
     )
+
+
+def write_graph(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
+    """Write the graph as plain data, `graph.json`: nodes and what feeds them, with the sizes that are known by now."""
+    if checked.plan is not None:
+        picture = as_data(draw(checked.plan, sizes_of(runtime.graph, runtime.sets)))
+        text = json.dumps(redacted(picture, checked.document), indent=1, ensure_ascii=False)
+        folder.write(GRAPH, text + "\n")
+
+
+def complete_graph(folder: RunFolder, runtime: TorchRuntime) -> None:
+    """Add to `graph.json` what is known since estimators were fitted."""
+    with suppress(OSError, ValueError, KeyError, TypeError):  # of a run that began without one, or by an older version
+        told = json.loads((folder.path / GRAPH).read_text(encoding="utf-8"))
+        write = json.dumps(with_sizes(told, sizes_of(runtime.graph, runtime.sets)), indent=1, ensure_ascii=False)
+        folder.write(GRAPH, write + "\n")
 
 
 def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:

@@ -66,11 +66,11 @@ class Keeping(Protocol):
     def record(self, fold: Fold) -> Record:
         """What a fold has told and where it stands."""
 
-    def callbacks(self, fold: Fold) -> Path:
-        """The folder for files of callbacks."""
-
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> CheckpointStore:
         """The checkpoints of one fold."""
+
+    def place(self, fold: Fold, runtime: TorchRuntime) -> None:
+        """Tell the live things of a fold where its own files go."""
 
     def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
         """Write what a fold ended with. `OSError` if that cannot be written."""
@@ -145,7 +145,7 @@ def _run(
         error.add_note(f"in {fold.label}")
         yield record.tell(finished(fold, "failed", f"SpecError: {error}", fold.label))
         return error
-    runtime.folders.keep_in(job.keeping.callbacks(fold))
+    job.keeping.place(fold, runtime)
     resumed = record.restore(job.plan, runtime)
     with record.saving(runtime, around.control) as progress:
         experiment = Experiment(
