@@ -43,8 +43,15 @@ class FoldRecord:
         """Whether the fold has run to its end and all it leaves is on file."""
         return (self._path / _OVER).is_file()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has told anything."""
+        return self._events.is_file()
+
     def told(self) -> Iterator[Timed]:
-        """Everything a fold that is over has told."""
+        """Everything the fold has told."""
+        if not self.has_begun:
+            return iter(())
         return (Timed(stamped.time, stamped.event) for stamped in read_events(self._events))
 
     def open(self) -> tuple[Timed, ...]:

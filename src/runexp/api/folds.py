@@ -35,6 +35,11 @@ class FoldFiles:
     held_out: str
     save_every_s: float
 
+    @property
+    def stop_file(self) -> Path:
+        """What asks workers elsewhere to stop."""
+        return self.path / "progress" / "stop"
+
     def record(self, fold: Fold) -> FoldRecord:
         """What a fold has told and where it stands, until the run is complete."""
         return FoldRecord(inside(self.path, f"progress/{fold.label}"), save_every_s=self.save_every_s)

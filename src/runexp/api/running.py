@@ -33,9 +33,11 @@ from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.store.atomic import make_folders
 from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import utc_now
+from runexp.strategies.cluster import check_cluster
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
@@ -152,6 +154,8 @@ def make_ready(checked: Checked, *, fold: int = 0) -> Opened:
     """Read the data, divide the folds, build what is live, as `build`."""
     plan = checked.require().linked
     try:
+        if plan.cv is not None:
+            check_cluster(plan.cv)
         with kept_randomness():
             division = divide_folds(plan, folder=checked.folder)
             if fold and fold >= len(division.folds):
@@ -232,6 +236,8 @@ def execute_folds(
     )
     recorder = Recorder(folded_loss_nodes(plan, folds.labels))
     folder.checkpoints(), folder.progress()  # freed of what is half-written
+    make_folders(files.stop_file.parent)
+    files.stop_file.unlink(missing_ok=True)
     live, now = Live(), time.time()
     watching = watch(live) if began is None else [FromNowOn(sink, now) for sink in watch(live)]
     sinks = _sinks(folder, recorder, watching)

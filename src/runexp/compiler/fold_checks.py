@@ -95,6 +95,13 @@ def _check_counts(scope: Scope, cv: CrossValidation) -> None:
         message = "`workers` counts processes, and folds run one after the other"
         scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key", help="`execution: processes`")
 
+    if cv.cluster is not None and cv.execution != "dask":
+        message = "`cluster` is the address of a Dask scheduler, and folds are not run by one"
+        scope.found.error("exclusive-keys", message, ("cv", "cluster"), part="key", help="`execution: dask`")
+    if cv.cluster is not None and cv.workers is not None:
+        message = "`workers` counts processes of this machine, and a cluster has its own"
+        scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key")
+
 
 def _check_held(scope: Scope, cv: CrossValidation) -> None:
     for name in folded(scope.found.spec):

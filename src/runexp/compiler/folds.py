@@ -28,7 +28,7 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
     check_folds(scope, cv, phases)
     if not sets:
         return None
-    execution: Execution = "processes" if cv.execution == "processes" else "sequential"
+    execution: Execution = cv.execution if cv.execution in ("processes", "dask") else "sequential"
     return CVPlan(
         n_folds=_n_folds(cv),
         splitter=splitter,
@@ -45,6 +45,7 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         new_seed=cv.new_seed,
         origin=scope.found.origin(_PATH),
         refit=cv.refit,
+        cluster=cv.cluster or "",
     )
 
 

@@ -10,6 +10,8 @@ def outline_folds(cv: CVPlan) -> Branch:
     """How many folds, who divides them, what is pooled, and what the parts are called."""
     inner = f" · {cv.val} is {cv.val_size:g} of what is left of the pool" if cv.val else ""
     execution = "one after the other" if cv.execution == "sequential" else _workers(cv.workers)
+    if cv.execution == "dask":
+        execution = f"through Dask, {f'by the scheduler at {cv.cluster}' if cv.cluster else execution}"
     return Branch(
         "cross-validation",
         _folds(cv),

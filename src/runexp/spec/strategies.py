@@ -57,10 +57,14 @@ class CrossValidation(Section):
     execution: Annotated[
         Executor,
         Field(description="how folds are run"),
-        Later("this way to run folds", words=("vectorized", "dask", "ray")),
+        Later("this way to run folds", words=("vectorized", "ray")),
     ] = "sequential"
     workers: Annotated[
         Count | None, Field(description="processes at a time; left out: as many as there are processors, or folds")
+    ] = None
+    cluster: Annotated[
+        str | None,
+        Field(description="the address of a Dask scheduler, `tcp://host:8786`; left out: workers of this machine"),
     ] = None
     new_seed: Annotated[bool, Field(description="another seed for each fold")] = False
     refit: Annotated[

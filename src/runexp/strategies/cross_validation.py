@@ -10,6 +10,7 @@ from runexp.plan.experiment import Plan, digest, walk
 from runexp.plan.phases import GroupPlan
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.strategies.cluster import run_on_cluster
 from runexp.strategies.fold_run import Around, FoldJob, run_fold
 from runexp.strategies.processes import run_in_processes
 
@@ -62,7 +63,7 @@ class CrossValidation:
         labels = tuple(f"{job.fold.label}/{label}" for job in self._jobs for label in _leaves(job.plan))
         started = RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
         yield started if self._began is None else Timed(self._began, started)
-        is_apart = plan.cv is not None and plan.cv.execution == "processes"
+        is_apart = plan.cv is not None and plan.cv.execution in ("processes", "dask")
         try:
             yield from self._apart(around) if is_apart else self._in_turn(around)
         except KeyboardInterrupt:
@@ -80,8 +81,12 @@ class CrossValidation:
 
     def _apart(self, around: Around) -> Generator[Told, None, None]:
         self._first = None  # the workers build their own
-        n_workers = self._plan.cv.workers if self._plan.cv is not None else 0
-        for job, events in run_in_processes(self._jobs, around, n_workers=n_workers, lock=self._lock):
+        cv = self._plan.cv
+        if cv is not None and cv.execution == "dask":
+            told = run_on_cluster(self._jobs, around, cv)
+        else:
+            told = run_in_processes(self._jobs, around, n_workers=cv.workers if cv is not None else 0, lock=self._lock)
+        for job, events in told:
             error = yield from self._watched(events)
             self._note(job, error)
 

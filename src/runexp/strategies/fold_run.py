@@ -41,8 +41,12 @@ class Record(Protocol):
     def is_over(self) -> bool:
         """Whether the fold has run to its end and all it leaves is on file."""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has told anything."""
+
     def told(self) -> Iterator[Timed]:
-        """Everything a fold that is over has told."""
+        """Everything the fold has told."""
 
     def open(self) -> tuple[Timed, ...]:
         """Begin, or go on: what was told before the state that is gone on from."""
@@ -62,6 +66,10 @@ class Record(Protocol):
 
 class Keeping(Protocol):
     """Where the files of folds go; it can be sent to another process."""
+
+    @property
+    def stop_file(self) -> Path:
+        """A file that asks workers elsewhere to stop: it holds the signal that the run was given."""
 
     def record(self, fold: Fold) -> Record:
         """What a fold has told and where it stands."""

@@ -38,6 +38,14 @@ class Ended:
         return error
 
 
+def ended_by(error: Exception | None) -> Ended:
+    """How a fold ended that failed of this, or of nothing."""
+    if error is None:
+        return Ended()
+    diagnostics = tuple(error.diagnostics) if isinstance(error, SpecError) else ()
+    return Ended(type(error).__name__, str(error), tuple(getattr(error, "__notes__", ())), diagnostics)
+
+
 @dataclass(slots=True, eq=False)
 class _Worker:
     """One process and the fold it works on."""

@@ -8,13 +8,12 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
 
-from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.engine.live import Live
 from runexp.observe.sink import Told
 from runexp.runtime.importing import OwnModules
 from runexp.strategies.fold_run import Around, FoldJob, run_fold
-from runexp.strategies.processes import Ended
+from runexp.strategies.processes import Ended, ended_by
 
 _Jobs = SimpleQueue[tuple[FoldJob, frozenset[type]]]
 
@@ -52,7 +51,7 @@ def _work(job: FoldJob, around: Around, connection: Connection) -> None:
         while True:
             _send(connection, next(events))
     except StopIteration as ended:
-        _send(connection, _ended(ended.value))
+        _send(connection, ended_by(ended.value))
 
 
 def _send(connection: Connection, told: Told | Ended) -> None:
@@ -60,10 +59,3 @@ def _send(connection: Connection, told: Told | Ended) -> None:
         connection.send(told)
     except OSError:
         os._exit(1)  # as above
-
-
-def _ended(error: Exception | None) -> Ended:
-    if error is None:
-        return Ended()
-    diagnostics = tuple(error.diagnostics) if isinstance(error, SpecError) else ()
-    return Ended(type(error).__name__, str(error), tuple(getattr(error, "__notes__", ())), diagnostics)
