@@ -211,12 +211,12 @@ def built(opened, fold):
 def test_processes_that_outlive_their_run_are_waited_for(tmp_path):
     """As long as one of them lives, it holds the run: two processes never write to one folder."""
     with RunFolder.create(tmp_path, "run", now=utc_now()) as folder:
-        status = json.loads((folder.path / "status.json").read_text())
+        record = json.loads((folder.path / "lock").read_text())
         orphan = subprocess.Popen(["sleep", "0.5"], pass_fds=[folder.lock])
         path = folder.path
     gone = subprocess.Popen(["true"])
     gone.wait()
-    (path / "status.json").write_text(json.dumps(status | {"pid": gone.pid}))
+    (path / "lock").write_text(json.dumps(record | {"pid": gone.pid}))
     began = time.monotonic()
     with RunFolder.reopen(path):
         assert orphan.poll() is not None or time.monotonic() - began > 0.3

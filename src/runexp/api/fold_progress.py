@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runexp.api.progress import Progress, newest, numbers, restore, saved_mark
+from runexp.api.redaction import hiding
 from runexp.engine.control import Control
 from runexp.engine.course import Resumed
 from runexp.engine.protocol import ProgressStore
@@ -16,6 +17,7 @@ from runexp.observe.event_log import EventLog, Mark, read_events
 from runexp.observe.sink import Stamped, Timed, wanted
 from runexp.plan.experiment import Plan
 from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.source import Document
 from runexp.store.atomic import make_folders, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
 
@@ -25,14 +27,16 @@ _OVER = "over"
 class FoldRecord:
     """The record of one fold below `progress/`: its own log of events, and the newest states of what runs.
 
-    A fold that is over has a mark beside its log, and no states; it is not run again.
+    No secret of the document is written. A fold that is over has a mark beside its log, and no states; it is not run
+    again.
     """
 
-    def __init__(self, folder: Path, *, save_every_s: float) -> None:
+    def __init__(self, folder: Path, *, save_every_s: float, document: Document | None = None) -> None:
         self._path = folder
         self._events = folder / "events.jsonl"
         self._states = CheckpointFolder(folder)
         self._save_every_s = save_every_s
+        self._document = document
         self._saved: Path | None = None
         self._log: EventLog | None = None
         self._sequence = 0
@@ -79,7 +83,7 @@ class FoldRecord:
         log = self._log
         if log is not None and type(event) in wanted(log):
             try:
-                log.receive(Stamped(self._sequence, now, event))
+                hiding([log], self._document)[0].receive(Stamped(self._sequence, now, event))
                 self._sequence += 1
             except OSError as error:
                 self._log = None

@@ -19,6 +19,7 @@ from runexp.runtime.folds.fold import Fold
 from runexp.runtime.folds.predictions import merged, out_of_fold
 from runexp.runtime.recorded.files import as_bytes
 from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.source import Document
 from runexp.store.atomic import make_folders, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.names import inside
@@ -34,6 +35,7 @@ class FoldFiles:
     plan: Plan
     held_out: str
     save_every_s: float
+    document: Document | None = None
 
     @property
     def stop_file(self) -> Path:
@@ -42,7 +44,9 @@ class FoldFiles:
 
     def record(self, fold: Fold) -> FoldRecord:
         """What a fold has told and where it stands, until the run is complete."""
-        return FoldRecord(inside(self.path, f"progress/{fold.label}"), save_every_s=self.save_every_s)
+        return FoldRecord(
+            inside(self.path, f"progress/{fold.label}"), save_every_s=self.save_every_s, document=self.document
+        )
 
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> Checkpoints:
         """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
@@ -83,9 +87,12 @@ class FoldFiles:
         write_atomically(path, content)
 
 
-def files_of(plan: Plan, folder: RunFolder, *, save_every_s: float) -> FoldFiles:
-    """Where the folds of a plan leave their files, and how often the state they go on from."""
-    return FoldFiles(folder.path, plan.in_fold(), plan.cv.held_out if plan.cv is not None else "", save_every_s)
+def files_of(plan: Plan, folder: RunFolder, *, save_every_s: float, document: Document | None) -> FoldFiles:
+    """Where the folds of a plan leave their files, and how often the state they go on from; no secret of the document
+    is among what they tell."""
+    secretive = document if document is not None and document.secrets() else None
+    held_out = plan.cv.held_out if plan.cv is not None else ""
+    return FoldFiles(folder.path, plan.in_fold(), held_out, save_every_s, secretive)
 
 
 def jobs_of(checked: Checked, division: Division, files: FoldFiles) -> list[FoldJob]:

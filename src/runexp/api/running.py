@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
+from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
-from runexp.api.recording import Checkpoints, ResultsSink, complete_graph, write_inputs
-from runexp.api.redaction import redacted_text
+from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
+from runexp.api.redaction import hiding, redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -27,16 +28,17 @@ from runexp.observe.pump import pump
 from runexp.observe.sink import Sink, Stamped, subscribed, wanted
 from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
-from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
+from runexp.results.requirements import Verdict
+from runexp.runtime.explaining import asked_for, is_shortage
 from runexp.runtime.folds.divide import Division, divide_folds
+from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.source import Document
 from runexp.store.atomic import make_folders
-from runexp.store.records import write_summary
 from runexp.store.run_folder import RunFolder
-from runexp.store.status import utc_now
 from runexp.strategies.cluster import check_cluster
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
@@ -63,6 +65,7 @@ class Run:
     finished: RunFinished
     error: Exception | None = None
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    requirements: tuple[Verdict, ...] = ()
 
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
@@ -71,6 +74,11 @@ class Run:
     def status(self) -> str:
         """completed, stopped, failed or interrupted."""
         return self.finished.status
+
+    @property
+    def missed(self) -> tuple[Verdict, ...]:
+        """The thresholds of its spec that it did not reach."""
+        return tuple(verdict for verdict in self.requirements if not verdict.is_met)
 
     @property
     def can_go_on(self) -> bool:
@@ -105,9 +113,17 @@ def run(
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
         opened = make_ready(checked)
+        refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
         return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
+
+
+def refuse_limits(checked: Checked, folder: Path | None = None) -> None:
+    """`SpecError` where a limit of the spec leaves no room for a first step."""
+    found = exceeded_at_once(checked.linked.guards, folder)
+    if found:
+        raise SpecError(found)
 
 
 @dataclass(slots=True)
@@ -137,17 +153,14 @@ class Opened:
 
 def _run_built(opened: Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
     plan = opened.checked.require().linked
-    with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
-        try:
+    with create_folder(place.runs, plan.name, place.at) as folder:
+        with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
-        except OSError as error:
-            with suppress(OSError):  # the disk that refused the inputs may refuse this too
-                folder.status.update("failed", error=f"{type(error).__name__}: {error}")
-            raise
         if opened.division.folds:
             return execute_folds(folder, opened, None, watch, control=control, save_every_s=place.save_every_s)
         runtime = opened.hand_over()
-        return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
+        beginning = Beginning(document=opened.checked.document)
+        return execute(folder, plan, runtime, beginning, watch, control=control, save_every_s=place.save_every_s)
 
 
 def make_ready(checked: Checked, *, fold: int = 0) -> Opened:
@@ -167,6 +180,10 @@ def make_ready(checked: Checked, *, fold: int = 0) -> Opened:
                 runtime.open_experiment_callback(item)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        raise SpecError([_placed(_too_large(error), checked)]) from error
     return Opened(checked, runtime, division)
 
 
@@ -174,13 +191,25 @@ def _counted(n_folds: int) -> str:
     return f"the last of these {n_folds} is {n_folds - 1}" if n_folds else "the spec has no `cv`"
 
 
+def _too_large(error: Exception) -> Diagnostic:
+    wanted = asked_for(error)
+    more = f": {wanted} more could not be had" if wanted else ""
+    hint = "fewer columns, a smaller dtype, or `stream: true` for data; smaller layers for the graph"
+    message = f"out of memory before the first step, while data were read and the graph was built{more}"
+    return Diagnostic("too-large", message, help=hint, path="data")
+
+
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Where a run begins: at its start, or where the one in this folder was broken off, with what that had told."""
+    """Where a run begins: at its start, or where the one in this folder was broken off, with what that had told.
+
+    `document` knows the secrets of the spec, which nobody is to be told.
+    """
 
     mark: Mark | None = None
     told: tuple[Stamped, ...] = ()
     resumed: Resumed | None = None
+    document: Document | None = None
 
 
 def execute(
@@ -194,30 +223,35 @@ def execute(
     save_every_s: float,
 ) -> Run:
     """Run what is left of a plan in its folder."""
-    live, recorder = Live(), Recorder(loss_nodes_of(plan))
-    checkpoints = Checkpoints(folder.checkpoints(), runtime)
-    runtime.folders.keep_in(folder.inside("callbacks"))
-    runtime.records.keep_in(folder.path)
-    log = EventLog(folder.inside("events.jsonl"), beginning.mark)
-    kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
-    sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
-    tell_again(beginning.told, kept, sinks[len(kept) + 1 :])
-    progress = Progress(folder.progress(), runtime, log, control)
-    experiment = Interpreter(
-        plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
-        live=live, wants=subscribed(sinks),
-    )  # fmt: skip
-    with progress.every(save_every_s):
-        finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
-    results = recorder.results()
-    complete_graph(folder, runtime)
-    checkpoints.save_final(finished.status)
-    units = units_of(plan)
-    told = {"units": units} if units else {}
-    write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
-    if finished.status == "completed":
-        folder.forget_progress()  # last: a run without a summary is not over
-    return Run(folder.path, results, finished, experiment.error, units)
+    live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
+    with failing_with(folder):
+        checkpoints = Checkpoints(folder.checkpoints(), runtime)
+        runtime.folders.keep_in(folder.inside("callbacks"))
+        runtime.records.keep_in(folder.path)
+        log = EventLog(folder.inside("events.jsonl"), beginning.mark)
+        needed = hiding(_needed(folder, log, recorder), beginning.document)
+        sinks = [*needed, *hiding(watch(live), beginning.document)]
+        tell_again(beginning.told, needed[1:3], sinks[len(needed) :])
+        progress = Progress(folder.progress(), runtime, log, control)
+        experiment = Interpreter(
+            plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
+            live=live, wants=subscribed(sinks),
+        )  # fmt: skip
+        first = beginning.mark.sequence if beginning.mark else 0
+        with progress.every(save_every_s), held_to(plan.guards, control, folder.path):
+            finished = pump(experiment.run(), sinks, first=first, needed=needed)
+        results = recorder.results()
+        found = Conclusion({}, ())
+        with nullcontext() if experiment.error is None else suppress(OSError):  # what it failed of is to be told
+            complete_graph(folder, runtime)
+            checkpoints.save_final(finished.status)
+            found = conclude(folder, plan, finished, {"metrics": results.summary()})
+        if finished.status == "completed":
+            folder.forget_progress()  # last: a run without a summary is not over
+    error = experiment.error
+    if isinstance(error, OSError):
+        error.add_note(what_to_do(error, folder))
+    return Run(folder.path, results, finished, error, found.units, found.requirements)
 
 
 def execute_folds(
@@ -225,43 +259,44 @@ def execute_folds(
 ) -> Run:
     """Run the folds. Where the run goes on, `began` is when it began, in seconds since the epoch, and folds that are
     over are not run again."""
-    plan = opened.checked.linked
-    files = files_of(plan, folder, save_every_s=save_every_s)
-    folds = CrossValidation(
-        plan,
-        jobs_of(opened.checked, opened.division, files),
-        first=opened.hand_over(),
-        lock=folder.lock,
-        began=began,
-    )
-    recorder = Recorder(folded_loss_nodes(plan, folds.labels))
-    folder.checkpoints(), folder.progress()  # freed of what is half-written
-    make_folders(files.stop_file.parent)
-    files.stop_file.unlink(missing_ok=True)
-    live, now = Live(), time.time()
-    watching = watch(live) if began is None else [FromNowOn(sink, now) for sink in watch(live)]
-    sinks = _sinks(folder, recorder, watching)
-    finished = pump(folds.run(Around(control, live, subscribed(sinks))), sinks)
-    files.conclude(folds.folds)
-    results = recorder.results()
-    units = units_of(plan)
-    told = {"units": units} if units else {}
-    write_summary(folder.path, {"status": finished.status, **summary_of(results), **told})
-    if finished.status == "completed":
-        folder.forget_progress()  # last: a run without a summary is not over
-    return Run(folder.path, results, finished, folds.error, units)
+    plan, document = opened.checked.linked, opened.checked.document
+    files = files_of(plan, folder, save_every_s=save_every_s, document=document)
+    jobs = jobs_of(opened.checked, opened.division, files)
+    folds = CrossValidation(plan, jobs, first=opened.hand_over(), lock=folder.lock, began=began)
+    live, recorder = Live(), Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
+    with failing_with(folder):
+        folder.status.update("running")
+        folder.checkpoints(), folder.progress()  # freed of what is half-written
+        make_folders(files.stop_file.parent)
+        files.stop_file.unlink(missing_ok=True)
+        needed = hiding(_needed(folder, _log_from_the_start(folder), recorder), document)
+        sinks = [*needed, *hiding(_watching(watch(live), began), document)]
+        with held_to(plan.guards, control, folder.path):
+            finished = pump(folds.run(Around(control, live, subscribed(sinks))), sinks, needed=needed)
+        files.conclude(folds.folds)
+        results = recorder.results()
+        found = conclude(folder, plan, finished, summary_of(results))
+        if finished.status == "completed":
+            folder.forget_progress()  # last: a run without a summary is not over
+    return Run(folder.path, results, finished, folds.error, found.units, found.requirements)
 
 
-def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> list[Sink]:
-    """What a run of folds is recorded by, and who watches this one. One that goes on is told from its beginning."""
+def _log_from_the_start(folder: RunFolder) -> EventLog:
+    """The log of a run of folds: one that goes on is told from its beginning, by the records of the folds."""
     log = folder.inside("events.jsonl")
-    return [
-        EventLog(log, Mark(0, 0) if log.exists() else None),
-        MetricsTable(folder.path),
-        StatusSink(folder.status.update),
-        ResultsSink(recorder),
-        *watching,
-    ]
+    return EventLog(log, Mark(0, 0) if log.exists() else None)
+
+
+def _watching(sinks: Sequence[Sink], began: float | None) -> Sequence[Sink]:
+    """Who shows a run of folds is told what is new, where it goes on."""
+    now = time.time()
+    return sinks if began is None else [FromNowOn(sink, now) for sink in sinks]
+
+
+def _needed(folder: RunFolder, log: EventLog, recorder: Recorder) -> list[Sink]:
+    """What a run is recorded by, and cannot do without."""
+    table, results = MetricsTable(folder.path), ResultsSink(recorder, batches=False)
+    return [log, table, results, StatusSink(folder.status.update)]
 
 
 def tell_again(told: Sequence[Stamped], kept: Sequence[Sink], shown: Sequence[Sink]) -> None:

@@ -62,7 +62,7 @@ class Recorder:
 
     def __init__(self, loss_nodes: LossNodes | None = None, *, held: HeldRecords | None = None) -> None:
         self._loss_nodes = loss_nodes or {}
-        self._held = held or {}
+        self._held = {} if held is None else held
         self._run = RunStarted("", 0, "", "", ())
         self._finished: RunFinished | None = None
         self._warnings: list[str] = []
@@ -127,7 +127,7 @@ class Recorder:
             case FoldStarted():
                 rows = (event.n_train, event.n_held_out)
                 self._folds[event.fold] = FoldFacts(
-                    event.fold, event.group, event.name, *rows, "running", "", event.rows
+                    event.fold, event.group, event.name, *rows, "running", "", event.digest
                 )
             case RefitStarted():
                 self._refit = RefitFacts(event.group, event.n_train, status="running")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from runexp.engine.live import Live
 from runexp.observe.sink import Told
 from runexp.plan.folds import CVPlan
 from runexp.runtime.importing import OwnModules
+from runexp.runtime.limits import held_to
+from runexp.runtime.settings import settled
 from runexp.strategies.fold_run import Around, FoldJob, finished, run_fold
 from runexp.strategies.processes import Ended, ended_by, n_processors
 
@@ -73,7 +76,8 @@ def work(job: FoldJob, wants: frozenset[type]) -> Ended:
     """Run one fold in a worker of the cluster; what it tells is in its record."""
     control, over = Control(), threading.Event()
     threading.Thread(target=_heed, args=(job.keeping.stop_file, control, over), daemon=True).start()
-    with _ALONE, OwnModules(job.code_folders, job.code_names):
+    memory = held_to(replace(job.plan.guards, time=None), control)
+    with _ALONE, OwnModules(job.code_folders, job.code_names), settled(job.plan.execution), memory:
         if job.keeping.stop_file.exists():
             return Ended()
         events = run_fold(job, Around(control, Live(), wants))

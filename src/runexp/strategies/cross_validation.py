@@ -33,7 +33,7 @@ class CrossValidation:
         began: float | None = None,
     ) -> None:
         self.errors: dict[int, Exception] = {}
-        self._plan = plan
+        self.plan = plan
         self._jobs = jobs
         self._first: TorchRuntime | None = first
         self._device = first.device
@@ -59,7 +59,7 @@ class CrossValidation:
 
     def run(self, around: Around) -> Iterator[Told]:
         """Run every fold; ends in exactly one `RunFinished`."""
-        plan = self._plan
+        plan = self.plan
         labels = tuple(f"{job.fold.label}/{label}" for job in self._jobs for label in _leaves(job.plan))
         started = RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
         yield started if self._began is None else Timed(self._began, started)
@@ -81,7 +81,7 @@ class CrossValidation:
 
     def _apart(self, around: Around) -> Generator[Told, None, None]:
         self._first = None  # the workers build their own
-        cv = self._plan.cv
+        cv = self.plan.cv
         if cv is not None and cv.execution == "dask":
             told = run_on_cluster(self._jobs, around, cv)
         else:
@@ -119,7 +119,11 @@ class CrossValidation:
             self.errors[job.fold.index] = error
 
     def _ending(self, around: Around) -> RunFinished:
-        signal = around.control.signal
+        signal, limit = around.control.signal, around.control.limit
+        if limit is not None:
+            self.errors.setdefault(-1, limit)
+            where = (self._interrupted or self._failed[-1]).where if self._interrupted or self._failed else ""
+            return RunFinished("failed", f"{type(limit).__name__}: {limit}", where)
         if signal or self._interrupted is not None:
             stopped = self._interrupted
             return RunFinished(
