@@ -31,7 +31,8 @@ class RunStarted:
 class FoldStarted:
     """A fold of a cross-validation began; its phases stand in the group `group`.
 
-    `name` says what is held out, where that has a name; rows are those of the first feature set.
+    `name` says what is held out, where that has a name; rows are those of the first feature set. `digest` tells
+    which are held out, and of which pool.
     """
 
     fold: int
@@ -40,6 +41,7 @@ class FoldStarted:
     n_folds: int
     n_train: int
     n_held_out: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,24 @@ class FoldFinished:
     """A fold ended. `error` says what happened where it did not complete; `where` in which phase."""
 
     fold: int
+    group: str
+    status: Status
+    error: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefitStarted:
+    """The training on everything, after the folds, began; its phases stand in the group `group`."""
+
+    group: str
+    n_train: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefitFinished:
+    """It ended; as `FoldFinished`."""
+
     group: str
     status: Status
     error: str = ""
@@ -253,6 +273,8 @@ Event = (
     RunStarted
     | FoldStarted
     | FoldFinished
+    | RefitStarted
+    | RefitFinished
     | GroupStarted
     | GroupFinished
     | PhaseStarted
@@ -283,9 +305,12 @@ def dump_event(event: Event) -> dict[str, Any]:
 
 
 def load_event(data: Mapping[str, Any]) -> Event:
-    """The event that `dump_event` wrote; `KeyError` for one of a kind nobody knows."""
+    """The event that `dump_event` wrote, also that of an earlier version, which had fewer fields.
+
+    `KeyError` for one of a kind nobody knows, `TypeError` for one that lacks what it needs.
+    """
     kind = EVENT_TYPES[data["event"]]
-    return kind(**{field.name: _typed(field.name, data[field.name]) for field in fields(kind)})
+    return kind(**{field.name: _typed(field.name, data[field.name]) for field in fields(kind) if field.name in data})
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of an event

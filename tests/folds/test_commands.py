@@ -62,6 +62,24 @@ def test_plan_tells_how_rows_are_folded(call, tmp_path):
     assert "fitted on train" in shown
 
 
+def test_preview_takes_the_rows_of_another_fold_if_asked(call, tmp_path):
+    """The last of four, of which the first holds fewer rows out."""
+    path = spec(tmp_path, "{data: {t: {column: fold}}}", watched="val")
+    outcome = call("preview", path, "--phase", "score", "--fold", "3", "--quiet", "--dry")
+    assert outcome.exit_code == 0
+    assert "eval on val, 15 rows" in outcome.stdout
+    assert "the rows are those of fold 3" in outcome.stdout
+    outcome = call("preview", path, "--phase", "score", "--fold", "4", "--quiet", "--dry")
+    assert (outcome.exit_code, outcome.stderr) == (2, "error: there is no fold 4: the last of these 4 is 3\n")
+
+
+def test_preview_of_a_fold_without_folds_is_refused(call, tmp_path):
+    path = spec(tmp_path, "{folds: 2}", splits="{train: 0.7, val: 0.3}", watched="val")
+    path.write_text(path.read_text().partition("cv:")[0])
+    outcome = call("preview", path, "--phase", "score", "--fold", "1", "--quiet", "--dry")
+    assert (outcome.exit_code, outcome.stderr) == (2, "error: there is no fold 1: the spec has no `cv`\n")
+
+
 def test_preview_takes_the_rows_of_the_first_fold(call, tmp_path):
     outcome = call("preview", spec(tmp_path, "{folds: 3}"), "--phase", "train", "--steps", "2", "--quiet")
     assert outcome.exit_code == 0

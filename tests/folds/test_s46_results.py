@@ -9,19 +9,19 @@ from scipy import stats
 
 from runexp.events import EpochFinished, FoldFinished, FoldStarted, PhaseFinished, PhaseStarted, RunFinished, RunStarted
 from runexp.plan.values import FrozenMap
-from runexp.results import Recorder, UnknownNameError
+from runexp.results import NotComparable, Recorder, UnknownNameError
 from runexp.results.student import quantile, two_sided
 
 ACCURACIES = [0.8, 0.9, 0.7, 1.0]
 
 
-def results(accuracies=ACCURACIES, *, order=None, n_train=30, n_held_out=10, failed=()):
+def results(accuracies=ACCURACIES, *, order=None, n_train=30, n_held_out=10, failed=(), rows=""):
     """Folds of two epochs and a score, told in any order."""
     recorder = Recorder()
     recorder.receive(RunStarted("folded", 0, "", "cpu", ()))
     for fold in order or range(len(accuracies)):
         group = f"fold-{fold}"
-        recorder.receive(FoldStarted(fold, group, f"group {fold}", len(accuracies), n_train, n_held_out))
+        recorder.receive(FoldStarted(fold, group, f"group {fold}", len(accuracies), n_train, n_held_out, rows))
         recorder.receive(PhaseStarted(f"{group}/train", "train", "train", 30, 2, 1, 2))
         for epoch in range(2):
             metrics = FrozenMap({"train_loss": fold + epoch / 10, "val_loss": fold + epoch / 5})
@@ -108,9 +108,40 @@ def test_two_cross_validations_are_compared_fold_by_fold():
     assert found.p == pytest.approx(2 * stats.t.sf(t, 3))
 
 
-def test_other_folds_cannot_be_compared():
-    with pytest.raises(ValueError, match="on the same folds"):
-        results().compare(results([0.7, 0.8, 0.9]), "score.accuracy")
+def test_the_comparison_has_an_interval_as_the_numbers_have():
+    found = results().compare(results([0.7, 0.85, 0.65, 0.9]), "score.accuracy")
+    deviation = math.sqrt(sum((x - 0.075) ** 2 for x in [0.1, 0.05, 0.05, 0.1]) / 3)
+    reach = stats.t.ppf(0.975, 3) * deviation * math.sqrt(1 / 4 + 1 / 3)
+    assert (found.low, found.high) == (pytest.approx(0.075 - reach), pytest.approx(0.075 + reach))
+    other = results([0.7, 0.85, 0.65, 0.9]).compare(results(), "score.accuracy")
+    assert (other.difference, other.t, other.p) == (-found.difference, -found.t, found.p)
+
+
+def test_the_same_numbers_differ_by_nothing():
+    found = results().compare(results(), "score.accuracy")
+    assert (found.difference, found.t, found.p, found.low, found.high) == (0, 0, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        pytest.param({"accuracies": [0.7, 0.8, 0.9]}, "4 folds in one and 3 in the other", id="fewer"),
+        pytest.param({"n_held_out": 11}, "fold 0 holds out other rows", id="larger"),
+        pytest.param({"rows": "beef"}, "fold 0 holds out other rows, or of another pool", id="other-rows"),
+        pytest.param({"failed": [2]}, "fold 2 has `score.accuracy` in one of them alone", id="failed"),
+        pytest.param({"accuracies": [0.7, 0.8, math.nan, 1]}, "not finite in a fold", id="not-finite"),
+    ],
+)
+def test_other_folds_are_refused_with_the_reason(other, reason):
+    with pytest.raises(NotComparable, match=reason):
+        results(rows="cafe").compare(results(**{"rows": "cafe"} | other), "score.accuracy")
+
+
+def test_all_numbers_are_compared_at_once_and_those_that_a_fold_lacks_left_out():
+    whole, failed = results(), results(failed=[2])
+    trained = ["train.train_loss", "train.val_loss"]
+    assert list(whole.compare_all(results([0.7, 0.8, 0.9, 0.7]))) == [*trained, "score.accuracy"]
+    assert list(failed.compare_all(whole)) == trained
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 4, 9, 49])

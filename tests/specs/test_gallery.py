@@ -20,6 +20,7 @@ SHORT = {
     "pca_hybrid": ["phases.train.epochs=3"],
     "quickstart": ["phases.train.epochs=3"],
     "custom_callback/spec": ["phases.train.epochs=4"],
+    "staged_unifrac": [f"phases.{phase}.epochs=1" for phase in ("pretrain", "probe", "finetune")],
     "hybrid_chain": ["phases.train.epochs=3"],
     "lstm_series": ["phases.train.epochs=1"],
     "multi_task": ["phases.train.epochs=5"],
@@ -51,8 +52,9 @@ def left_behind(folder):
 
 
 def weights(folder):
-    file = folder / "checkpoints" / "final" / "weights.safetensors"
-    return file.read_bytes() if file.is_file() else b""
+    """The final weights, of a cross-validation those of its first fold."""
+    files = (folder / "checkpoints" / name / "weights.safetensors" for name in ("final", "fold-0/final"))
+    return next((file.read_bytes() for file in files if file.is_file()), b"")
 
 
 def _is_time(key):

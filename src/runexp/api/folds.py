@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked
+from runexp.api.fold_progress import FoldRecord
 from runexp.api.recording import Checkpoints
 from runexp.api.trust import roots_of
 from runexp.plan.experiment import Plan
@@ -18,6 +19,7 @@ from runexp.runtime.folds.fold import Fold
 from runexp.runtime.folds.predictions import merged, out_of_fold
 from runexp.runtime.recorded.files import as_bytes
 from runexp.runtime.torch_runtime import TorchRuntime
+from runexp.source import Document
 from runexp.store.atomic import make_folders, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.names import inside
@@ -32,35 +34,52 @@ class FoldFiles:
     path: Path
     plan: Plan
     held_out: str
+    save_every_s: float
+    document: Document | None = None
+
+    @property
+    def stop_file(self) -> Path:
+        """What asks workers elsewhere to stop."""
+        return self.path / "progress" / "stop"
+
+    def record(self, fold: Fold) -> FoldRecord:
+        """What a fold has told and where it stands, until the run is complete."""
+        return FoldRecord(
+            inside(self.path, f"progress/{fold.label}"), save_every_s=self.save_every_s, document=self.document
+        )
 
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> Checkpoints:
         """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
-        return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=f"{fold.label}/")
+        return self._checkpoints(runtime, f"{fold.label}/")
 
     def place(self, fold: Fold, runtime: TorchRuntime) -> None:
-        """What phases record lies under the label of the fold: `predictions/fold-0/test.parquet`."""
-        runtime.records.keep_in(self.path, group=fold.label, fold=fold.index)
+        """What phases record lies under the label of the fold: `predictions/fold-0/test.parquet`; files of callbacks
+        too, in `callbacks/fold-0/`."""
+        runtime.folders.keep_in(lambda names: inside(self.path, f"callbacks/{fold.label}/{names}"))
+        runtime.records.keep_in(self.path, group=fold.label, fold=None if fold.is_refit else fold.index)
 
     def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
         """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), and what
         it says of the rows held out."""
-        self.checkpoints(fold, runtime).save_final(status)
+        own = "" if fold.is_refit else f"{fold.label}/"  # what a run of one training leaves is that of the refit
+        self._checkpoints(runtime, own).save_final(status)
         for path, content in transformer_files(
             features for name, features in runtime.sets.items() if name in fold.rows
         ):
-            self._write(path.replace("artifacts/", f"artifacts/{fold.label}/", 1), content)
-        if status == "completed":
+            self._write(path.replace("artifacts/", f"artifacts/{own}", 1), content)
+        if status == "completed" and not fold.is_refit:
             said = out_of_fold(self.plan, runtime, fold, held_out=self.held_out)
             if said is not None:
                 self._write(_predictions(fold), as_bytes(said))
+
+    def _checkpoints(self, runtime: TorchRuntime, prefix: str) -> Checkpoints:
+        return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=prefix)
 
     def conclude(self, folds: Iterable[Fold]) -> None:
         """Put the predictions of all folds into one file, `predictions/out_of_fold.parquet`."""
         files = [path for fold in folds if (path := inside(self.path, _predictions(fold))).exists()]
         if files:
             self._write("predictions/out_of_fold.parquet", merged(files))
-        for path in files:
-            path.unlink()
 
     def _write(self, relative: str, content: bytes) -> None:
         path = inside(self.path, relative)
@@ -68,22 +87,28 @@ class FoldFiles:
         write_atomically(path, content)
 
 
-def files_of(plan: Plan, folder: RunFolder) -> FoldFiles:
-    """Where the folds of a plan leave their files."""
-    return FoldFiles(folder.path, plan.in_fold(), plan.cv.held_out if plan.cv is not None else "")
+def files_of(plan: Plan, folder: RunFolder, *, save_every_s: float, document: Document | None) -> FoldFiles:
+    """Where the folds of a plan leave their files, and how often the state they go on from; no secret of the document
+    is among what they tell."""
+    secretive = document if document is not None and document.secrets() else None
+    held_out = plan.cv.held_out if plan.cv is not None else ""
+    return FoldFiles(folder.path, plan.in_fold(), held_out, save_every_s, secretive)
 
 
-def jobs_of(checked: Checked, division: Division, folder: RunFolder, whole: Plan) -> list[FoldJob]:
-    """A job for every fold of a spec, whose plan `whole` has found what it begins with."""
-    plan, files = whole.in_fold(), files_of(whole, folder)
+def jobs_of(checked: Checked, division: Division, files: FoldFiles, whole: Plan) -> list[FoldJob]:
+    """A job for every fold of a spec, and one for the refit; the plan `whole` has found what it begins with."""
+    plan = whole.in_fold()
     names = tuple(prefix.removesuffix(".*") for prefix in checked.parsed_spec.imports)
     folders = roots_of(checked) if names else ()
     n_folds = len(division.folds)
-    return [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names) for fold in division.folds]
+    jobs = [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names) for fold in division.folds]
+    if division.refit is not None:
+        jobs.append(replace(jobs[0], plan=whole.in_refit(), fold=division.refit))
+    return jobs
 
 
 def _predictions(fold: Fold) -> str:
-    return f"predictions/{fold.label}.parquet"
+    return f"progress/{fold.label}/predictions.parquet"
 
 
 def folded_loss_nodes(plan: Plan, labels: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -93,9 +118,11 @@ def folded_loss_nodes(plan: Plan, labels: Iterable[str]) -> dict[str, dict[str, 
 
 
 def summary_of(results: RunResults) -> dict[str, Any]:
-    """The means over the folds as `metrics`, as one run has them; the folds and their spread as `cv`."""
+    """The means over the folds as `metrics`, as one run has them, and the numbers of the refit under its label; the
+    folds and their spread as `cv`."""
     if results.cv is None:
         return {"metrics": results.summary()}
+    refit = {label: numbers for label, numbers in results.summary().items() if label.startswith("refit/")}
     table = results.cv.table()
     folds = [
         asdict(facts)
@@ -103,4 +130,5 @@ def summary_of(results: RunResults) -> dict[str, Any]:
         for facts in results.cv.facts
     ]
     spreads = {address: asdict(spread) for address, spread in results.cv.spreads().items()}
-    return {"metrics": results.cv.summary(), "cv": {"folds": folds, "spread": spreads}}
+    told = {"refit": asdict(results.cv.refit)} if results.cv.refit is not None else {}
+    return {"metrics": results.cv.summary() | refit, "cv": {"folds": folds, "spread": spreads} | told}

@@ -60,16 +60,18 @@ def labels(checked: Checked) -> tuple[str, ...]:
 class Preview:
     """One phase or group of a spec, built once: `facts` describes it, `run` tries it and puts everything back.
 
-    `KeyError` for an unknown label, `SpecError` for data or shapes that cannot work.
+    `fold` counts from 0 and is that of a cross-validation. `KeyError` for an unknown label, `IndexError` for a fold
+    that there is not, `SpecError` for data or shapes that cannot work.
     """
 
-    def __init__(self, checked: Checked, label: str) -> None:
+    def __init__(self, checked: Checked, label: str, *, fold: int = 0) -> None:
         plan = checked.require().linked
         self._plan: Plan = plan
         self._phase = plan.phase(label)
         self._modules = own_modules(checked)
         with self._modules:
-            self._runtime: TorchRuntime = build(checked)
+            self._runtime: TorchRuntime = build(checked, fold=fold)
+        self._fold = fold
 
     @property
     def waits_for(self) -> tuple[str, ...]:
@@ -107,7 +109,8 @@ class Preview:
             facts = replace(facts, notes=(*facts.notes, f"a loss that is not finite is told, and {then}"))
         if self._plan.cv is None:
             return facts
-        return replace(facts, notes=(*facts.notes, "the rows are those of the first fold"))
+        which = f"fold {self._fold}" if self._fold else "the first fold"
+        return replace(facts, notes=(*facts.notes, f"the rows are those of {which}"))
 
     def _described(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
         found = describe(self._runtime, phase)

@@ -120,14 +120,17 @@ class Progress:
             self._control.due = True
 
 
-def newest(progress: CheckpointFolder, checkpoints: CheckpointFolder, log: Path) -> tuple[Path | None, tuple[str, ...]]:
+def newest(
+    progress: CheckpointFolder, log: Path, checkpoints: CheckpointFolder | None = None
+) -> tuple[Path | None, tuple[str, ...]]:
     """The newest saved state that is whole and whose events are in the log, and a warning for each newer one.
 
     Checkpoints that the spec asked for count as much as what the run saved by itself.
     """
     warnings: list[str] = []
     found = [(progress, f"{number:06d}") for number in numbers(progress)]
-    found += [(checkpoints, name) for name in checkpoints.all_names() if told_before(checkpoints.path(name))]
+    if checkpoints is not None:
+        found += [(checkpoints, name) for name in checkpoints.all_names() if told_before(checkpoints.path(name))]
     found.reverse()  # of those at one place of the log the later stands before the earlier
     for folder, name in sorted(found, key=lambda item: _sequence(item[0].path(item[1])), reverse=True):
         path = folder.path(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,17 @@ from runexp.api.concluding import failing_with
 from runexp.api.lineage import recorded
 from runexp.api.progress import forget_later, newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, Watched, build, execute, refuse_limits
+from runexp.api.running import (
+    SAVE_EVERY_S,
+    Beginning,
+    Run,
+    Watch,
+    Watched,
+    execute,
+    execute_folds,
+    make_ready,
+    refuse_limits,
+)
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
@@ -84,9 +95,6 @@ def as_it_began(folder: Path, overrides: Sequence[str] = ()) -> BrokenOff:
         if overrides:
             raise CannotResume("a run goes on with other limits and thresholds (`guards.…`), and with nothing else new")
         raise CannotResume(f"{folder / WRITTEN} is not the spec that the run began with")
-    if checked.linked.cv is not None:
-        message = f"{folder} is a cross-validation, whose folds cannot be gone on with yet; run its spec again"
-        raise CannotResume(message)
     return BrokenOff(folder, checked, lock)
 
 
@@ -110,14 +118,20 @@ def resume(
         if lost and force is False and not folder.progress().names():
             message = f"what `{lost[0]}` began with is gone, and nothing was saved; run the spec again"
             raise CannotResume(message)
-        runtime = build(run.checked, plan)
-        changed = tuple(_changed(run.lock, runtime, modules.digests()))
+        opened = make_ready(run.checked, plan)
+        changed = tuple(_changed(run.lock, opened.fingerprints, modules.digests()))
         if changed and not force:
             message = "what the run was made with has changed, so that it would not go on as it began"
             raise CannotResume(message, differences=changed)
         for difference in changed:
             tell(f"{difference}; what follows is not what the run would have given")
         refuse_limits(run.checked, folder.path)
+        how = Control() if control is None else control
+        watched = Watched(watch, Company(run.checked, folder, how, is_resumed=True))
+        if opened.division.folds:
+            began = _began(folder)
+            return execute_folds(folder, opened, began, watched, control=how, save_every_s=save_every_s)
+        runtime = opened.hand_over()
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)
@@ -129,8 +143,8 @@ def resume(
             run.checked.linked,
             runtime,
             replace(beginning, document=run.checked.document),
-            Watched(watch, Company(run.checked, folder, control, is_resumed=True)),
-            control=control,
+            watched,
+            control=how,
             save_every_s=save_every_s,
         )
 
@@ -139,7 +153,7 @@ def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tupl
     """From the newest saved state that is whole; from the start where there is none."""
     log = folder.path / EVENTS
     checkpoints = folder.checkpoints()
-    path, damaged = newest(folder.progress(), checkpoints, log)
+    path, damaged = newest(folder.progress(), log, checkpoints)
     mark = Mark(0, 0) if path is None else saved_mark(path)
     forget_later(checkpoints, mark)
     if path is None:
@@ -152,7 +166,14 @@ def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tupl
     return Beginning(mark, told, resumed), (*damaged, *lost)
 
 
-def _changed(lock: Mapping[str, Any], runtime: TorchRuntime, code: Mapping[str, str]) -> Iterator[str]:
+def _began(folder: RunFolder) -> float:
+    """When a run of folds began, in seconds since the epoch: as its log says, or now where that is empty."""
+    log = folder.path / EVENTS
+    first = next(read_events(log), None) if log.exists() else None
+    return first.time if first is not None else time.time()
+
+
+def _changed(lock: Mapping[str, Any], fingerprints: Mapping[str, str], code: Mapping[str, str]) -> Iterator[str]:
     """What differs from what the run was made with, a sentence each."""
     if lock["python"] != platform.python_version():
         yield f"Python is {platform.python_version()}, it was {lock['python']}"
@@ -160,7 +181,7 @@ def _changed(lock: Mapping[str, Any], runtime: TorchRuntime, code: Mapping[str, 
     for name in sorted({*now, *then}):
         if now.get(name) != then.get(name):
             yield f"{name} is {now.get(name, 'missing')}, it was {then.get(name, 'missing')}"
-    for kind, before, after in (("data", lock["sources"], runtime.fingerprints), ("code", lock["code"], code)):
+    for kind, before, after in (("data", lock["sources"], fingerprints), ("code", lock["code"], code)):
         for name in sorted({*before, *after}):
             if before.get(name) != after.get(name):
                 yield f"the {kind} of `{name}` is not what it was when the run began"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from runexp.engine.live import Live
 from runexp.events import PhaseFinished, PhaseStarted, RunFinished
 from runexp.observe.accompanied import accompanied
 from runexp.observe.event_log import EventLog, Mark
+from runexp.observe.from_now_on import FromNowOn
 from runexp.observe.metrics_table import MetricsTable
 from runexp.observe.pump import pump
 from runexp.observe.sink import Sink, Stamped, subscribed, wanted
@@ -41,8 +43,10 @@ from runexp.runtime.settings import settled
 from runexp.runtime.stacking.refusals import check_stackable
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.source import Document
+from runexp.store.atomic import make_folders
 from runexp.store.run_folder import RunFolder
 from runexp.store.writer import Writer
+from runexp.strategies.cluster import check_cluster
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
@@ -89,8 +93,8 @@ class Run:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether `runexp resume` could go on with it, had it been broken off: folds cannot be gone on with yet."""
-        return self.folder is not None and self.results.cv is None
+        """Whether `runexp resume` could go on with it, had it been broken off."""
+        return self.folder is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,16 @@ class Place:
     group: str = ""
 
 
-def build(checked: Checked, plan: Plan | None = None) -> TorchRuntime:
-    """The live things of a valid spec, those of the first fold where it has folds; `plan`: with what it begins with.
+def build(checked: Checked, plan: Plan | None = None, *, fold: int = 0) -> TorchRuntime:
+    """The live things of a valid spec, those of one fold where it has folds: the first, unless another is asked for;
+    `plan`: with what it begins with.
 
-    `SpecError` for data or shapes that cannot work; writes nothing. Code of the user's is imported, so
-    `own_modules(checked)` has to be entered.
+    `IndexError` where there is no such fold; `SpecError` for data or shapes that cannot work; writes nothing. Code of
+    the user's is imported, so `own_modules(checked)` has to be entered.
     """
-    return _built(checked, plan or placed(checked, traced, checked.require().linked, default_runs())[0])[0]
+    return make_ready(
+        checked, plan or placed(checked, traced, checked.require().linked, default_runs())[0], fold=fold
+    ).hand_over()
 
 
 def run(
@@ -122,7 +129,7 @@ def run(
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
         plan, ancestors = placed(checked, traced, checked.linked, place.runs)
-        opened = _Opened(checked, *_built(checked, plan), plan, ancestors)
+        opened = make_ready(checked, plan, ancestors)
         refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
@@ -137,7 +144,7 @@ def refuse_limits(checked: Checked, folder: Path | None = None) -> None:
 
 
 @dataclass(slots=True)
-class _Opened:
+class Opened:
     """A spec made ready: its live things, those of the first fold where it has folds, and its folds."""
 
     checked: Checked
@@ -152,6 +159,11 @@ class _Opened:
             lineage = told(self.ancestors)
             write_inputs(folder, self.checked, self.runtime, self.division, code=code, lineage=lineage)
 
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """The content hash of every source, by feature set, as long as the live things are held here."""
+        return self.runtime.fingerprints if self.runtime is not None else {}
+
     def hand_over(self) -> TorchRuntime:
         """The live things, which are held here no longer: the rows of the first fold are not to outlive it."""
         runtime, self.runtime = self.runtime, None
@@ -159,37 +171,36 @@ class _Opened:
         return runtime
 
 
-def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
+def _run_built(opened: Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
     plan = opened.checked.require().linked
     with create_folder(place.runs, plan.name, place.at) as folder:
         with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
-        around = Around(control, Live(), frozenset())
-        company = Company(opened.checked, folder, control, group=place.group)
+        watched = Watched(watch, Company(opened.checked, folder, control, group=place.group))
         if opened.division.folds:
-            jobs = jobs_of(opened.checked, opened.division, folder, opened.plan)
-            folds = CrossValidation(plan, jobs, first=opened.hand_over())
-            watched = Watched(watch, company)
-            return _run_folds(folder, folds, watched, around, document=opened.checked.document)
+            return execute_folds(folder, opened, None, watched, control=control, save_every_s=place.save_every_s)
         runtime = opened.hand_over()
         beginning = Beginning(document=opened.checked.document)
-        return execute(
-            folder, plan, runtime, beginning, Watched(watch, company), control=control,
-            save_every_s=place.save_every_s,
-        )  # fmt: skip
+        return execute(folder, plan, runtime, beginning, watched, control=control, save_every_s=place.save_every_s)
 
 
-def _built(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
+def make_ready(checked: Checked, plan: Plan, ancestors: tuple[Ancestor, ...] = (), *, fold: int = 0) -> Opened:
+    """Read the data, divide the folds, build what is live, as `build`."""
     lacking = missing_libraries(plan)
     if lacking:
         raise SpecError(lacking)
-    return placed(checked, _open, checked, plan)
+    runtime, division = placed(checked, _open, checked, plan, fold)
+    return Opened(checked, runtime, division, plan, ancestors)
 
 
-def _open(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
+def _open(checked: Checked, plan: Plan, fold: int) -> tuple[TorchRuntime, Division]:
+    if plan.cv is not None:
+        check_cluster(plan.cv)
     with kept_randomness():
         division = divide_folds(plan, folder=checked.folder)
-        first = division.folds[0] if division.folds else None
+        if fold and fold >= len(division.folds):
+            raise IndexError(f"there is no fold {fold}: {_counted(len(division.folds))}")
+        first = division.folds[fold] if division.folds else None
         runtime = TorchRuntime(plan, folder=checked.folder, fold=first)
         runtime.rehearse(plan.in_fold().phases)
         if plan.cv is not None and plan.cv.execution == "vectorized":
@@ -209,6 +220,10 @@ def placed(checked: Checked, act: Callable[Asked, Given], *asked: Asked.args, **
         if not is_shortage(error):
             raise
         raise SpecError([_placed(_too_large(error), checked)]) from error
+
+
+def _counted(n_folds: int) -> str:
+    return f"the last of these {n_folds} is {n_folds - 1}" if n_folds else "the spec has no `cv`"
 
 
 def _too_large(error: Exception) -> Diagnostic:
@@ -288,25 +303,46 @@ def execute(
     return Run(folder.path, results, finished, error, found.units, found.requirements, notes)
 
 
-def _run_folds(
-    folder: RunFolder, folds: CrossValidation, watch: Watched, around: Around, *, document: Document | None
+def execute_folds(
+    folder: RunFolder, opened: Opened, began: float | None, watch: Watched, *, control: Control, save_every_s: float
 ) -> Run:
-    plan, company = folds.plan, watch.company
-    recorder = Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
-    with failing_with(folder, can_go_on=False):
-        folder.checkpoints()  # freed of what is half-written
-        log = EventLog(folder.inside("events.jsonl"))
-        needed = hiding(_needed(folder, log, recorder), document)
-        beside = [*company.open_trackers(), *watch.shows(around.live)]
-        sinks = [*needed, *company.open_monitor(around.live, None), *hiding(beside, document)]
-        with held_to(plan.guards, around.control, folder.path):
-            events = accompanied(folds.run(replace(around, wants=subscribed(sinks))), company.companions)
+    """Run the folds. Where the run goes on, `began` is when it began, in seconds since the epoch, and folds that are
+    over are not run again."""
+    plan, document, company = opened.plan, opened.checked.document, watch.company
+    files = files_of(plan, folder, save_every_s=save_every_s, document=document)
+    jobs = jobs_of(opened.checked, opened.division, files, plan)
+    folds = CrossValidation(plan, jobs, first=opened.hand_over(), lock=folder.lock, began=began)
+    live, recorder = Live(), Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
+    with failing_with(folder):
+        folder.status.update("running")
+        folder.checkpoints(), folder.progress()  # freed of what is half-written
+        make_folders(files.stop_file.parent)
+        files.stop_file.unlink(missing_ok=True)
+        needed = hiding(_needed(folder, _log_from_the_start(folder), recorder), document)
+        beside = [*company.open_trackers(), *_watching(watch.shows(live), began)]
+        sinks = [*needed, *company.open_monitor(live, None), *hiding(beside, document)]
+        with held_to(plan.guards, control, folder.path):
+            events = accompanied(folds.run(Around(control, live, subscribed(sinks))), company.companions)
             finished = pump(events, sinks, needed=needed)
-        files_of(plan, folder).conclude(folds.folds)
+        files.conclude(folds.folds)
         results = recorder.results()
         found = conclude(folder, plan, finished, summary_of(results))
+        if finished.status == "completed":
+            folder.forget_progress()  # last: a run without a summary is not over
     notes = company.conclude(finished.status, summary_of(results)["metrics"], None)
     return Run(folder.path, results, finished, folds.error, found.units, found.requirements, notes)
+
+
+def _log_from_the_start(folder: RunFolder) -> EventLog:
+    """The log of a run of folds: one that goes on is told from its beginning, by the records of the folds."""
+    log = folder.inside("events.jsonl")
+    return EventLog(log, Mark(0, 0) if log.exists() else None)
+
+
+def _watching(sinks: Sequence[Sink], began: float | None) -> Sequence[Sink]:
+    """Who shows a run of folds is told what is new, where it goes on."""
+    now = time.time()
+    return sinks if began is None else [FromNowOn(sink, now) for sink in sinks]
 
 
 def _needed(folder: RunFolder, log: EventLog, recorder: Recorder) -> list[Sink]:

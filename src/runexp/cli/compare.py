@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from runexp.cli.screen import say, wants_color, width
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.opening import StoredRun
+    from runexp.report.fold_comparison import FoldsAgainst
     from runexp.results.comparison import Comparison, Row
 
 Form = Annotated[Format, typer.Option("--format", help="text or json.")]
@@ -30,7 +31,10 @@ def compare(
     form: Form = Format.TEXT,
     no_color: NoColor = False,
 ) -> None:
-    """Show runs side by side: what differs in spec, environment and data, their numbers, their curves."""
+    """Show runs side by side: what differs in spec, environment and data, their numbers, their curves.
+
+    Cross-validations on the same folds are compared fold by fold too, each with the first.
+    """
     folders = require_runs(runs, references)
     if len(folders) < 2:
         say("error: a comparison needs two runs or more; `runexp show RUN` shows one")
@@ -41,14 +45,50 @@ def compare(
     opened = [StoredRun(folder) for folder in folders]
     found = compare_records([run.record for run in opened])
     curves = _curves(opened)
+    folds = list(_folds(opened))
     if form is Format.JSON:
-        print(json.dumps(_as_json(found, curves, only_differences), indent=1, ensure_ascii=False, allow_nan=False))
+        told = _as_json(found, curves, only_differences) | {"folds": _folds_as_json(found, folds)}
+        print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
         return
     from runexp.report.comparison import render_comparison
 
     color = wants_color(sys.stdout, no_color=no_color)
-    page = render_comparison(found, curves, console_width=width(), color=color, only_differences=only_differences)
+    page = render_comparison(
+        found, curves, console_width=width(), color=color, only_differences=only_differences, folds=folds
+    )
     sys.stdout.write(page)
+
+
+def _folds(opened: Sequence[StoredRun]) -> Iterator[FoldsAgainst]:
+    """Each other run against the first, where both are cross-validations."""
+    from runexp.report.fold_comparison import FoldsAgainst
+    from runexp.results.paired import NotComparable
+
+    first = opened[0].results.cv
+    for index, run in enumerate(opened[1:], 1):
+        cv = run.results.cv
+        if first is None or cv is None:
+            continue
+        try:
+            yield FoldsAgainst(index, numbers=cv.compare_all(first))
+        except NotComparable as reason:
+            yield FoldsAgainst(index, str(reason))
+
+
+def _folds_as_json(found: Comparison, folds: Sequence[FoldsAgainst]) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from runexp.results.run_record import jsonable
+
+    return [
+        {
+            "run": found.runs[each.index].id,
+            "against": found.runs[0].id,
+            "reason": each.reason,
+            "numbers": jsonable({address: asdict(one) for address, one in each.numbers.items()}),
+        }
+        for each in folds
+    ]
 
 
 def _curves(opened: Sequence[StoredRun]) -> dict[str, list[list[float]]]:

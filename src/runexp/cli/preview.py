@@ -32,6 +32,7 @@ Label = Annotated[
 Steps = Annotated[int, typer.Option("--steps", min=0, help="Train only so many updates; 0: as the spec says.")]
 Epochs = Annotated[int, typer.Option("--epochs", min=0, help="Train only so many epochs; 0: as the spec says.")]
 Dry = Annotated[bool, typer.Option("--dry", help="Describe it only.")]
+Fold = Annotated[int, typer.Option("--fold", min=0, metavar="N", help="Of a cross-validation, the fold; 0: the first.")]
 Earlier = Annotated[bool, typer.Option("--with-earlier", help="Run the phases before it first, also in preview.")]
 
 
@@ -43,6 +44,7 @@ def preview(
     epochs: Epochs = 0,
     dry: Dry = False,
     with_earlier: Earlier = False,
+    fold: Fold = 0,
     overrides: Overrides = None,
     device: Device = None,
     seed: Seed = None,
@@ -66,7 +68,7 @@ def preview(
     length = Length(epochs, steps, with_earlier)
     control = Control()
     stop_on_signals(control)
-    previewed = _described(checked, phase, length, color=color, no_color=no_color)
+    previewed = _described(checked, (phase, fold), length, color=color, no_color=no_color)
     if dry:
         return
     if previewed.waits_for and not with_earlier:
@@ -87,19 +89,22 @@ def _require_phase(checked: Checked, phase: str) -> None:
         raise typer.Exit(2)
 
 
-def _described(checked: Checked, phase: str, length: Length, *, color: bool, no_color: bool) -> Preview:
-    """Build the phase and write its page."""
+def _described(checked: Checked, which: tuple[str, int], length: Length, *, color: bool, no_color: bool) -> Preview:
+    """Build the phase, on a fold if there are any, and write its page."""
     from runexp.api.previewing import Preview
     from runexp.api.redaction import redacted_text
     from runexp.report.preview import render_preview
 
     try:
-        previewed = Preview(checked, phase)
+        previewed = Preview(checked, which[0], fold=which[1])
         for facts in previewed.facts(length):
             text = render_preview(facts, console_width=width(), color=color)
             sys.stdout.write(redacted_text(text, checked.document) + "\n")
     except SpecError as error:
         raise leave_with(error, checked.files, no_color=no_color) from None
+    except IndexError as error:
+        say(f"error: {error}")
+        raise typer.Exit(2) from None
     sys.stdout.flush()
     return previewed
 

@@ -10,7 +10,8 @@ from runexp.compiler.fold_names import folded, pool_of
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.experiment import walk
-from runexp.plan.phases import EarlyStoppingPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EarlyStoppingPlan, EvalPlan, FitPlan, GroupPlan, PhasePlan, TrainPlan
+from runexp.plan.refit import watching_held_out
 from runexp.plan.values import Call
 from runexp.spec.strategies import CrossValidation, CVData
 
@@ -23,6 +24,8 @@ def check_folds(scope: Scope, cv: CrossValidation, phases: tuple[PhasePlan, ...]
     _check_held(scope, cv)
     _check_phases(scope, cv, phases)
     _check_parts(scope, cv)
+    if cv.refit:
+        _check_refit(scope, cv, phases)
 
 
 def check_needs(scope: Scope, cv: CrossValidation, call: Call) -> None:
@@ -94,6 +97,13 @@ def _check_counts(scope: Scope, cv: CrossValidation) -> None:
         message = f"`workers` counts processes, and folds run {how}"
         scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key", help="`execution: processes`")
 
+    if cv.cluster is not None and cv.execution != "dask":
+        message = "`cluster` is the address of a Dask scheduler, and folds are not run by one"
+        scope.found.error("exclusive-keys", message, ("cv", "cluster"), part="key", help="`execution: dask`")
+    if cv.cluster is not None and cv.workers is not None:
+        message = "`workers` counts processes of this machine, and a cluster has its own"
+        scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key")
+
 
 def _check_held(scope: Scope, cv: CrossValidation) -> None:
     for name in folded(scope.found.spec):
@@ -157,6 +167,28 @@ def _check_phases(scope: Scope, cv: CrossValidation, phases: tuple[PhasePlan, ..
             message = f"the phase `{phase.label}` needs the node `{early[0]}`, which no phase of the folds fits"
             scope.found.error("unfitted-node", message, ("cv", "phases"), help="list the phase that fits it")
             return
+
+
+def _check_refit(scope: Scope, cv: CrossValidation, phases: tuple[PhasePlan, ...]) -> None:
+    """A refit holds nothing out: nothing of it can learn from the held-out part, or be steered by it."""
+    held, place = cv.held_out_name, ("cv", "refit")
+    for phase in walk(tuple(phase for phase in phases if cv.phases is None or phase.label in cv.phases)):
+        if isinstance(phase, (GroupPlan, EvalPlan)):
+            continue
+        lanes = phase.lanes if isinstance(phase, TrainPlan) else ()
+        if held in (phase.split, *(lane.split for lane in lanes)):
+            message = f"a refit holds nothing out, and the phase `{phase.label}` learns from `{held}`"
+            scope.found.error("unknown-split", message, place, part="key")
+        for name, address, monitor in watching_held_out(phase, held) if isinstance(phase, TrainPlan) else ():
+            data = next(iter(folded(scope.found.spec)), "table")
+            scope.found.error(
+                "unknown-monitor",
+                f"a refit holds nothing out, and `{name}` of `{phase.label}` follows `{monitor}`, measured on `{held}`",
+                path_of_address(address),
+                part="key",
+                label="never measured in the refit",
+                help=f"set rows aside for it, in the refit too: `cv: {{data: {{{data}: {{val_size: 0.15}}}}}}`",
+            )
 
 
 def check_stopping(scope: Scope, phases: Sequence[PhasePlan]) -> None:

@@ -13,7 +13,11 @@ from runexp.plan.values import Call
 from runexp.spec.strategies import CrossValidation, CVData
 
 _PATH: Path = ("cv",)
-_EXECUTIONS: dict[str, Execution] = {"processes": "processes", "vectorized": "vectorized"}
+_EXECUTIONS: dict[str, Execution] = {
+    "processes": "processes",
+    "vectorized": "vectorized",
+    "dask": "dask",
+}
 
 
 def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
@@ -46,6 +50,8 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         workers=cv.workers or 0,
         new_seed=cv.new_seed,
         origin=scope.found.origin(_PATH),
+        refit=cv.refit,
+        cluster=cv.cluster or "",
     )
 
 

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from runexp.events import Event, RunFinished
+from runexp.observe.sink import Timed, Told
 
 Companion = Callable[[Event], Iterable[Event]]
 """Gives what it has to tell by now, before an event."""
 
 
-def accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Iterator[Event]:
+def accompanied(events: Iterator[Told], companions: Sequence[Companion]) -> Iterator[Told]:
     """The events, each after what the companions had to tell before it; themselves where there is none.
 
     The terminal event stays the last. What is thrown into them, such as an interrupt, goes on to the engine.
@@ -19,31 +20,28 @@ def accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Ite
     return _accompanied(events, companions) if companions else events
 
 
-def _accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Generator[Event, None, None]:
-    waiting: deque[Event] = deque()
+def _accompanied(events: Iterator[Told], companions: Sequence[Companion]) -> Generator[Told, None, None]:
+    waiting: deque[Told] = deque()
     thrown: BaseException | None = None
+    is_over = False
     try:
-        while True:
+        while waiting or not is_over:
+            if not waiting:
+                given, thrown = _next(events, thrown), None
+                event = given.event if isinstance(given, Timed) else given
+                waiting.extend(told for companion in companions for told in companion(event))
+                waiting.append(given)
+                is_over = isinstance(event, RunFinished)
             try:
-                event = _next(events, thrown)
-            except StopIteration:
-                return
-            thrown = None
-            waiting.extend(told for companion in companions for told in companion(event))
-            waiting.append(event)
-            while waiting:
-                try:
-                    yield waiting.popleft()
-                except (KeyboardInterrupt, Exception) as caught:
-                    thrown = caught
-            if isinstance(event, RunFinished):
-                return
+                yield waiting.popleft()
+            except (KeyboardInterrupt, Exception) as caught:
+                thrown = caught
     finally:
         if isinstance(events, Generator):
             events.close()
 
 
-def _next(events: Iterator[Event], thrown: BaseException | None) -> Event:
+def _next(events: Iterator[Told], thrown: BaseException | None) -> Told:
     if thrown is None:
         return next(events)
     if isinstance(events, Generator):

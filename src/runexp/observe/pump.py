@@ -9,8 +9,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 
-from runexp.events import Event, RunFinished, Status, WarningRaised
-from runexp.observe.sink import Sink, Stamped, wanted
+from runexp.events import RunFinished, Status, WarningRaised
+from runexp.observe.sink import Sink, Stamped, Timed, Told, wanted
 from runexp.observe.wording import printable
 
 
@@ -20,7 +20,7 @@ def _to_standard_error(message: str) -> None:
 
 
 def pump(
-    events: Iterator[Event],
+    events: Iterator[Told],
     sinks: Sequence[Sink],
     *,
     clock: Callable[[], float] = time.time,
@@ -29,7 +29,7 @@ def pump(
     needed: Sequence[Sink] = (),
 ) -> RunFinished:
     """Hand every event to the sinks, stamped with numbers from `first`, up to the terminal one, and return that; close
-    the sinks.
+    the sinks. The time is that of now, or that which an event comes with.
 
     A sink that raises is closed and left out; the others hear of it as a `WarningRaised`, or `alarm` if none
     can. Sinks that do not want `RunFinished` are closed before it, so that a failure to finish is on record.
@@ -52,27 +52,27 @@ def pump(
     return finished
 
 
-def _follow(events: Iterator[Event], audience: _Audience) -> RunFinished:
+def _follow(events: Iterator[Told], audience: _Audience) -> RunFinished:
     """Pass on event by event. A Ctrl-C that hits a sink goes to the engine, which knows how to stop a run."""
     thrown: BaseException | None = None
     has_failed = False
     while True:
         try:
-            event = _next(events, thrown)
+            told = _next(events, thrown)
             thrown = None
-            audience.tell(event)
+            audience.tell(told)
         except KeyboardInterrupt as caught:
             if thrown is not None or audience.has_ended:
                 raise
             thrown = caught
         else:
-            if isinstance(event, RunFinished):
-                return event
+            if isinstance(told, RunFinished):
+                return told
             if audience.lost is not None and not has_failed:
                 thrown, has_failed = audience.lost, True
 
 
-def _next(events: Iterator[Event], thrown: BaseException | None) -> Event:
+def _next(events: Iterator[Told], thrown: BaseException | None) -> Told:
     try:
         if thrown is None:
             return next(events)
@@ -104,14 +104,14 @@ class _Audience:
         self.has_ended = False
         self.lost: Exception | None = None
 
-    def tell(self, event: Event) -> None:
+    def tell(self, told: Told) -> None:
         """Hand an event to those who want it. The terminal event is the last that anyone is told."""
-        if isinstance(event, RunFinished):
+        if isinstance(told, RunFinished):
             self._close_each([sink for sink in self._sinks if RunFinished not in wanted(sink)])
             self.has_ended = True
-            self._end_with(event)
+            self._end_with(told)
             return
-        self._deliver(event, self._sinks)
+        self._deliver(told, self._sinks)
 
     def end(self, reason: BaseException) -> None:
         """Tell the terminal event of a run whose engine could not, unless one was told."""
@@ -131,9 +131,10 @@ class _Audience:
                 stamped = replace(stamped, event=RunFinished("failed", _described(self.lost)))
             self._hand(stamped, [sink])
 
-    def _deliver(self, event: Event, sinks: Sequence[Sink]) -> bool:
+    def _deliver(self, told: Told, sinks: Sequence[Sink]) -> bool:
         """Whether anyone received it."""
-        return self._hand(Stamped(next(self._sequence), self._clock(), event), sinks)
+        time, event = (told.time, told.event) if isinstance(told, Timed) else (self._clock(), told)
+        return self._hand(Stamped(next(self._sequence), time, event), sinks)
 
     def _hand(self, stamped: Stamped, sinks: Sequence[Sink]) -> bool:
         listeners = [sink for sink in sinks if type(stamped.event) in wanted(sink)]

@@ -20,6 +20,18 @@ class Stamped:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """An event with the time it happened, where it is passed on later: from another process, or from a log."""
+
+    time: float
+    event: Event
+
+
+Told = Event | Timed
+"""What a run tells: an event of now, or one of an earlier time."""
+
+
 class Sink(Protocol):
     """Who watches a run."""
 

@@ -15,6 +15,8 @@ from runexp.events import (
     NonFiniteLossMet,
     PhaseFinished,
     PhaseStarted,
+    RefitFinished,
+    RefitStarted,
     RunFinished,
     RunStarted,
     StopRequested,
@@ -69,6 +71,19 @@ def _(event: FoldFinished) -> str:
         return ""
     place = f" in phase {event.where}" if event.where else ""
     return printable(f"fold {event.fold} {event.status}{place}" + (f": {event.error}" if event.error else ""))
+
+
+@sentence.register
+def _(event: RefitStarted) -> str:
+    return printable(f"refit: {plural(event.n_train, 'row')} to learn from, none held out")
+
+
+@sentence.register
+def _(event: RefitFinished) -> str:
+    if event.status == "completed":
+        return ""
+    place = f" in phase {event.where}" if event.where else ""
+    return printable(f"refit {event.status}{place}" + (f": {event.error}" if event.error else ""))
 
 
 @sentence.register

@@ -13,6 +13,7 @@ from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.guards import GuardsPlan
 from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, RunCheckpointPlan, TrainPlan
+from runexp.plan.refit import without_held_out
 from runexp.plan.sweeps import SweepPlan
 from runexp.plan.tracking import RegisterPlan, TrackingPlan
 from runexp.records import dataclass
@@ -54,6 +55,11 @@ class Plan:
             return self
         chosen = tuple(phase for phase in self.phases if not self.cv.phases or phase.label in self.cv.phases)
         return replace(self, phases=chosen, cv=None)
+
+    def in_refit(self) -> Plan:
+        """What a refit on everything runs: the phases of a fold, without what judges the held-out part."""
+        inside = self.in_fold()
+        return replace(inside, phases=without_held_out(inside.phases, self.cv.held_out)) if self.cv else inside
 
     def node(self, name: str) -> NodePlan:
         """The node of that name; `KeyError` where there is none."""

@@ -7,7 +7,7 @@ from typing import Literal
 from runexp.plan.values import Call, Origin
 from runexp.records import dataclass
 
-Execution = Literal["sequential", "processes", "vectorized"]
+Execution = Literal["sequential", "processes", "vectorized", "dask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class CVPlan:
     """Folds of some feature sets, divided together.
 
     `n_folds` is 0 where a splitter or a column tells how many there are. `val` is empty, and `val_size` 0, where no
-    inner validation part is set aside; `phases` empty: all of them; `workers` 0: as many as fit.
+    inner validation part is set aside; `phases` empty: all of them; `workers` 0: as many as fit. `refit`: train once
+    more on the whole pool. `cluster` is the address of a Dask scheduler; empty: one on this machine.
     """
 
     n_folds: int
@@ -48,6 +49,8 @@ class CVPlan:
     workers: int
     new_seed: bool
     origin: Origin
+    refit: bool = False
+    cluster: str = ""
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from runexp.report.fold_comparison import FoldsAgainst, folds_against
 from runexp.report.page import indented, styled, to_text
 from runexp.report.run_list import STATUS_STYLES, cell, moment
 from runexp.report.wording import column, duration, number, plain, sparkline
@@ -37,8 +38,9 @@ def render_comparison(
     color: bool,
     unicode: bool = True,
     only_differences: bool = False,
+    folds: Sequence[FoldsAgainst] = (),
 ) -> str:
-    """The page: a letter for each run, then spec, environment, data, numbers and curves."""
+    """The page: a letter for each run, then spec, environment, data, numbers, folds and curves."""
     letters = [_letter(index) for index in range(len(found.runs))]
     blocks = [[_run(letter, run) for letter, run in zip(letters, found.runs, strict=True)]]
     for title, rows in (("spec", found.spec), ("environment", found.environment), ("data", found.data)):
@@ -46,6 +48,7 @@ def render_comparison(
             blocks.append(list(_differences(title, rows, letters, console_width)))
     metrics = [row for row in found.metrics if not only_differences or not row.is_same]
     blocks.append(list(_numbers(metrics, letters, console_width)))
+    blocks.append(list(folds_against(folds, letters, console_width)))
     shown = {name: lines for name, lines in curves.items() if not only_differences or _differ(lines)}
     blocks += [list(_curves(name, lines, letters, console_width)) for name, lines in shown.items()]
     parts = [part for block in blocks if block for part in ("", *block)]

@@ -17,6 +17,7 @@ def outline_folds(cv: CVPlan) -> Branch:
             Branch("parts", f"{cv.train} learns · {cv.held_out} is held out{inner}"),
             Branch("phases", listed(cv.phases, nothing="all")),
             Branch("seed", "another for each fold" if cv.new_seed else "the same in each fold"),
+            *((Branch("refit", "once more, on everything that is pooled"),) if cv.refit else ()),
             Branch("execution", _execution(cv)),
         ),
     )
@@ -43,8 +44,12 @@ def _divided(folded: FoldedSet) -> str:
 
 
 def _execution(cv: CVPlan) -> str:
-    if cv.execution == "processes":
-        return f"in {cv.workers} processes" if cv.workers else "in as many processes as there are processors, or folds"
     if cv.execution == "vectorized":
         return "all at once, on stacked weights: as one after the other, but for rounding"
-    return "one after the other"
+    if cv.execution == "dask":
+        return f"through Dask, {f'by the scheduler at {cv.cluster}' if cv.cluster else _workers(cv.workers)}"
+    return "one after the other" if cv.execution == "sequential" else _workers(cv.workers)
+
+
+def _workers(n_workers: int) -> str:
+    return f"in {n_workers} processes" if n_workers else "in as many processes as there are processors, or folds"

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from runexp.report.page import named, styled
 from runexp.report.wording import column, counted, number, plain
-from runexp.results.folds import CVResults, FoldFacts, Spread
+from runexp.results.folds import CVResults, FoldFacts, RefitFacts, Spread
 from runexp.results.losses import TOTAL, is_rate
 
 _GAP = 2
@@ -34,12 +34,26 @@ def folds_of(cv: CVResults, width: int) -> list[list[RenderableType]]:
             blocks.append(
                 [styled(named(phase)), *_drawn(cv.facts, {name: numbers[name] for name in names}, spreads, width)]
             )
+    if cv.refit is not None:
+        blocks.append(list(_refit(cv, cv.refit)))
     failed = [facts for facts in cv.facts if facts.error]
     blocks += [[styled((f"fold {facts.index} {facts.status}", "red"), f": {plain(facts.error)}")] for facts in failed]
     if blocks and len(cv) > 1:
         note = "the interval of the mean allows for folds that share training rows (Nadeau and Bengio 2003)"
         blocks.append([styled((note, "dim"))])
     return blocks
+
+
+def _refit(cv: CVResults, facts: RefitFacts) -> Iterator[RenderableType]:
+    """What it learnt from, what it failed of, and the numbers of its phases."""
+    ended = "" if facts.status == "completed" else f", {facts.status}"
+    rows = f"trained on {counted(facts.n_train, 'row')}{ended}"
+    yield styled(named(facts.label), "  ", rows, *([(f": {plain(facts.error)}", "red")] if facts.error else []))
+    for label, phase in cv.get_refit().flatten().items():
+        shown = {name: value for name, value in phase.numbers.items() if not is_rate(name)}
+        if shown:
+            told = "  ".join(f"{plain(name)} {number(value)}" for name, value in shown.items())
+            yield styled(f"  {plain(label.removeprefix(f'{facts.label}/'))}  {told}")
 
 
 def _telling(numbers: Mapping[str, Mapping[int, float]]) -> list[str]:
@@ -83,7 +97,7 @@ def _of(spread: Spread, label: str) -> float | None:
 
 
 def _labelled(fold: FoldFacts) -> str:
-    name = f" {plain(fold.name)}" if fold.name else ""
+    name = f" {plain(fold.name)}" if fold.name not in ("", f"fold {fold.index}") else ""
     return f"fold {fold.index}{name}{'' if fold.status == 'completed' else f' ({fold.status})'}"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from runexp.results.folds import Comparison, CVResults, FoldFacts, Spread
+from runexp.results.folds import CVResults, FoldFacts, RefitFacts, Spread
 from runexp.results.groups import GroupResults
 from runexp.results.lookup import UnknownNameError
 from runexp.results.metrics import MetricStore, Reading
+from runexp.results.paired import Comparison, NotComparable
 from runexp.results.phases import Best, EvalResults, FitResults, PhaseResults, TrainResults
 from runexp.results.recorder import Recorder, loss_nodes_of, record
 from runexp.results.run import RunResults, Timings
@@ -31,9 +32,11 @@ __all__ = [
     "LossSeries",
     "MetricSeries",
     "MetricStore",
+    "NotComparable",
     "PhaseResults",
     "Reading",
     "Recorder",
+    "RefitFacts",
     "RunResults",
     "Spread",
     "TensorSeries",

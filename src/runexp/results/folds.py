@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
 from runexp.results.groups import GroupResults
 from runexp.results.lookup import unknown
+from runexp.results.paired import LEVEL, Comparison, NotComparable, deviation_of, mean_of, paired
 from runexp.results.phases import PhaseResults, State, TrainResults
 from runexp.results.series import AxisSeries, MetricSeries, metric_series
-from runexp.results.student import quantile, two_sided
+from runexp.results.student import quantile
 from runexp.results.tables import html_table, show, text_table
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class FoldFacts:
-    """One fold: its number, what is held out, how it ended. Rows are those of the first feature set."""
+    """One fold: its number, what is held out, how it ended. Rows are those of the first feature set.
+
+    `rows` tells divisions apart: which rows are held out, and of which pool. Logs of earlier versions have none.
+    """
 
     index: int
     label: str
     name: str
     n_train: int
     n_held_out: int
+    status: State
+    error: str = ""
+    rows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefitFacts:
+    """The training on everything: from how many rows of the first feature set, and how it ended."""
+
+    label: str
+    n_train: int
     status: State
     error: str = ""
 
@@ -45,22 +59,13 @@ class Spread:
     high: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two cross-validations on the same folds: the mean difference, t, and the two-sided probability."""
-
-    n: int
-    difference: float
-    t: float
-    p: float
-
-
 @dataclass(frozen=True, repr=False)
 class CVResults:
-    """The results of each fold, and of all of them."""
+    """The results of each fold, and of all of them; `refit` tells of the training on everything, if there was one."""
 
     facts: tuple[FoldFacts, ...]
     results: GroupResults
+    refit: RefitFacts | None = None
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -73,6 +78,13 @@ class CVResults:
                 if isinstance(found, GroupResults):
                     return found
         raise unknown("fold", fold, [facts.label for facts in self.facts])
+
+    def get_refit(self) -> GroupResults:
+        """The results of the training on everything; `UnknownNameError` where there was none."""
+        found = self.results[self.refit.label] if self.refit is not None else None
+        if isinstance(found, GroupResults):
+            return found
+        raise unknown("fold", "refit", [facts.label for facts in self.facts])
 
     def collect(self, extract: Callable[[GroupResults], AxisSeries[float] | float]) -> MetricSeries:
         """What `extract` gives for each fold, under one more axis `fold` in front."""
@@ -129,18 +141,39 @@ class CVResults:
         return found
 
     def compare(self, other: CVResults, address: str) -> Comparison:
-        """A number of this minus that of `other`, fold by fold: the corrected resampled t-test.
+        """A number of this minus that of `other`, fold by fold: the corrected resampled t-test of `Comparison`.
 
-        Nadeau and Bengio 2003, as `Spread`. Both have to have the same folds; `ValueError` where they have not.
+        `NotComparable`, a `ValueError`, says why where they have not the same folds, or a fold lacks the number.
         """
+        reason = self.differs_from(other)
+        if reason:
+            raise NotComparable(reason)
         mine, theirs = self.numbers(address), other.numbers(address)
-        if _divisions(self) != _divisions(other) or mine.keys() != theirs.keys() or len(mine) < 2:
-            raise ValueError("two cross-validations are compared on the same folds, two or more")
-        values = [mine[fold] - theirs[fold] for fold in mine]
-        mean, deviation = _mean(values), _deviation(values)
-        error = deviation * sqrt(self._widened(len(values)))
-        t = mean / error if error else (float("inf") if mean else 0.0)
-        return Comparison(len(values), mean, t, two_sided(t, len(values) - 1))
+        lacking = sorted(mine.keys() ^ theirs.keys())
+        if lacking:
+            raise NotComparable(f"fold {lacking[0]} has `{address}` in one of them alone")
+        widening = max(self._widened(len(mine)), other._widened(len(mine)))
+        return paired([mine[fold] - theirs[fold] for fold in mine], widening)
+
+    def compare_all(self, other: CVResults) -> dict[str, Comparison]:
+        """The same of every final number that both have in the same folds; `NotComparable` where folds differ."""
+        reason = self.differs_from(other)
+        if reason:
+            raise NotComparable(reason)
+        found: dict[str, Comparison] = {}
+        for address in self.table().keys() & other.table().keys():
+            with suppress(NotComparable):  # a number that some fold lacks has no place among those of all folds
+                found[address] = self.compare(other, address)
+        return {address: found[address] for address in self.table() if address in found}
+
+    def differs_from(self, other: CVResults) -> str:
+        """Why the folds are not those of `other`; empty where they are: the same rows held out of the same pool."""
+        if len(self) != len(other):
+            return f"there are {len(self)} folds in one and {len(other)} in the other"
+        for mine, theirs in zip(self.facts, other.facts, strict=True):
+            if _size(mine) != _size(theirs) or (mine.rows and theirs.rows and mine.rows != theirs.rows):
+                return f"fold {mine.index} holds out other rows, or of another pool"
+        return ""
 
     def __repr__(self) -> str:
         return f"{self._caption()}\n{text_table(*self._rows())}"
@@ -156,17 +189,17 @@ class CVResults:
 
     def _spread(self, values: Mapping[int, float]) -> Spread:
         there = [value for value in values.values() if isfinite(value)]
-        mean = _mean(list(values.values()))
+        mean = mean_of(list(values.values()))
         if len(there) < 2 or len(there) < len(values):
             return Spread(len(values), mean, None, None, None)
-        deviation = _deviation(there)
+        deviation = deviation_of(there)
         reach = quantile(LEVEL, len(there) - 1) * deviation * sqrt(self._widened(len(there)))
         return Spread(len(there), mean, deviation, mean - reach, mean + reach)
 
     def _widened(self, n: int) -> float:
         """One over the folds, and the held-out rows of a fold over those it learns from."""
         ratios = [facts.n_held_out / facts.n_train for facts in self.facts if facts.n_train]
-        return 1 / n + (_mean(ratios) if ratios else 0.0)
+        return 1 / n + (mean_of(ratios) if ratios else 0.0)
 
     def _caption(self) -> str:
         return f"CVResults: {len(self)} folds"
@@ -186,14 +219,5 @@ def _trained(fold: GroupResults, phase: str) -> TrainResults:
     return found
 
 
-def _divisions(results: CVResults) -> list[tuple[str, int, int]]:
-    return [(facts.name, facts.n_train, facts.n_held_out) for facts in results.facts]
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _deviation(values: list[float]) -> float:
-    mean = _mean(values)
-    return sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+def _size(facts: FoldFacts) -> tuple[str, int]:
+    return facts.name, facts.n_held_out

@@ -15,13 +15,15 @@ from runexp.events import (
     GroupStarted,
     PhaseKind,
     PhaseStarted,
+    RefitFinished,
+    RefitStarted,
     RunFinished,
     RunStarted,
     WarningRaised,
 )
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.phases import EvalPlan, TrainPlan
-from runexp.results.folds import CVResults, FoldFacts
+from runexp.results.folds import CVResults, FoldFacts, RefitFacts
 from runexp.results.groups import GroupResults
 from runexp.results.losses import recorded_losses
 from runexp.results.phases import EvalResults, FitResults, PhaseFacts, PhaseResults, TrainResults
@@ -66,6 +68,7 @@ class Recorder:
         self._warnings: list[str] = []
         self._root = _Members("")
         self._folds: dict[int, FoldFacts] = {}
+        self._refit: RefitFacts | None = None
         self._events: dict[str, list[Event]] = {}
         self._kinds: dict[str, PhaseKind] = {}
         self._times: dict[str, tuple[float, float]] = {}
@@ -79,7 +82,7 @@ class Recorder:
                 self._finished = event
             case GroupStarted(group=label):
                 self._open_group(label)
-            case FoldStarted() | FoldFinished():
+            case FoldStarted() | FoldFinished() | RefitStarted() | RefitFinished():
                 self._note_fold(event)
             case GroupFinished() | BatchFinished():  # batches come again in blocks
                 pass
@@ -104,7 +107,7 @@ class Recorder:
             results=root,
             timings=self._timings(),
             warnings=tuple(self._warnings),
-            cv=CVResults(tuple(facts for _, facts in sorted(self._folds.items())), root) if self._folds else None,
+            cv=self._cross_validated(root),
         )
 
     def _keep(self, event: Event) -> None:
@@ -118,13 +121,25 @@ class Recorder:
             self._open_group(parent).children.setdefault(name, None)
         self._events.setdefault(label, []).append(event)
 
-    def _note_fold(self, event: FoldStarted | FoldFinished) -> None:
-        if isinstance(event, FoldStarted):
-            self._open_group(event.group)
-            rows = (event.n_train, event.n_held_out)
-            self._folds[event.fold] = FoldFacts(event.fold, event.group, event.name, *rows, status="running")
-        elif event.fold in self._folds:
-            self._folds[event.fold] = replace(self._folds[event.fold], status=event.status, error=event.error)
+    def _note_fold(self, event: FoldStarted | FoldFinished | RefitStarted | RefitFinished) -> None:
+        self._open_group(event.group)
+        match event:
+            case FoldStarted():
+                rows = (event.n_train, event.n_held_out)
+                self._folds[event.fold] = FoldFacts(
+                    event.fold, event.group, event.name, *rows, "running", "", event.digest
+                )
+            case RefitStarted():
+                self._refit = RefitFacts(event.group, event.n_train, status="running")
+            case FoldFinished() if event.fold in self._folds:
+                self._folds[event.fold] = replace(self._folds[event.fold], status=event.status, error=event.error)
+            case RefitFinished() if self._refit is not None:
+                self._refit = replace(self._refit, status=event.status, error=event.error)
+
+    def _cross_validated(self, root: GroupResults) -> CVResults | None:
+        if not self._folds:
+            return None
+        return CVResults(tuple(facts for _, facts in sorted(self._folds.items())), root, self._refit)
 
     def _open_group(self, label: str) -> _Members:
         members = self._root

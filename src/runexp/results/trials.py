@@ -10,8 +10,9 @@ from math import isfinite, sqrt
 from pathlib import Path
 from typing import Any, Literal
 
-from runexp.results.folds import LEVEL, Spread
+from runexp.results.folds import Spread
 from runexp.results.lookup import unknown
+from runexp.results.paired import LEVEL
 from runexp.results.student import quantile
 from runexp.results.tables import html_table, show, text_table
 

@@ -57,13 +57,19 @@ class CrossValidation(Section):
     execution: Annotated[
         Executor,
         Field(description="how folds are run"),
-        Later("this way to run folds", words=("dask", "ray")),
+        Later("this way to run folds", words=("ray",)),
     ] = "sequential"
     workers: Annotated[
         Count | None, Field(description="processes at a time; left out: as many as there are processors, or folds")
     ] = None
+    cluster: Annotated[
+        str | None,
+        Field(description="the address of a Dask scheduler, `tcp://host:8786`; left out: workers of this machine"),
+    ] = None
     new_seed: Annotated[bool, Field(description="another seed for each fold")] = False
-    refit: Annotated[bool, Field(description="train once more on everything"), Later("a refit on everything")] = False
+    refit: Annotated[
+        bool, Field(description="after the folds, train once more on the whole pool; `checkpoints/final` is then its")
+    ] = False
 
     @property
     def val_size(self) -> float | None:

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,9 +41,26 @@ class Holder:
     file: int
 
 
-def hold(folder: Path) -> int:
+def hold(folder: Path, *, patience_s: float = 0.0) -> int:
     """Take the lock of a folder; gives its descriptor. `FolderInUse` says who has it, and how to take it from a host
-    that is gone."""
+    that is gone. With patience, processes that have outlived the one that holds it are waited for."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return _hold_now(folder)
+        except FolderInUse:
+            if time.monotonic() >= until or not _is_orphaned(folder):
+                raise
+            time.sleep(0.02)
+
+
+def _is_orphaned(folder: Path) -> bool:
+    """Whether who holds a folder is a process of this machine that is gone: those it started still have the lock."""
+    holder = holder_of(folder)
+    return holder is not None and holder.host == socket.gethostname() and not _lives(holder.pid)
+
+
+def _hold_now(folder: Path) -> int:
     path = folder / LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -14,6 +15,8 @@ from runexp.store.locks import LOCK, hold, is_locked, release
 from runexp.store.locks import FolderInUse as FolderInUse
 from runexp.store.names import check_run_name, inside
 from runexp.store.status import StatusFile, read_status, utc_now
+
+_PATIENCE_S = 10.0
 
 
 class RunFolder:
@@ -42,11 +45,14 @@ class RunFolder:
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
         """The folder of a run that was broken off, freed of what is half-written; `FolderInUse` where it is running, or
-        holds links."""
+        holds links.
+
+        Of one that was killed, the processes it had started are waited for: they end by themselves.
+        """
         links = [found for found in path.iterdir() if found.is_symlink()]
         if links:  # what is written there would land elsewhere
             raise FolderInUse(f"{links[0]} is a link, and a run goes on among files of its own only")
-        lock = hold(path)
+        lock = hold(path, patience_s=_PATIENCE_S)
         for debris in filter(is_aside, path.iterdir()):
             debris.unlink(missing_ok=True)
         status = read_status(path)
@@ -58,6 +64,15 @@ class RunFolder:
         folder = CheckpointFolder(self.inside("progress"))
         folder.clean()
         return folder
+
+    def forget_progress(self) -> None:
+        """Delete what nothing goes on from any more."""
+        shutil.rmtree(self.path / "progress", ignore_errors=True)
+
+    @property
+    def lock(self) -> int:
+        """The file descriptor that holds the lock; a process that has it too holds the run with this one."""
+        return self._lock
 
     @property
     def id(self) -> str:

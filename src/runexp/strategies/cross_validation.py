@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
-from runexp.events import Event, FoldFinished, RunFinished, RunStarted
+from runexp.events import Event, FoldFinished, RefitFinished, RunFinished, RunStarted
+from runexp.observe.sink import Timed, Told
 from runexp.plan.experiment import Plan, digest, walk
+from runexp.plan.folds import CVPlan
 from runexp.plan.phases import GroupPlan
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.torch_runtime import TorchRuntime
-from runexp.strategies.fold_run import Around, FoldJob, run_fold
+from runexp.strategies.cluster import run_on_cluster
+from runexp.strategies.fold_run import Around, FoldJob, Led, run_fold
 from runexp.strategies.in_step import run_in_step
 from runexp.strategies.processes import run_in_processes
 
@@ -17,26 +20,38 @@ from runexp.strategies.processes import run_in_processes
 class CrossValidation:
     """One execution of a plan with a `cv` section. `first` is the runtime of the first job, built beforehand.
 
-    One failing fold does not lose the others; `errors` then has what each of them failed of, by its number.
+    One failing fold does not lose the others; `errors` then has what each of them failed of, by its number. `lock` is
+    the descriptor that holds the run's folder, for worker processes to hold it too. `began` is when the run began, in
+    seconds since the epoch, where it goes on.
     """
 
-    def __init__(self, plan: Plan, jobs: Sequence[FoldJob], *, first: TorchRuntime) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        jobs: Sequence[FoldJob],
+        *,
+        first: TorchRuntime,
+        lock: int | None = None,
+        began: float | None = None,
+    ) -> None:
         self.errors: dict[int, Exception] = {}
         self.plan = plan
         self._jobs = jobs
         self._first: TorchRuntime | None = first
         self._device = first.device
-        self._failed: list[FoldFinished] = []
-        self._interrupted: FoldFinished | None = None
+        self._lock = lock
+        self._began = began
+        self._failed: list[FoldFinished | RefitFinished] = []
+        self._interrupted: FoldFinished | RefitFinished | None = None
 
     @property
     def folds(self) -> tuple[Fold, ...]:
-        """The folds, in the order they are told."""
+        """The folds, in the order they are told, the refit among them."""
         return tuple(job.fold for job in self._jobs)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The groups that the phases of the folds stand in."""
+        """The groups that the phases of the folds, and of the refit, stand in."""
         return tuple(job.fold.label for job in self._jobs)
 
     @property
@@ -44,12 +59,12 @@ class CrossValidation:
         """What the first of the folds that failed did fail of."""
         return next(iter(self.errors.values()), None)
 
-    def run(self, around: Around) -> Iterator[Event]:
+    def run(self, around: Around) -> Iterator[Told]:
         """Run every fold; ends in exactly one `RunFinished`."""
         plan = self.plan
-        inner = [phase.label for phase in walk(plan.in_fold().phases) if not isinstance(phase, GroupPlan)]
-        labels = tuple(f"{fold}/{label}" for fold in self.labels for label in inner)
-        yield RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
+        labels = tuple(f"{job.fold.label}/{label}" for job in self._jobs for label in _leaves(job.plan))
+        started = RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
+        yield started if self._began is None else Timed(self._began, started)
         is_in_turn = plan.cv is None or plan.cv.execution == "sequential"
         try:
             yield from self._in_turn(around) if is_in_turn else self._at_once(around)
@@ -58,7 +73,7 @@ class CrossValidation:
             return
         yield self._ending(around)
 
-    def _in_turn(self, around: Around) -> Generator[Event, None, None]:
+    def _in_turn(self, around: Around) -> Generator[Told, None, None]:
         for job in self._jobs:
             if around.control.signal or self._interrupted is not None:
                 return
@@ -66,36 +81,40 @@ class CrossValidation:
             error = yield from self._watched(run_fold(job, around, runtime=runtime))
             self._note(job, error)
 
-    def _at_once(self, around: Around) -> Generator[Event, None, None]:
+    def _at_once(self, around: Around) -> Generator[Told, None, None]:
         first, self._first = [self._first], None
-        cv = self.plan.cv
-        if cv is not None and cv.execution == "vectorized":
-            running = run_in_step(self._jobs, around, first=first.pop())
-        else:
-            first.clear()  # the workers build their own
-            running = run_in_processes(self._jobs, around, n_workers=cv.workers if cv is not None else 0)
-        for job, events in running:
+        for job, events in self._led(around, self.plan.cv, first):
             error = yield from self._watched(events)
             self._note(job, error)
 
-    def _watched(self, events: Generator[Event, None, Exception | None]) -> Generator[Event, None, Exception | None]:
+    def _led(self, around: Around, cv: CVPlan | None, first: list[TorchRuntime | None]) -> Led:
+        """Each job with its events; `first` is emptied, so that the rows of a fold do not outlive it."""
+        if cv is not None and cv.execution == "vectorized":
+            return run_in_step(self._jobs, around, first=first.pop())
+        first.clear()  # the workers build their own
+        if cv is not None and cv.execution == "dask":
+            return run_on_cluster(self._jobs, around, cv)
+        return run_in_processes(self._jobs, around, n_workers=cv.workers if cv is not None else 0, lock=self._lock)
+
+    def _watched(self, events: Generator[Told, None, Exception | None]) -> Generator[Told, None, Exception | None]:
         error: Exception | None = None
         try:
-            event = next(events)
+            told = next(events)
             while True:
-                if isinstance(event, FoldFinished):
-                    self._judge(event)
+                self._judge(told.event if isinstance(told, Timed) else told)
                 try:
-                    yield event
+                    yield told
                 except KeyboardInterrupt as interrupt:
-                    event = events.throw(interrupt)
+                    told = events.throw(interrupt)
                 else:
-                    event = next(events)
+                    told = next(events)
         except StopIteration as ended:
             error = ended.value
         return error
 
-    def _judge(self, event: FoldFinished) -> None:
+    def _judge(self, event: Event) -> None:
+        if not isinstance(event, (FoldFinished, RefitFinished)):
+            return
         if event.status == "failed":
             self._failed.append(event)
         elif event.status == "interrupted":
@@ -120,5 +139,12 @@ class CrossValidation:
             return RunFinished("completed")
         first = self._failed[0]
         names = ", ".join(event.group for event in self._failed)
-        what = f"{len(self._failed)} of {len(self._jobs)} folds failed ({names}); {first.group}: {first.error}"
+        n_folds = self._jobs[0].n_folds
+        n_failed = sum(isinstance(event, FoldFinished) for event in self._failed)
+        what = f"{n_failed} of {n_folds} folds failed ({names}); " if n_failed else ""
+        what += f"{first.group}: {first.error}"
         return RunFinished("failed", what, first.where)
+
+
+def _leaves(plan: Plan) -> list[str]:
+    return [phase.label for phase in walk(plan.phases) if not isinstance(phase, GroupPlan)]

@@ -2,25 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
+from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment
 from runexp.engine.live import Live
-from runexp.engine.protocol import RunCheckpointStore, Runtime
-from runexp.events import Event, FoldFinished, FoldStarted, RunFinished, RunStarted
+from runexp.engine.protocol import ProgressStore, RunCheckpointStore, Runtime
+from runexp.events import (
+    Event,
+    FoldFinished,
+    FoldStarted,
+    RefitFinished,
+    RefitStarted,
+    RunFinished,
+    RunStarted,
+    Status,
+    WarningRaised,
+)
+from runexp.observe.sink import Timed, Told
 from runexp.plan.experiment import Plan
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.torch_runtime import TorchRuntime
 
 
+class Record(Protocol):
+    """What one fold has told and where it stands, kept as it runs: a fold that was broken off goes on from it."""
+
+    problems: list[str]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the fold has run to its end and all it leaves is on file."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has told anything."""
+
+    def told(self) -> Iterator[Timed]:
+        """Everything the fold has told."""
+
+    def open(self) -> tuple[Timed, ...]:
+        """Begin, or go on: what was told before the state that is gone on from."""
+
+    def restore(self, plan: Plan, runtime: TorchRuntime) -> Resumed | None:
+        """Set the runtime back to that state; None where there is none."""
+
+    def tell(self, event: Event) -> Timed:
+        """Note an event, and when it was."""
+
+    def saving(self, runtime: TorchRuntime, control: Control) -> AbstractContextManager[ProgressStore | None]:
+        """Where states go while the fold runs."""
+
+    def close(self, *, is_over: bool = False) -> None:
+        """End the record."""
+
+
 class Keeping(Protocol):
     """Where the files of folds go; it can be sent to another process."""
+
+    @property
+    def stop_file(self) -> Path:
+        """A file that asks workers elsewhere to stop: it holds the signal that the run was given."""
+
+    def record(self, fold: Fold) -> Record:
+        """What a fold has told and where it stands."""
 
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> RunCheckpointStore:
         """The checkpoints of one fold."""
@@ -47,6 +99,11 @@ class FoldJob:
     code_folders: tuple[Path, ...] = ()
     code_names: tuple[str, ...] = ()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the fold was run to its end before, by a run that was broken off."""
+        return self.keeping.record(self.fold).is_over
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -57,49 +114,88 @@ class Around:
     wants: frozenset[type]
 
 
+Led = Iterator[tuple[FoldJob, Generator[Told, None, Exception | None]]]
+"""Jobs, each with its events and in the end what it failed of."""
+
+
 def run_fold(
     job: FoldJob,
     around: Around,
     *,
     runtime: TorchRuntime | None = None,
-    driven: Callable[[TorchRuntime], Runtime] = lambda runtime: runtime,
-) -> Generator[Event, None, Exception | None]:
+    driven: Callable[[TorchRuntime], Runtime] | None = None,
+) -> Generator[Told, None, Exception | None]:
     """The events of a fold, its phases under its label; returns what it failed of. Nothing of it outlives it (S-45).
 
-    `driven` gives what its experiment drives instead of the runtime itself.
+    It goes on from what its record has; one that is over is told again, and not run. `driven` gives what its experiment
+    drives instead of the runtime itself: then nothing is saved to go on from.
     """
+    record = job.keeping.record(job.fold)
+    if record.is_over:
+        yield from record.told()
+        return None
+    try:
+        told = record.open()
+        yield from told
+        if not told:
+            yield record.tell(_started(job))
+        with kept_randomness():
+            return (yield from _run(job, around, record, (runtime, driven)))
+    finally:
+        record.close()
+
+
+def _started(job: FoldJob) -> FoldStarted | RefitStarted:
     fold = job.fold
-    yield FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out)
-    with kept_randomness():
-        try:
-            runtime = runtime or TorchRuntime(job.plan, folder=job.folder, fold=fold)
-        except SpecError as error:
-            error.add_note(f"in {fold.label}")
-            yield FoldFinished(fold.index, fold.label, "failed", f"SpecError: {error}", fold.label)
-            return error
-        job.keeping.place(fold, runtime)
+    if fold.is_refit:
+        return RefitStarted(fold.label, fold.n_train)
+    return FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out, fold.digest)
+
+
+def _run(
+    job: FoldJob,
+    around: Around,
+    record: Record,
+    live: tuple[TorchRuntime | None, Callable[[TorchRuntime], Runtime] | None],
+) -> Generator[Told, None, Exception | None]:
+    fold, (runtime, driven) = job.fold, live
+    try:
+        runtime = runtime or TorchRuntime(job.plan, folder=job.folder, fold=fold)
+    except SpecError as error:
+        error.add_note(f"in {fold.label}")
+        yield record.tell(finished(fold, "failed", f"SpecError: {error}", fold.label))
+        return error
+    job.keeping.place(fold, runtime)
+    resumed = record.restore(job.plan, runtime)
+    with record.saving(runtime, around.control) if driven is None else nullcontext() as progress:
         experiment = Experiment(
             job.plan,
-            driven(runtime),
+            driven(runtime) if driven is not None else runtime,
             checkpoints=job.keeping.checkpoints(fold, runtime),
+            progress=progress,
+            resumed=resumed,
             control=around.control,
             live=around.live,
             wants=around.wants,
         )
-        ended = yield from _told(experiment, fold)
-        finished, failure = _kept(job, runtime, ended, experiment.error)
-    yield finished
+        ended = yield from _told(experiment, fold, record)
+    for problem in record.problems:
+        yield WarningRaised("", f"{fold.label}: {problem}")
+    end, failure = _kept(job, runtime, ended, experiment.error)
+    last = record.tell(end)
+    record.close(is_over=end.status == "completed")
+    yield last
     return failure
 
 
-def _told(experiment: Experiment, fold: Fold) -> Generator[Event, None, RunFinished]:
+def _told(experiment: Experiment, fold: Fold, record: Record) -> Generator[Told, None, RunFinished]:
     """Pass on what happens in the fold; an interrupt that hits whoever listens is one of the experiment."""
     events = experiment.run()
     event = next(events)
     while not isinstance(event, RunFinished):
         try:
             if not isinstance(event, RunStarted):
-                yield labelled(event, fold.label)
+                yield record.tell(labelled(event, fold.label))
         except KeyboardInterrupt as interrupt:
             event = events.throw(interrupt)  # type: ignore[attr-defined]  # a generator, typed as an iterator
         else:
@@ -109,7 +205,7 @@ def _told(experiment: Experiment, fold: Fold) -> Generator[Event, None, RunFinis
 
 def _kept(
     job: FoldJob, runtime: TorchRuntime, ended: RunFinished, error: Exception | None
-) -> tuple[FoldFinished, Exception | None]:
+) -> tuple[FoldFinished | RefitFinished, Exception | None]:
     fold = job.fold
     if error is not None:
         error.add_note(f"in {fold.label}")
@@ -118,9 +214,16 @@ def _kept(
     except OSError as lost:
         if error is None:
             lost.add_note(f"in {fold.label}")
-            return FoldFinished(fold.index, fold.label, "failed", f"OSError: {lost}", fold.label), lost
+            return finished(fold, "failed", f"OSError: {lost}", fold.label), lost
     where = f"{fold.label}/{ended.where}" if ended.where else ""
-    return FoldFinished(fold.index, fold.label, ended.status, ended.error, where), error
+    return finished(fold, ended.status, ended.error, where), error
+
+
+def finished(fold: Fold, status: Status, error: str = "", where: str = "") -> FoldFinished | RefitFinished:
+    """The event with which a fold, or the refit, ends."""
+    if fold.is_refit:
+        return RefitFinished(fold.label, status, error, where)
+    return FoldFinished(fold.index, fold.label, status, error, where)
 
 
 def labelled(event: Event, label: str) -> Event:

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection, Pipe, wait
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import LimitExceeded
-from runexp.events import Event, FoldFinished
-from runexp.strategies.fold_run import Around, FoldJob
+from runexp.observe.sink import Told
+from runexp.strategies.fold_run import Around, FoldJob, finished, run_fold
 
 _ENTRY = "import sys; from runexp.strategies.worker import serve; serve(int(sys.argv[1]))"
 _TICK_S = 0.2
@@ -39,6 +39,14 @@ class Ended:
         return error
 
 
+def ended_by(error: Exception | None) -> Ended:
+    """How a fold ended that failed of this, or of nothing."""
+    if error is None:
+        return Ended()
+    diagnostics = tuple(error.diagnostics) if isinstance(error, SpecError) else ()
+    return Ended(type(error).__name__, str(error), tuple(getattr(error, "__notes__", ())), diagnostics)
+
+
 @dataclass(slots=True, eq=False)
 class _Worker:
     """One process and the fold it works on."""
@@ -52,21 +60,26 @@ class _Worker:
 class _Inbox:
     """What has come of one fold and was not passed on yet."""
 
-    events: deque[Event] = field(default_factory=deque)
+    events: deque[Told] = field(default_factory=deque)
     ended: Ended | None = None
 
 
 def run_in_processes(
-    jobs: Sequence[FoldJob], around: Around, *, n_workers: int
-) -> Iterator[tuple[FoldJob, Generator[Event, None, Exception | None]]]:
+    jobs: Sequence[FoldJob], around: Around, *, n_workers: int, lock: int | None = None
+) -> Iterator[tuple[FoldJob, Generator[Told, None, Exception | None]]]:
     """Each job with its events, in the order of the jobs; all of them run at once, as far as there are workers.
 
-    A worker that dies fails its fold and is replaced. Every way out ends the processes.
+    Folds that are over are told again from their records. A worker that dies fails its fold and is replaced. Every way
+    out ends the processes; as long as one lives it holds `lock`, the descriptor of the run's lock.
     """
     n_wanted = min(n_workers or n_processors(), len(jobs))
-    crew = _Crew([_sharing_threads(job, n_wanted) for job in jobs], around, n_wanted)
+    left = [_sharing_threads(job, n_wanted) for job in jobs if not job.is_over]
+    crew = _Crew(left, around, n_wanted, lock)
     try:
         for job in jobs:
+            if not crew.is_given(job.fold.index):
+                yield job, run_fold(job, around)
+                continue
             if around.control.signal and not crew.has_begun(job.fold.index):
                 return
             yield job, crew.events_of(job.fold.index)
@@ -89,19 +102,24 @@ def _sharing_threads(job: FoldJob, n_workers: int) -> FoldJob:
 class _Crew:
     """The workers, what is still to do, and what they have told."""
 
-    def __init__(self, jobs: Sequence[FoldJob], around: Around, n_workers: int) -> None:
+    def __init__(self, jobs: Sequence[FoldJob], around: Around, n_workers: int, lock: int | None) -> None:
         self._waiting = deque(jobs)
         self._around = around
         self._inboxes = {job.fold.index: _Inbox() for job in jobs}
         self._begun: set[int] = set()
         self._is_stopping = False
-        self._workers = [self._hire() for _ in range(n_workers)]
+        self._held = () if lock is None else (lock,)
+        self._workers = [self._hire() for _ in range(min(n_workers, len(jobs)))]
+
+    def is_given(self, index: int) -> bool:
+        """Whether this fold is for the workers."""
+        return index in self._inboxes
 
     def has_begun(self, index: int) -> bool:
         """Whether a worker was given this fold."""
         return index in self._begun
 
-    def events_of(self, index: int) -> Generator[Event, None, Exception | None]:
+    def events_of(self, index: int) -> Generator[Told, None, Exception | None]:
         """The events of one fold as they come; what others tell meanwhile is kept."""
         inbox = self._inboxes[index]
         while inbox.ended is None or inbox.events:
@@ -128,7 +146,7 @@ class _Crew:
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
         process = subprocess.Popen(
             [sys.executable, "-c", _ENTRY, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), *self._held],
             env=environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is for this process, which tells them
@@ -177,7 +195,7 @@ class _Crew:
     def _lose(self, worker: _Worker, job: FoldJob, inbox: _Inbox) -> None:
         code = worker.process.wait()
         message = f"its process ended {f'by signal {-code}' if code < 0 else f'with code {code}'}"
-        inbox.events.append(FoldFinished(job.fold.index, job.fold.label, "failed", message, job.fold.label))
+        inbox.events.append(finished(job.fold, "failed", message, job.fold.label))
         inbox.ended = Ended("ProcessLost", message, (f"in {job.fold.label}",))
         worker.connection.close()
         self._workers.remove(worker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from runexp.runtime.data.shares import (
 )
 from runexp.runtime.data.strata import renumbered
 from runexp.runtime.data.table import Array
-from runexp.runtime.folds.fold import Fold
+from runexp.runtime.folds.fold import REFIT, Fold
 from runexp.runtime.folds.joining import Together, join_pools
 from runexp.runtime.folds.pool import Pool, read_pool
 from runexp.runtime.folds.splitters import Cut, cuts_of
@@ -30,10 +31,14 @@ from runexp.runtime.seeds import derive_seed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Division:
-    """The folds of a plan, none where it has no `cv` section, and the ids of all rows of each set that is folded."""
+    """The folds of a plan, none where it has no `cv` section, and the ids of all rows of each set that is folded.
+
+    `refit` learns from the whole pool, where that is asked for.
+    """
 
     folds: tuple[Fold, ...]
     ids: Mapping[str, Array]
+    refit: Fold | None = None
 
 
 def divide_folds(plan: Plan, *, folder: Path) -> Division:
@@ -51,12 +56,15 @@ def divide_folds(plan: Plan, *, folder: Path) -> Division:
     together = join_pools(pools)
     cuts = cuts_of(cv, together, seed=plan.seed)
     folds = (_fold(index, cut, cv, pools, together, seed=plan.seed) for index, cut in enumerate(cuts))
-    return Division(tuple(folds), {pool.asked.data: pool.ids for pool in pools})
+    ids = {pool.asked.data: pool.ids for pool in pools}
+    everything = Cut("", np.arange(together.n_units), np.empty(0, np.int64), is_series=together.is_series)
+    refit = _fold(REFIT, everything, cv, pools, together, seed=plan.seed) if cv.refit else None
+    return Division(tuple(folds), ids, refit)
 
 
 def _fold(index: int, cut: Cut, cv: CVPlan, pools: Sequence[Pool], together: Together, *, seed: int) -> Fold:
     train = cut.train
-    parts = {cv.held_out: cut.held_out}
+    parts = {} if index == REFIT else {cv.held_out: cut.held_out}
     if cv.val:
         train, parts[cv.val] = _inner(index, cut, cv, together, seed=seed)
     parts = {cv.train: train} | parts
@@ -64,11 +72,25 @@ def _fold(index: int, cut: Cut, cv: CVPlan, pools: Sequence[Pool], together: Tog
     for name in parts:
         for pool in pools:
             if not len(rows[pool.asked.data][name]):
-                message = f"`{name}` of fold {index} gets no rows of {shown(pool.asked.data)}"
+                whose = "the refit" if index == REFIT else f"fold {index}"
+                message = f"`{name}` of {whose} gets no rows of {shown(pool.asked.data)}"
                 raise wrong(pool.asked.origin, "empty-split", message)
     first = rows[pools[0].asked.data]
     own_seed = derive_seed(seed, "fold", index) if cv.new_seed else seed
-    return Fold(index, cut.name, own_seed, rows, len(first[cv.train]), len(first[cv.held_out]))
+    held = first.get(cv.held_out, np.empty(0, np.int64))
+    digest = _digest(pools[0].ids, held, pools[0].rows)
+    return Fold(index, cut.name, own_seed, rows, len(first[cv.train]), len(held), digest)
+
+
+def _digest(ids: Array, *parts: Array) -> str:
+    """The ids of some parts, as a short text that no other rows have."""
+    found = hashlib.sha256()
+    for rows in parts:
+        written = np.sort(ids[rows])
+        is_number = written.dtype.kind in "iu"
+        found.update(written.astype("<i8").tobytes() if is_number else "\n".join(map(str, written)).encode())
+        found.update(b"\0")
+    return found.hexdigest()[:16]
 
 
 def _inner(index: int, cut: Cut, cv: CVPlan, together: Together, *, seed: int) -> tuple[Array, Array]:

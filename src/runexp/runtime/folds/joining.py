@@ -31,6 +31,11 @@ class Together:
     keys: Array | None
     members: Sequence[Array]
 
+    @property
+    def is_series(self) -> bool:
+        """Whether rows follow each other along a key of theirs."""
+        return self.pools[0].order is not None
+
     def rows_of(self, number: int, parts: Mapping[str, Array]) -> dict[str, Array]:
         """The rows of one set by part, ascending, from the units of the parts."""
         rows = self.pools[number].rows

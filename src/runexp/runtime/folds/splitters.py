@@ -140,7 +140,6 @@ def _cuts(cv: CVPlan, together: Together, splitter: Any) -> Iterator[Cut]:  # no
     order = np.argsort(together.order, kind="stable")
     classes = None if together.classes is None else together.classes[order]
     groups = None if together.groups is None else together.groups[order]
-    is_series = together.pools[0].order is not None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is checked before, or is an error here
@@ -152,7 +151,7 @@ def _cuts(cv: CVPlan, together: Together, splitter: Any) -> Iterator[Cut]:  # no
         if not len(learns) or not len(held) or np.isin(learns, held).any():
             fault = "trains on rows that it holds out" if len(learns) and len(held) else "has an empty part"
             raise wrong(cv.origin, "overlapping-splits", f"fold {number} {fault}")
-        yield Cut("", np.sort(order[learns]), np.sort(order[held]), is_series=is_series)
+        yield Cut("", np.sort(order[learns]), np.sort(order[held]), is_series=together.is_series)
 
 
 def _checked(part: Iterable[int], n_units: int, origin: Origin) -> Array:

@@ -1,0 +1,114 @@
+"""Folds through Dask: the same bits as one after the other, also where a worker of the cluster is killed (S-47)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from folds.tables import ran, spec
+from folds.test_s47_going_on import assert_alike, write_spec
+from runexp.api.checking import check
+from runexp.diagnostics import SpecError
+from runexp.strategies import cluster
+
+SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
+WORKER = "from distributed.cli.dask_worker import main; main()"
+
+
+class Processes:
+    """A scheduler and workers of a cluster, as processes of their own."""
+
+    def __init__(self, folder):
+        self._file = folder / "scheduler.json"
+        self._processes = []
+        self.start(SCHEDULER, "--port", "0", "--no-dashboard", "--no-show")
+        while not self._file.exists():
+            time.sleep(0.1)
+        self.address = next(part for part in self._file.read_text().split('"') if part.startswith("tcp://"))
+
+    def start(self, code, *options):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", code, "--scheduler-file", str(self._file), *options]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self._processes.append(process)
+        return process
+
+    def worker(self):
+        return self.start(WORKER, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_bits_of_one_process_though_a_worker_is_killed(tmp_path):
+    """Two workers; when both have begun with a fold one of them is killed, and its fold goes on in the other."""
+    path = write_spec(tmp_path)
+    path.write_text(path.read_text().replace("epochs: 2", "epochs: 40"))
+    assert ran(path, tmp_path / "whole").status == "completed"
+    with Processes(tmp_path) as processes:
+        workers = [processes.worker(), processes.worker()]
+        killer = subprocess.Popen([sys.executable, "-c", KILLER, str(tmp_path / "run"), str(workers[0].pid)])
+        finished = ran(path, tmp_path / "run", "cv.execution=dask", f"cv.cluster={processes.address}")
+        assert killer.wait() == 0
+        assert workers[0].wait() == -signal.SIGKILL
+    assert finished.status == "completed"
+    assert_alike(tmp_path / "run", tmp_path / "whole")
+
+
+KILLER = """\
+import os, signal, sys, time
+from pathlib import Path
+folder, worker = Path(sys.argv[1]), int(sys.argv[2])
+while len(list((folder / "progress").glob("fold-*/events.jsonl"))) < 2:
+    time.sleep(0.01)
+time.sleep(0.3)
+os.kill(worker, signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_without_an_address_workers_of_this_machine_run_the_folds(tmp_path):
+    path = write_spec(tmp_path)
+    assert ran(path, tmp_path / "whole").status == "completed"
+    finished = ran(path, tmp_path / "run", "cv.execution=dask", "cv.workers=2")
+    assert finished.status == "completed"
+    assert_alike(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_scheduler_that_does_not_answer_is_named_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "_PATIENCE_S", 0.5)
+    path = spec(tmp_path, "{folds: 2, execution: dask, cluster: 'tcp://127.0.0.1:9'}")
+    with pytest.raises(SpecError, match=r"no Dask scheduler answers at `tcp://127\.0\.0\.1:9`"):
+        ran(path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_dask_it_is_said_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(SpecError) as caught:
+        ran(spec(tmp_path, "{folds: 2, execution: dask}"), tmp_path / "run")
+    assert caught.value.diagnostics[0].help == "`pip install 'runexp[cluster]'`"
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        ("{folds: 2, cluster: 'tcp://a:1'}", "`cluster` is the address of a Dask scheduler"),
+        ("{folds: 2, execution: dask, cluster: 'tcp://a:1', workers: 2}", "`workers` counts processes of this machine"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(cv, message, tmp_path):
+    found = [item.message for item in check(spec(tmp_path, cv)).diagnostics if item.code == "exclusive-keys"]
+    assert len(found) == 1
+    assert found[0].startswith(message)
