@@ -22,22 +22,18 @@ def accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Ite
 def _accompanied(events: Iterator[Event], companions: Sequence[Companion]) -> Generator[Event, None, None]:
     waiting: deque[Event] = deque()
     thrown: BaseException | None = None
+    is_over = False
     try:
-        while True:
+        while waiting or not is_over:
+            if not waiting:
+                event, thrown = _next(events, thrown), None
+                waiting.extend(told for companion in companions for told in companion(event))
+                waiting.append(event)
+                is_over = isinstance(event, RunFinished)
             try:
-                event = _next(events, thrown)
-            except StopIteration:
-                return
-            thrown = None
-            waiting.extend(told for companion in companions for told in companion(event))
-            waiting.append(event)
-            while waiting:
-                try:
-                    yield waiting.popleft()
-                except (KeyboardInterrupt, Exception) as caught:
-                    thrown = caught
-            if isinstance(event, RunFinished):
-                return
+                yield waiting.popleft()
+            except (KeyboardInterrupt, Exception) as caught:
+                thrown = caught
     finally:
         if isinstance(events, Generator):
             events.close()
