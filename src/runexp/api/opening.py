@@ -25,9 +25,11 @@ from runexp.events import (
 )
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.values import FrozenMap
+from runexp.report.aftermath import aftermath_of
 from runexp.report.run_page import CheckpointFacts, TableFacts
 from runexp.results import GroupResults, PhaseResults, Recorder, RunResults
 from runexp.results.comparison import Comparison, compare
+from runexp.results.requirements import Verdict, from_json
 from runexp.results.run_record import RunRecord, as_json
 from runexp.results.selection import Query, select
 from runexp.store.checkpoints import MANIFEST, CheckpointFolder
@@ -121,6 +123,16 @@ class StoredRun:
         """By phase and number, whether it is in a target's own units; empty where nothing was transformed."""
         found = _json(self.folder / "summary.json").get("units")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def requirements(self) -> tuple[Verdict, ...]:
+        """What came of the thresholds that its spec demands."""
+        return from_json(_json(self.folder / "summary.json").get("requirements"))
+
+    @property
+    def aftermath(self) -> tuple[tuple[str, str], ...]:
+        """What became of it after its end: as what its model was registered, or why not; what trackers lack."""
+        return aftermath_of(_json(self.folder / "registered.json"), _json(self.folder / "tracking.json"))
 
     @property
     def checkpoints(self) -> tuple[CheckpointFacts, ...]:

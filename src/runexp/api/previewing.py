@@ -12,8 +12,8 @@ from runexp.api.running import Run, Watch, build
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
-from runexp.engine.experiment import shortened
 from runexp.engine.live import Live
+from runexp.engine.shortening import shortened
 from runexp.observe.pump import pump
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.graph import LossPlan, MetricPlan, Route
@@ -102,6 +102,9 @@ class Preview:
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
         facts = self._described(phase)
+        if isinstance(phase, TrainPlan) and self._plan.guards.on_nan != "stop":
+            then = {"skip": "its step is left out", "warn": "its step is taken"}[self._plan.guards.on_nan]
+            facts = replace(facts, notes=(*facts.notes, f"a loss that is not finite is told, and {then}"))
         if self._plan.cv is None:
             return facts
         return replace(facts, notes=(*facts.notes, "the rows are those of the first fold"))
@@ -247,9 +250,12 @@ def _checkpoints(phase: TrainPlan) -> str:
     rule = phase.checkpoints
     if rule is None:
         return ""
+    moment = rule.at.replace("_", " ")
+    often = f"at {moment}" if rule.every_n == 1 else f"at {moment}, every {rule.every_n} of them and the last"
     kept = f", keeps {rule.max_to_keep}" if rule.max_to_keep else ""
     best = f", best by {rule.monitor}" if rule.monitor else ""
-    return f"{_every(rule.every_n)}{kept}{best}"
+    where = f" as {rule.name}" if rule.where == "disk" else " in memory"
+    return f"{often}{where}{kept}{best}"
 
 
 def _every(n_epochs: int) -> str:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
-from runexp.api.progress import newest, restore, saved_mark
+from runexp.api.company import Company
+from runexp.api.concluding import failing_with
+from runexp.api.lineage import recorded
+from runexp.api.progress import forget_later, newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, Watched, build, execute, refuse_limits
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
 from runexp.plan.experiment import digest
+from runexp.runtime.data.problems import first_line
+from runexp.runtime.settings import settled
+from runexp.runtime.tensor_files import UNREADABLE
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.records import SUMMARY, read_lock_file
@@ -46,21 +52,37 @@ class BrokenOff:
     lock: Mapping[str, Any]
 
 
-def open_run(folder: Path) -> BrokenOff:
-    """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes."""
-    status = read_status(folder)
-    if status is not None and status.state == "completed" and (folder / SUMMARY).is_file():
+def open_run(folder: Path, *, overrides: Sequence[str] = ()) -> BrokenOff:
+    """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes.
+
+    `overrides` may change limits and thresholds under `guards`, and nothing else.
+    """
+    if is_complete(folder):
         raise CannotResume(f"{folder} is complete: nothing is left to do", is_over=True)
+    return as_it_began(folder, overrides)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a run came to its end."""
+    status = read_status(folder)
+    return status is not None and status.state == "completed" and (folder / SUMMARY).is_file()
+
+
+def as_it_began(folder: Path, overrides: Sequence[str] = ()) -> BrokenOff:
+    """A run with the spec and the lock it began with; `CannotResume` where its folder lacks what it takes."""
     try:
         lock = read_lock_file(folder)
     except (OSError, ValueError) as error:
         message = f"{folder} was broken off before it had begun; run its spec again"
         raise CannotResume(message) from error
     written_from = Path(str(lock.get("made", {}).get("folder") or "."))
-    checked = check(folder / WRITTEN, folder=written_from if written_from.is_dir() else Path.cwd())
+    here = written_from if written_from.is_dir() else Path.cwd()
+    checked = check(folder / WRITTEN, folder=here, overrides=overrides)
     if not checked.is_valid:
         raise CannotResume(f"the spec in {folder} is not valid here: {checked.diagnostics[0].message}")
     if digest(checked.linked) != lock.get("plan"):
+        if overrides:
+            raise CannotResume("a run goes on with other limits and thresholds (`guards.…`), and with nothing else new")
         raise CannotResume(f"{folder / WRITTEN} is not the spec that the run began with")
     if checked.linked.cv is not None:
         message = f"{folder} is a cross-validation, whose folds cannot be gone on with yet; run its spec again"
@@ -82,25 +104,33 @@ def resume(
     Raises `CannotResume` where data, code or versions have changed, unless `force`; `FolderInUse` where it is running;
     `SpecError` for data or shapes that no longer work. `tell` hears of damaged files.
     """
-    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules:
-        runtime = build(run.checked)
+    settings = settled(run.checked.linked.execution)
+    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules, settings:
+        plan, lost = recorded(run.checked.linked, run.lock)
+        if lost and force is False and not folder.progress().names():
+            message = f"what `{lost[0]}` began with is gone, and nothing was saved; run the spec again"
+            raise CannotResume(message)
+        runtime = build(run.checked, plan)
         changed = tuple(_changed(run.lock, runtime, modules.digests()))
         if changed and not force:
             message = "what the run was made with has changed, so that it would not go on as it began"
             raise CannotResume(message, differences=changed)
         for difference in changed:
             tell(f"{difference}; what follows is not what the run would have given")
+        refuse_limits(run.checked, folder.path)
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)
-        folder.status.update("running")
+        control = control or Control()
+        with failing_with(folder):
+            folder.status.update("running")
         return execute(
             folder,
             run.checked.linked,
             runtime,
-            beginning,
-            watch,
-            control=control or Control(),
+            replace(beginning, document=run.checked.document),
+            Watched(watch, Company(run.checked, folder, control, is_resumed=True)),
+            control=control,
             save_every_s=save_every_s,
         )
 
@@ -108,11 +138,16 @@ def resume(
 def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tuple[Beginning, tuple[str, ...]]:
     """From the newest saved state that is whole; from the start where there is none."""
     log = folder.path / EVENTS
-    path, damaged = newest(folder.progress(), log)
+    checkpoints = folder.checkpoints()
+    path, damaged = newest(folder.progress(), checkpoints, log)
+    mark = Mark(0, 0) if path is None else saved_mark(path)
+    forget_later(checkpoints, mark)
     if path is None:
-        return Beginning(Mark(0, 0) if log.exists() else None), damaged
-    mark = saved_mark(path)
-    resumed, lost = restore(path, run.checked.linked, runtime)
+        return Beginning(mark if log.exists() else None), damaged
+    try:
+        resumed, lost = restore(path, run.checked.linked, runtime)
+    except UNREADABLE as error:
+        raise CannotResume(f"the state saved in {path} cannot be read: {first_line(error)}") from error
     told = tuple(stamped for stamped in read_events(log) if stamped.sequence < mark.sequence)
     return Beginning(mark, told, resumed), (*damaged, *lost)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,9 @@ from runexp.cli.checked import leave_with
 from runexp.cli.options import AllowImport, Format, NoColor, Quiet, Runs, SaveEvery, Verbose
 from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
-from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals
+from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
+from runexp.source.nodes import COMMAND_LINE
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.checking import Checked
@@ -28,23 +30,59 @@ class Talk:
     no_color: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What is new about a run that goes on: limits and thresholds; `force` goes on whatever has changed."""
+
+    guards: tuple[str, ...] = ()
+    force: bool = False
+
+
+class Curves(StrEnum):
+    """What becomes of schedules that ran over a training which is extended."""
+
+    EXTEND = "extend"
+    KEEP = "keep"
+
+
+Extend = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extend",
+        metavar="PATH=VALUE",
+        help="Go on with the last training of a finished run to this length (phases.train.epochs=50), as a new run.",
+    ),
+]
+Schedules = Annotated[
+    Curves,
+    typer.Option(
+        "--schedule", help="With --extend: let curves run over the new length, or keep them as they were, at their end."
+    ),
+]
+
+
 def resume(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="Its id, the start of it, its name, its folder, or `last`.")
     ],
     *,
     runs: Runs = Path("runs"),
+    guards: Annotated[
+        list[str] | None, typer.Option("--set", metavar="guards.X=VALUE", help="Another limit or threshold.")
+    ] = None,
     allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
     save_every: SaveEvery = 30.0,
     force: Annotated[
         bool, typer.Option("--force", help="Go on though data, code or versions have changed: other numbers may come.")
     ] = False,
+    extend: Extend = None,
+    schedule: Schedules = Curves.EXTEND,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Go on with a run that was stopped, failed or killed, in its own folder.
+    """Go on with a run that was stopped, failed or killed, in its own folder; with --extend, with a finished one.
 
     It ends with the numbers and weights of a run that was never broken off. Exit code 0 too where nothing is left
     to do, 2 where it is running, or what it was made with has changed.
@@ -56,8 +94,32 @@ def resume(
     except (UnknownRun, AmbiguousRun) as error:
         say(f"error: {error}")
         raise typer.Exit(2) from None
+    from runexp.api.stored_sweep import is_sweep
+
+    if is_sweep(folder):
+        say(f"error: {folder} holds many runs; the command that began them, given again, goes on and repeats none")
+        raise typer.Exit(2)
     talk = Talk(quiet, verbose, no_color)
-    go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, force=force)
+    folder = _extended(folder, extend, schedule, runs=runs, talk=talk) if extend else folder
+    how = Going(tuple(guards or ()), force=force)
+    go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, going=how)
+
+
+def _extended(folder: Path, changes: list[str], schedule: Curves, *, runs: Path, talk: Talk) -> Path:
+    """The new run that goes on with a finished one to another length; leaves with 2 where that cannot be."""
+    say_on_terminal("importing torch …", quiet=talk.quiet)
+    from runexp.api.extending import extend
+    from runexp.api.resuming import CannotResume
+
+    try:
+        made = extend(folder, changes, curves="keep" if schedule is Curves.KEEP else "extend", runs=runs)
+    except SpecError as error:
+        raise leave_with(error, {COMMAND_LINE: "\n".join(changes)}, no_color=talk.no_color) from None
+    except CannotResume as error:
+        raise _refused(error) from None
+    if not talk.quiet:
+        say(f"goes on with {folder} in {made.folder}")
+    return made.folder
 
 
 def go_on(
@@ -67,7 +129,7 @@ def go_on(
     form: Format,
     save_every: float,
     talk: Talk,
-    force: bool = False,
+    going: Going | None = None,
 ) -> None:
     """Go on with the run in a folder, show it, and leave with its exit code."""
     say_on_terminal("importing torch, reading data, building the graph …", quiet=talk.quiet)
@@ -78,10 +140,11 @@ def go_on(
     from runexp.engine.control import Control
     from runexp.store.run_folder import FolderInUse
 
+    going = going or Going()
     control = Control()
     stop_on_signals(control)
     try:
-        run = open_run(folder)
+        run = open_run(folder, overrides=going.guards)
         run = replace(run, checked=trusted(run.checked, allow_import, quiet=talk.quiet, no_color=talk.no_color))
         try:
             finished = resume_run(
@@ -90,7 +153,7 @@ def go_on(
                     live, quiet=talk.quiet, no_color=talk.no_color, as_json=form is Format.JSON
                 ),
                 control=control,
-                force=force,
+                force=going.force,
                 save_every_s=save_every,
                 tell=lambda message: say(f"warning: {message}"),
             )
@@ -102,9 +165,8 @@ def go_on(
         say(f"error: {error}")
         raise typer.Exit(2) from None
     except OSError as error:
-        say(f"error: the run folder cannot be written: {error}")
-        raise typer.Exit(1) from None
-    report(finished, run.checked.files, form=form, no_color=talk.no_color, verbose=talk.verbose)
+        raise cannot_write(error) from None
+    report(finished, run.checked, form=form, no_color=talk.no_color, verbose=talk.verbose)
     leave(finished, control)
 
 

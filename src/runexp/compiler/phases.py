@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runexp.compiler.callbacks import Numbers, Watched, link_callbacks, monitored
+from runexp.compiler.callbacks import Watched, link_callbacks
+from runexp.compiler.checkpoints import link_checkpoints
 from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
 from runexp.compiler.freezing import Freezing
+from runexp.compiler.guards import alert_of
 from runexp.compiler.judged_lanes import Judged, link_judged
 from runexp.compiler.lanes import link_lanes
 from runexp.compiler.learning import check_callbacks, learners, link_learning
@@ -19,7 +21,6 @@ from runexp.compiler.routes import data_of, graph_is_damaged
 from runexp.compiler.scope import Scope
 from runexp.compiler.turns import link_turns
 from runexp.plan.phases import (
-    CheckpointPlan,
     ClipPlan,
     EvalPlan,
     GroupPlan,
@@ -94,12 +95,13 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
     _check_length(scope, phase, path)
     watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes, trains)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
+    callbacks = alert_of(scope, callbacks, numbers)
     turns = link_turns(scope, phase, losses, trains, path)
     callbacks += link_recorders(scope, phase, path, comes_alone=not drawing.lanes)
     trains = tuple(name for name in trains if any(name in turn.trains for turn in turns)) if turns else trains
     optimizer = None if phase.optimizers else link_optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = link_schedule(scope, phase.schedule, numbers, (*path, "schedule"))
-    checkpoints = _checkpoints(scope, phase, numbers, (*path, "checkpoints"))
+    checkpoints = link_checkpoints(scope, phase.checkpoints, numbers, label, (*path, "checkpoints"))
     if not (optimizer or turns) or not losses:
         return None
     return TrainPlan(
@@ -160,7 +162,7 @@ def _learn(
         clip=ClipPlan(0.0, 0.0),
         accumulate=1,
         callbacks=callbacks,
-        checkpoints=_checkpoints(scope, phase, numbers, (*path, "checkpoints")),
+        checkpoints=link_checkpoints(scope, phase.checkpoints, numbers, label, (*path, "checkpoints")),
         origin=scope.found.origin(path),
         learns=FrozenMap(learns),
     )
@@ -255,18 +257,3 @@ def _clip(scope: Scope, clip: Clip | None, path: Path) -> ClipPlan:
             "missing-key", f"`{dotted(path)}` has neither `norm` nor `value`", path, part="key", help=help
         )
     return ClipPlan(clip.norm or 0.0, clip.value or 0.0) if clip else ClipPlan(0.0, 0.0)
-
-
-def _checkpoints(scope: Scope, phase: TrainPhase, numbers: Numbers, path: Path) -> CheckpointPlan | None:
-    written = phase.checkpoints
-    if written is None:
-        return None
-    mode = monitored(scope, written.monitor, written.mode, numbers, (*path, "monitor")) if written.monitor else "min"
-    return CheckpointPlan(
-        "epoch_end",
-        written.every_n,
-        written.max_to_keep or 0,
-        written.monitor or "",
-        mode,
-        scope.found.origin(path),
-    )

@@ -15,6 +15,7 @@ from runexp.report.run_list import moment
 from runexp.report.sizes import in_units
 from runexp.report.wording import duration, plain
 from runexp.results.phases import PhaseResults, TrainResults
+from runexp.results.requirements import Verdict
 from runexp.results.run import RunResults
 from runexp.results.run_record import RunRecord, jsonable
 
@@ -41,7 +42,7 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What a page of a run is made of; `problems` says what of its folder cannot be read."""
+    """What a page of a run is made of; `problems` says what of its folder cannot be read, `told` what became of it."""
 
     record: RunRecord
     results: RunResults
@@ -49,12 +50,20 @@ class RunFacts:
     problems: Sequence[str]
     units: Mapping[str, Mapping[str, str]]
     tables: Sequence[TableFacts] = ()
+    requirements: Sequence[Verdict] = ()
+    lineage: Sequence[str] = ()
+    told: Sequence[tuple[str, str]] = ()
 
 
 def render_run(facts: RunFacts, *, console_width: int, color: bool, unicode: bool = True) -> str:
     """The page of one run."""
     results = render_results(
-        facts.results, console_width=console_width, color=color, unicode=unicode, units=facts.units
+        facts.results,
+        console_width=console_width,
+        color=color,
+        unicode=unicode,
+        units=facts.units,
+        requirements=facts.requirements,
     )
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
@@ -74,7 +83,9 @@ def _details(facts: RunFacts) -> Iterator[tuple[str, str]]:
     yield "tags", ", ".join(record.tags)
     yield "note", record.note
     yield from _under("checkpoints", _checkpoints(facts.checkpoints))
+    yield from _under("lineage", facts.lineage)
     yield from _under("recorded", _tables(facts.tables))
+    yield from facts.told
     yield "environment", _environment(record.lock)
     yield "git", _git(record.lock.get("git"))
     yield "data", ", ".join(f"{name} {str(digest)[:12]}" for name, digest in _items(record.lock.get("sources")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
+from runexp.plan.guards import OnNan
 from runexp.plan.phases import TrainPlan
 from runexp.runtime.data.problems import first_line
 from runexp.runtime.data.table import Array
@@ -85,6 +86,13 @@ class PartialFitProgram:
     def latest(self) -> Mapping[str, float]:
         """Nothing is measured in a batch."""
         return {}
+
+    def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
+        """There are no losses to meet."""
+
+    def rows(self, epoch: int, batch: int) -> Mapping[str, Sequence[Any]]:
+        """The ids of the rows of a batch, by feature set; empty where they are not known, as of a stream."""
+        return self._columns.ids(self._draws.places(epoch, batch))
 
     def groups(self) -> list[tuple[str, float, int]]:
         """There is no optimizer."""

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runexp.diagnostics import naming
 from runexp.store.atomic import (
     aside,
     commit_folder,
@@ -37,8 +38,9 @@ class CheckpointFolder:
         """Commit the files that `write` puts into the folder it is given; if it fails, nothing is left."""
         temporary = self.begin(name)
         try:
-            write(temporary)
-            self.commit(temporary, name)
+            with naming(self.path(name)):
+                write(temporary)
+                self.commit(temporary, name)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -66,6 +68,11 @@ class CheckpointFolder:
             return (path / MANIFEST).read_bytes() == _manifest(path)
         except (OSError, ValueError):
             return False
+
+    def digests(self, name: str) -> dict[str, str]:
+        """The SHA-256 of each file, as it was committed; `OSError` or `ValueError` where that cannot be read."""
+        files = json.loads((self.path(name) / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {str(file): str(facts["sha256"]) for file, facts in files.items()}
 
     def remove(self, name: str) -> None:
         """Delete a checkpoint; half-way it is debris, not a checkpoint. `FileNotFoundError` without one."""
@@ -100,6 +107,12 @@ class CheckpointFolder:
         if not self._root.is_dir():
             return ()
         return tuple(sorted(path.name for path in self._root.iterdir() if path.is_dir() and not is_aside(path)))
+
+    def all_names(self) -> tuple[str, ...]:
+        """Every checkpoint at any depth, in order, whole or not."""
+        found = (path.parent for path in self._root.rglob(MANIFEST))
+        names = (path.relative_to(self._root) for path in found)
+        return tuple(sorted(name.as_posix() for name in names if not any(is_aside(Path(part)) for part in name.parts)))
 
     def debris(self) -> tuple[Path, ...]:
         """What killed processes left half-written."""
