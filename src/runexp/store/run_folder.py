@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -59,10 +58,6 @@ class RunFolder:
         folder = CheckpointFolder(self.inside("progress"))
         folder.clean()
         return folder
-
-    def forget_progress(self) -> None:
-        """Delete what nothing goes on from any more."""
-        shutil.rmtree(self.path / "progress", ignore_errors=True)
 
     @property
     def id(self) -> str:
