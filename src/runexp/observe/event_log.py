@@ -68,7 +68,7 @@ class EventLog:
         self._sequence = stamped.sequence + 1
         if isinstance(stamped.event, RunFinished):
             self._write()
-            os.fsync(self._file)
+            self._sync()
         elif isinstance(stamped.event, _AT_ONCE) or stamped.time - self._written_at >= _INTERVAL_S:
             self._write_if_possible(stamped.time)
 
@@ -79,16 +79,20 @@ class EventLog:
     def sync(self) -> None:
         """Write what is left, durably, and go on."""
         self._write()
-        os.fsync(self._file)
+        self._sync()
 
     def close(self) -> None:
         """Write what is left, durably."""
         self._is_open = False
         try:
             self._write()
-            os.fsync(self._file)
+            self._sync()
         finally:
             os.close(self._file)
+
+    def _sync(self) -> None:
+        with naming(self._path):
+            os.fsync(self._file)
 
     def _write_if_possible(self, now: float) -> None:
         try:

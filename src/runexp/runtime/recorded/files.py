@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from runexp.diagnostics import naming
 
 _GROUP_BYTES = 16 << 20
 """Rows are held until they take so much, and are then written together."""
@@ -36,7 +39,8 @@ class TableFile:
         self._write()
         if self._writer is None:
             return
-        self._writer.close()
+        with naming(self.path):
+            self._writer.close()
         self._writer = None
         _sync(self._aside)
         os.replace(self._aside, self.path)
@@ -46,7 +50,8 @@ class TableFile:
         """Leave nothing behind."""
         self._held, self._n_bytes = [], 0
         if self._writer is not None:
-            self._writer.close()
+            with suppress(OSError):  # closing what goes anyway writes to a disk that may be full
+                self._writer.close()
             self._writer = None
             self._aside.unlink(missing_ok=True)
 
@@ -54,10 +59,11 @@ class TableFile:
         if not self._held:
             return
         table = pa.concat_tables(self._held)
-        if self._writer is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._aside, table.schema, compression="zstd")
-        self._writer.write_table(table)
+        with naming(self.path):
+            if self._writer is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._writer = pq.ParquetWriter(self._aside, table.schema, compression="zstd")
+            self._writer.write_table(table)
         self._held, self._n_bytes = [], 0
 
 
@@ -118,6 +124,7 @@ def as_bytes(table: pa.Table) -> bytes:
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
