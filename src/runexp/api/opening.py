@@ -110,6 +110,18 @@ class StoredRun:
             found, status="running" if status == "running" else "killed" if status == "killed" else "unknown"
         )
 
+    def spans(self) -> list[tuple[str, float, float | None]]:
+        """When each phase began and ended, in seconds from the start of the run; None where it was cut short."""
+        facts = self._log.facts if self._log else []
+        begun = {one.event.phase: one.time for one in facts if isinstance(one.event, PhaseStarted)}
+        ended = {one.event.phase: one.time for one in facts if isinstance(one.event, PhaseFinished)}
+        origin = facts[0].time if facts else 0.0
+        last = facts[-1].time if facts else 0.0
+        return [
+            (phase, time - origin, ended[phase] - origin if ended.get(phase, 0.0) >= time else last - origin)
+            for phase, time in begun.items()
+        ]
+
     @property
     def problems(self) -> tuple[str, ...]:
         """What of the folder cannot be read."""

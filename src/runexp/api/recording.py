@@ -7,17 +7,21 @@ import json
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
+from runexp.api.describing import described_briefly
 from runexp.api.redaction import redacted
 from runexp.engine.protocol import State
 from runexp.events import Event
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
+from runexp.report.data import as_document
 from runexp.results import Recorder
+from runexp.results.run_record import jsonable
 from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
@@ -28,6 +32,7 @@ from runexp.store.records import write_lock_file
 from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
+DATA = "data.json"
 
 
 def write_inputs(
@@ -53,6 +58,7 @@ def write_inputs(
         folder.write("splits.parquet", membership(whole))
     if division.folds:
         folder.write("folds.parquet", fold_membership(division))
+    folder.write(DATA, _data_json(checked, runtime, division))
     for path, content in transformer_files(whole):
         folder.write(path, content)
     for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
@@ -67,6 +73,14 @@ def write_inputs(
         argv=sys.argv,
         spec_folder=checked.folder,
     )
+
+
+def _data_json(checked: Checked, runtime: TorchRuntime, division: Division) -> str:
+    """The feature sets in short, for pages of the run; those that are divided into folds have no splits of their own."""
+    facts = described_briefly(checked.linked.data, runtime.sets)
+    told = [as_document(replace(one, splits=()) if one.name in division.ids else one) for one in facts]
+    document = redacted(jsonable({"data": told}), checked.document)
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
