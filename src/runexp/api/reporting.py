@@ -71,7 +71,7 @@ def _judged(folder: Path, targets: Mapping[str, str]) -> tuple[list[Judged], str
     """What the predictions that were kept say, and in words what is missing."""
     files = sorted((folder / "predictions").glob("*.parquet"))
     if not files:
-        advice = "`record: [predictions]` in an eval phase keeps them; a cross-validation keeps them by itself."
+        advice = "An eval phase with “record: [predictions]” keeps them; a cross-validation keeps them by itself."
         return [], f"The run kept no predictions: no confusion matrix, no residuals. {advice}"
     found: list[Judged] = []
     unreadable = []

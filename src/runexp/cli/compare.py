@@ -12,7 +12,7 @@ import typer
 
 from runexp.cli.options import Format, NoColor, Runs
 from runexp.cli.references import RunReferences, require_runs
-from runexp.cli.screen import say, wants_color, width
+from runexp.cli.screen import can_draw, say, wants_color, width
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.opening import StoredRun
@@ -47,7 +47,14 @@ def compare(
     from runexp.report.comparison import render_comparison
 
     color = wants_color(sys.stdout, no_color=no_color)
-    page = render_comparison(found, curves, console_width=width(), color=color, only_differences=only_differences)
+    page = render_comparison(
+        found,
+        curves,
+        console_width=width(),
+        color=color,
+        unicode=can_draw(sys.stdout),
+        only_differences=only_differences,
+    )
     sys.stdout.write(page)
 
 

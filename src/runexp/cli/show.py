@@ -11,7 +11,7 @@ import typer
 
 from runexp.cli.options import Format, NoColor, Runs
 from runexp.cli.references import RunReference, require_run
-from runexp.cli.screen import wants_color, width
+from runexp.cli.screen import can_draw, wants_color, width
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.opening import StoredRun
@@ -34,7 +34,7 @@ def show(
 
     facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units)
     color = wants_color(sys.stdout, no_color=no_color)
-    sys.stdout.write(render_run(facts, console_width=width(), color=color))
+    sys.stdout.write(render_run(facts, console_width=width(), color=color, unicode=can_draw(sys.stdout)))
 
 
 def _as_json(run: StoredRun) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import ceil, floor, isfinite, log10
 from typing import Any
 
 from runexp.report.characters import cleaned, clipped
@@ -23,7 +23,7 @@ Spec = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve: `points` in order of x. `slot` chooses its colour; a faint one stands behind (one fold of several)."""
+    """A curve: `points` in order of x. `slot` chooses its colour; a faint one stands behind that of its name."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -55,7 +55,7 @@ def line_chart(title: str, lines: Sequence[Line], *, x_title: str = "epoch", bes
     names = {_label(line): line for line, points in shown if points and not line.is_faint}
     spec = _lines(rows, names, x_title, is_log=is_log, best=best, n_x=len({x for _, points in shown for x, _ in points}))
     said = [_told(line, points, x_title) for line, points in shown if points and not line.is_faint]
-    n_faint = len({line.name for line, points in shown if points and line.is_faint})
+    n_faint = sum(bool(points) and line.is_faint for line, points in shown)
     folds = f" Behind: {n_faint} curves, one a fold." if n_faint else ""
     scale = " The scale is logarithmic." if is_log else ""
     return Chart(title, cleaned(f"{title}: {'; '.join(said)}.{folds}{scale}"), spec, notes)
@@ -67,9 +67,9 @@ def band_chart(title: str, rows: Sequence[tuple[float, float, float, float]], *,
     if not finite:
         return None
     is_log = min(row[2] for row in finite) > 0 and max(row[3] for row in finite) / min(row[2] for row in finite) >= 1e3
-    scale = {"type": "log"} if is_log else {"zero": False}
     x = {"field": "x", "type": "quantitative", "title": x_title, "axis": {"tickMinStep": 1}, "scale": {"nice": False}}
-    y = {"type": "quantitative", "title": None, "scale": scale}
+    levels = [level for row in finite for level in row[2:]]
+    y = {"type": "quantitative", "title": None, **_scaled(levels, is_log=is_log)}
     spec = {
         "data": {"values": [dict(zip(("x", "y", "low", "high"), row, strict=True)) for row in finite]},
         "layer": [
@@ -156,13 +156,13 @@ def _lines(
     domain = list(names) or list(dict.fromkeys(row["curve"] for row in rows))
     colors = [f"var(--s{(names[name].slot if name in names else 0) % _N_COLORS})" for name in domain]
     dashes = [[5, 3] if name in names and names[name].is_dashed else [1, 0] for name in domain]
-    legend = {"title": None, "orient": "top", "columns": 2, "labelLimit": 150, "symbolType": "stroke", "offset": 6}
+    legend = None if domain == ["lr"] else {"title": None, "orient": "top", "columns": _columns(domain), "labelLimit": 150, "symbolType": "stroke", "offset": 6}
     encoding = {
         "x": {
             "field": "x", "type": "quantitative", "title": x_title, "scale": {"nice": False},
             "axis": {"tickMinStep": 1, "format": "~s"},
         },
-        "y": {"field": "y", "type": "quantitative", "title": None, "scale": {"type": "log"} if is_log else {"zero": False}},
+        "y": {"field": "y", "type": "quantitative", "title": None, **_scaled([row["y"] for row in rows], is_log=is_log)},
         "color": {"field": "curve", "type": "nominal", "scale": {"domain": domain, "range": colors}, "legend": legend},
         "strokeDash": {"field": "curve", "type": "nominal", "scale": {"domain": domain, "range": dashes}, "legend": legend},
         "detail": {"field": "line"},
@@ -180,6 +180,26 @@ def _lines(
         dotted = {"point": {"size": 36}} if n_x <= 12 else {}
         layers.append({"data": {"values": front}, "mark": {**mark, **dotted}, "encoding": encoding})
     return {"layer": layers}
+
+
+def _columns(labels: Sequence[str]) -> int:
+    """As many labels in a line as fit."""
+    return max(1, min(len(labels), 46 // (max(map(len, labels), default=1) + 5)))
+
+
+def _scaled(levels: Sequence[float], *, is_log: bool) -> Spec:
+    """The scale of y; a logarithmic one has a line at each power of ten, or at 1, 2 and 5 where those are few."""
+    low, high = min(levels), max(levels)
+    if not is_log and low == high:  # Vega would round the one level there is
+        return {"scale": {"domain": [low - (abs(low) or 1.0) / 10, low + (abs(low) or 1.0) / 10]}}
+    if not is_log:
+        return {"scale": {"zero": False}}
+    powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
+    for steps in ((1,), (1, 2, 5)):
+        values = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+        if len(values) > 2:
+            break
+    return {"scale": {"type": "log", "nice": False}, "axis": {"values": values, "format": "~g"}}
 
 
 def _told(line: Line, points: Sequence[tuple[float, float]], x_title: str) -> str:

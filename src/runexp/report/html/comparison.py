@@ -9,9 +9,9 @@ from math import isfinite
 from typing import Any
 
 from runexp.report.html.charts import Chart, Line, line_chart
-from runexp.report.html.curves import Points, mean_points, points_of, trainings
+from runexp.report.html.curves import Points, families, mean_points, points_of, trainings
 from runexp.report.html.facts import PageFacts
-from runexp.report.html.tables import HtmlTable
+from runexp.report.html.tables import HtmlTable, is_total
 from runexp.report.run_list import moment
 from runexp.report.wording import column, duration, number, plain
 from runexp.results.comparison import Comparison, Row
@@ -44,7 +44,7 @@ def comparison_parts(pages: Sequence[PageFacts], found: Comparison) -> dict[str,
             _differences("environment", found.environment, letters),
             _differences("data", found.data, letters),
         ],
-        "numbers": [_number(row) for row in found.metrics if not is_rate(row.address.rpartition(".")[2])],
+        "numbers": [_number(row) for row in _telling_rows(found.metrics)],
         "spreads": _spreads(pages, letters),
         "curves": _curves(pages, letters),
         "warnings": [
@@ -88,6 +88,13 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any value of a spec
     if isinstance(value, str):
         return plain(value) or "''"
     return number(value) if isinstance(value, float) else plain(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _telling_rows(rows: Sequence[Row]) -> list[Row]:
+    """The numbers without learning rates, and without losses that only repeat a total in all runs."""
+    there = [row for row in rows if not is_rate(row.address.rpartition(".")[2])]
+    totals = [row.values for row in there if is_total(row.address)]
+    return [row for row in there if is_total(row.address) or row.values not in totals]
 
 
 def _number(row: Row) -> Difference:
@@ -156,7 +163,7 @@ def _points(page: PageFacts) -> Mapping[str, Points]:
 def _of(phases: Sequence[tuple[str, Sequence[TrainResults]]]) -> dict[str, Points]:
     found: dict[str, Points] = {}
     for label, each in phases:
-        for name in (name for name in each[0].metrics.names() if not is_rate(name)):
+        for name in (name for names in families(each[0]).values() for name in names.values()):
             points = mean_points([points_of(phase, name) for phase in each])
             if len(points) > 1:
                 found[f"{label}.{name}"] = points

@@ -80,13 +80,24 @@ def points_of(phase: TrainResults, name: str) -> Points:
 
 def _of_phase(phase: TrainResults, *, per_batch: bool) -> Curves:
     best = float(phase.best.epoch) if phase.best is not None else None
+    found = families(phase)
+    slots = _slots(found)
     charts = []
-    for base, names in families(phase).items():
-        lines = [Line(where, points_of(phase, name), slot, is_dashed=where == "train") for slot, (where, name) in enumerate(names.items())]
+    for base, names in found.items():
+        lines = [
+            Line(where, points_of(phase, name), slots[where], is_dashed=where == "train")
+            for where, name in names.items()
+        ]
         charts.append(line_chart(base, lines, best=best))
     rates, said = _rates(phase, per_batch=per_batch)
     notes = [*_best(phase), *said, *_beyond(charts)]
     return Curves(phase.label, _some(charts), rates, _losses(phase, per_batch=per_batch), tuple(notes))
+
+
+def _slots(found: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """A colour for each place where something was measured, the same in every chart; training has the second."""
+    wheres = [where for where in dict.fromkeys(where for names in found.values() for where in names) if where != "train"]
+    return {where: slot + (slot > 0) for slot, where in enumerate(wheres)} | {"train": 1}
 
 
 def _some(charts: Sequence[Chart | None]) -> tuple[Chart, ...]:
@@ -161,19 +172,24 @@ def _of_folds(cv: CVResults, *, per_batch: bool) -> Iterator[Curves]:
             for phase in trainings(cv.get_fold(facts.index).flatten().values()):
                 by_phase.setdefault(phase.label.removeprefix(prefix), []).append(phase)
     for label, phases in by_phase.items():
-        charts = [_family_of_folds(base, names, phases) for base, names in families(phases[0]).items()]
+        found = families(phases[0])
+        charts = [_family_of_folds(base, names, phases, _slots(found)) for base, names in found.items()]
         rates, said = _rates(phases[0], per_batch=per_batch)
         epochs = ", ".join(str(phase.n_epochs) for phase in phases)
         note = f"Epochs of each fold: {epochs}. Thin lines are folds, the thick one is their mean while all of them train."
         yield Curves(label, _some(charts), rates, (), (note, *said))
 
 
-def _family_of_folds(base: str, names: Mapping[str, str], phases: Sequence[TrainResults]) -> Chart | None:
+def _family_of_folds(
+    base: str, names: Mapping[str, str], phases: Sequence[TrainResults], slots: Mapping[str, int]
+) -> Chart | None:
     lines = []
-    for slot, (where, name) in enumerate(names.items()):
+    for where, name in names.items():
+        slot = slots[where]
         each = [points_of(phase, name) for phase in phases]
-        lines += [Line(f"{where} {index}", points, slot, is_faint=True) for index, points in enumerate(each) if points]
-        lines.append(Line(f"{where} (mean)", mean_points(each), slot, is_dashed=where == "train"))
+        name = f"{where} (mean)"
+        lines += [Line(name, points, slot, is_faint=True, is_dashed=where == "train") for points in each if points]
+        lines.append(Line(name, mean_points(each), slot, is_dashed=where == "train"))
     return line_chart(base, lines)
 
 

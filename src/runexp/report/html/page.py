@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from runexp.report.characters import cleaned
 from runexp.report.html.charts import Chart
@@ -28,6 +29,7 @@ from runexp.version import __version__
 
 _FOLDER = Path(__file__).parent / "templates"
 _OPEN_CHARTS = 6
+_JOINTS = re.compile(r"([_./])(?=\w)")
 
 
 def render_run_page(facts: PageFacts, *, interactive: bool = False) -> str:
@@ -83,6 +85,7 @@ def _rendered(template: str, *, interactive: bool, **parts: Any) -> str:  # noqa
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["clean"] = cleaned
+    environment.filters["soft"] = _soft
     return environment.get_template(template).render(
         **parts,
         version=__version__,
@@ -92,6 +95,11 @@ def _rendered(template: str, *, interactive: bool, **parts: Any) -> str:  # noqa
         chart=drawn.chart,
         n_open=_OPEN_CHARTS,
     )
+
+
+def _soft(text: str) -> Markup:
+    """A name, escaped, that may be broken behind its underscores, dots and strokes."""
+    return Markup(_JOINTS.sub(r"\1<wbr>", str(escape(cleaned(text)))))  # noqa: S704 - escaped before
 
 
 def _policy(style: str, script: str) -> str:

@@ -90,7 +90,7 @@ def data_tables(sets: tuple[SetFacts, ...] | list[SetFacts]) -> list[tuple[SetFa
     """Each feature set, its splits in words, and a table of its keys."""
     found = []
     for facts in sets:
-        splits = ", ".join(f"{plain(name)} {count:,}" for name, count in facts.splits) or "no splits"
+        splits = ", ".join(f"{plain(name)} {count:,}" for name, count in facts.splits)
         heads = ("key", "role", "shape", "type", "values", "missing", "transforms")
         heads, rows = without_empty(heads, [_key(key) for key in facts.keys])
         found.append((facts, splits, HtmlTable(f"keys of {plain(facts.name)}", heads, rows, is_numeric=False)))

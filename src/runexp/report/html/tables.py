@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runexp.report.numbers import measured, telling
 from runexp.report.wording import column, number, plain
 from runexp.results.folds import CVResults, Spread
-from runexp.results.losses import is_rate
+from runexp.results.losses import TOTAL, is_rate
 from runexp.results.run import RunResults
 
 _MOST_FOLDS = 12
@@ -47,7 +47,7 @@ def number_tables(results: RunResults) -> list[HtmlTable]:
 
 
 def _of_folds(cv: CVResults) -> Iterator[HtmlTable]:
-    table = {address: values for address, values in cv.table().items() if not is_rate(address.rpartition(".")[2])}
+    table = _telling(cv)
     shown = cv.facts if len(cv) <= _MOST_FOLDS else ()
     folds = [f"fold {facts.index}{f' {plain(facts.name)}' if facts.name else ''}" for facts in shown]
     for phase in dict.fromkeys(address.rpartition(".")[0] for address in table):
@@ -60,6 +60,18 @@ def _of_folds(cv: CVResults) -> Iterator[HtmlTable]:
         yield HtmlTable(f"{plain(phase)}: mean and spread over {len(cv)} folds", heads, tuple(rows))
 
 
+def _telling(cv: CVResults) -> dict[str, dict[int, float]]:
+    """The numbers of all folds without learning rates, and without losses that only repeat the total of their phase."""
+    table = {address: values for address, values in cv.table().items() if not is_rate(address.rpartition(".")[2])}
+    totals = {address: values for address, values in table.items() if is_total(address)}
+    return {address: values for address, values in table.items() if address in totals or values not in totals.values()}
+
+
+def is_total(address: str) -> bool:
+    """Whether this is the total loss of a phase or of an evaluation inside it."""
+    return address.rpartition(".")[2].rpartition("_")[2] == TOTAL
+
+
 def _interval(spread: Spread) -> str:
     return "" if spread.low is None or spread.high is None else f"{number(spread.low)} … {number(spread.high)}"
 
@@ -67,7 +79,7 @@ def _interval(spread: Spread) -> str:
 def key_numbers(results: RunResults, most: int = 6) -> list[KeyNumber]:
     """The numbers that a reader looks for first: those of the last phase that has some."""
     if results.cv is not None:
-        spreads = {address: spread for address, spread in results.cv.spreads().items() if not is_rate(address.rpartition(".")[2])}
+        spreads = {address: results.cv.spread(address) for address in _telling(results.cv)}
         last = next((address.rpartition(".")[0] for address in reversed(spreads)), "")
         chosen = [address for address in spreads if address.rpartition(".")[0] == last][:most]
         return [_spread_out(address, spreads[address]) for address in chosen]
@@ -81,8 +93,8 @@ def key_numbers(results: RunResults, most: int = 6) -> list[KeyNumber]:
 
 def _spread_out(address: str, spread: Spread) -> KeyNumber:
     phase, _, name = address.rpartition(".")
-    std = f" ± {number(spread.std)}" if spread.std is not None else ""
-    return KeyNumber(plain(name), f"{number(spread.mean)}{std}", f"{plain(phase)}, {spread.n} folds")
+    std = f"± {number(spread.std)}, " if spread.std is not None else ""
+    return KeyNumber(plain(name), number(spread.mean), f"{std}{plain(phase)}, {spread.n} folds")
 
 
 def without_empty(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
