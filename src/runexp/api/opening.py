@@ -29,6 +29,7 @@ from runexp.results import GroupResults, PhaseResults, Recorder, RunResults
 from runexp.results.comparison import Comparison, compare
 from runexp.results.run_record import RunRecord, as_json
 from runexp.results.selection import Query, select
+from runexp.results.tables import html_table
 from runexp.store.checkpoints import MANIFEST, CheckpointFolder
 from runexp.store.find import find_run
 from runexp.store.index import as_it_stands, list_records
@@ -50,8 +51,8 @@ class StoredRun:
         return f"StoredRun({self.name!r}, {self.id!r}, {self.status}{': ' if numbers else ''}{numbers})"
 
     def _repr_html_(self) -> str:
-        head = f"<p>{escape(self.name)} {escape(self.id)}: {self.status}</p>"
-        return head + self.results.results._repr_html_()
+        found = self.results
+        return f"<p>{escape(self.name)} {escape(self.id)}: {self.status}</p>{(found.cv or found.results)._repr_html_()}"
 
     def __getitem__(self, label: str) -> PhaseResults | GroupResults:
         """The results of a phase or group by its label; `UnknownNameError` for another."""
@@ -206,6 +207,10 @@ def open_run(reference: Path | str, *, runs: Path | str = "runs") -> StoredRun:
 class RunList(tuple[RunRecord, ...]):
     """The records of runs; a table in a notebook, a DataFrame by `to_pandas`."""
 
+    def _repr_html_(self) -> str:
+        rows = [[run.name, run.id, run.status, run.started[:16].replace("T", " "), _told(run)] for run in self]
+        return html_table(f"{len(self)} runs", ["name", "id", "status", "started", "numbers"], rows)
+
     def to_dict(self) -> dict[str, list[Any]]:
         """Columns by name: the facts, then every final number as `<phase>.<number>`; None where a run has none."""
         facts = [as_json(record) for record in self]
@@ -221,6 +226,12 @@ class RunList(tuple[RunRecord, ...]):
     def to_pandas(self) -> Any:  # noqa: ANN401 - pandas may be missing
         """A DataFrame, a row a run; `ImportError` without pandas."""
         return _library("pandas", "to_pandas").DataFrame(self.to_dict())
+
+
+def _told(run: RunRecord) -> str:
+    """The numbers of the phase that ended last."""
+    last = list(run.metrics.values())[-1] if run.metrics else {}
+    return ", ".join(f"{name} {value:.6g}" for name, value in last.items())
 
 
 def list_runs(

@@ -121,7 +121,7 @@ def _sizes_of(sizes: Plain, name: str) -> Plain:
 def _sized(sizes: Plain) -> Iterator[str]:
     shape = sizes.get("shape", sizes.get("output_shape"))
     if isinstance(shape, list):
-        yield f"→ {' × '.join(map(str, shape)) or 'one value'}"
+        yield f"→ {' x '.join(map(str, shape)) or 'one value'}"
     count = sizes.get("n_parameters", sizes.get("parameters"))
     if isinstance(count, int) and count:
         yield f"{count:,} parameters"

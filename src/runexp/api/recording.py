@@ -76,7 +76,7 @@ def write_inputs(
 
 
 def _data_json(checked: Checked, runtime: TorchRuntime, division: Division) -> str:
-    """The feature sets in short, for pages of the run; those that are divided into folds have no splits of their own."""
+    """The feature sets in short, for pages of the run; those divided into folds have no splits of their own."""
     facts = described_briefly(checked.linked.data, runtime.sets)
     told = [as_document(replace(one, splits=()) if one.name in division.ids else one) for one in facts]
     document = redacted(jsonable({"data": told}), checked.document)

@@ -82,7 +82,10 @@ def _judged(folder: Path, targets: Mapping[str, str]) -> tuple[list[Judged], str
             unreadable.append(file.name)
     if unreadable:
         return found, f"Cannot be read: {', '.join(unreadable)}."
-    return found, "" if found else "The predictions that were kept have no target beside them that they could be held to."
+    return (
+        found,
+        "" if found else "The predictions that were kept have no target beside them that they could be held to.",
+    )
 
 
 def _sets(folder: Path) -> Iterator[SetFacts]:

@@ -16,9 +16,7 @@ from runexp.store.run_files import EVENTS, read_record
 _LAST_LOOKS = 3
 
 
-def follow(
-    folder: Path, *, every_s: float, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[Stamped | None]:
+def follow(folder: Path, *, every_s: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Stamped | None]:
     """The events of a run as they come, from the first; None whenever there is nothing new.
 
     Ends with the run, and where it is found dead: its status no longer says `running`, or nobody holds it.

@@ -17,6 +17,7 @@ _MOST_POINTS = 300
 _LONGEST_LABEL = 28
 _LOG_FROM = 50.0
 _N_COLORS = 8
+_FEW_POINTS = 12
 
 Spec = Mapping[str, Any]
 
@@ -53,7 +54,9 @@ def line_chart(title: str, lines: Sequence[Line], *, x_title: str = "epoch", bes
     notes = tuple(f"{name} is not finite in places; they are left out" for name in dict.fromkeys(left_out))
     rows = [row for index, (line, points) in enumerate(shown) for row in _rows(index, line, points)]
     names = {_label(line): line for line, points in shown if points and not line.is_faint}
-    spec = _lines(rows, names, x_title, is_log=is_log, best=best, n_x=len({x for _, points in shown for x, _ in points}))
+    spec = _lines(
+        rows, names, x_title, is_log=is_log, best=best, n_x=len({x for _, points in shown for x, _ in points})
+    )
     said = [_told(line, points, x_title) for line, points in shown if points and not line.is_faint]
     n_faint = sum(bool(points) and line.is_faint for line, points in shown)
     folds = f" Behind: {n_faint} curves, one a fold." if n_faint else ""
@@ -125,7 +128,7 @@ def residual_charts(found: Residuals, title: str) -> Iterator[Chart]:
             "data": {"values": bins},
             "mark": {"type": "bar", "color": "var(--s0)", "tooltip": {"content": "data"}},
             "encoding": {
-                "x": {"field": "from", "type": "quantitative", "title": "predicted − true", "bin": "binned"},
+                "x": {"field": "from", "type": "quantitative", "title": "predicted minus true", "bin": "binned"},
                 "x2": {"field": "to"},
                 "y": {"field": "rows", "type": "quantitative", "title": "rows"},
             },
@@ -153,33 +156,39 @@ def _label(line: Line) -> str:
 def _lines(
     rows: Sequence[Spec], names: Mapping[str, Line], x_title: str, *, is_log: bool, best: float | None, n_x: int
 ) -> Spec:
-    domain = list(names) or list(dict.fromkeys(row["curve"] for row in rows))
-    colors = [f"var(--s{(names[name].slot if name in names else 0) % _N_COLORS})" for name in domain]
-    dashes = [[5, 3] if name in names and names[name].is_dashed else [1, 0] for name in domain]
-    legend = None if domain == ["lr"] else {"title": None, "orient": "top", "columns": _columns(domain), "labelLimit": 150, "symbolType": "stroke", "offset": 6}
-    encoding = {
-        "x": {
-            "field": "x", "type": "quantitative", "title": x_title, "scale": {"nice": False},
-            "axis": {"tickMinStep": 1, "format": "~s"},
-        },
-        "y": {"field": "y", "type": "quantitative", "title": None, **_scaled([row["y"] for row in rows], is_log=is_log)},
-        "color": {"field": "curve", "type": "nominal", "scale": {"domain": domain, "range": colors}, "legend": legend},
-        "strokeDash": {"field": "curve", "type": "nominal", "scale": {"domain": domain, "range": dashes}, "legend": legend},
-        "detail": {"field": "line"},
-    }  # fmt: skip
+    encoding = _encoding(rows, names, x_title, is_log=is_log)
     mark = {"type": "line", "strokeWidth": 2, "tooltip": {"content": "data"}}
     layers: list[Spec] = []
-    behind = [row for row in rows if row["faint"]]
+    behind, front = ([row for row in rows if row["faint"] is faint] for faint in (True, False))
     if behind:
-        layers.append({"data": {"values": behind}, "mark": {**mark, "strokeWidth": 1, "opacity": 0.35}, "encoding": encoding})
-    front = [row for row in rows if not row["faint"]]
+        thin = {**mark, "strokeWidth": 1, "opacity": 0.35}
+        layers.append({"data": {"values": behind}, "mark": thin, "encoding": encoding})
     if best is not None:
         rule = {"type": "rule", "color": "var(--muted)", "strokeDash": [2, 3]}
         layers.append({"data": {"values": [{"x": best}]}, "mark": rule, "encoding": {"x": encoding["x"]}})
     if front:
-        dotted = {"point": {"size": 36}} if n_x <= 12 else {}
+        dotted = {"point": {"size": 36}} if n_x <= _FEW_POINTS else {}
         layers.append({"data": {"values": front}, "mark": {**mark, **dotted}, "encoding": encoding})
     return {"layer": layers}
+
+
+def _encoding(rows: Sequence[Spec], names: Mapping[str, Line], x_title: str, *, is_log: bool) -> Spec:
+    """Colours and dashes by curve, under one legend; a learning rate alone needs none."""
+    domain = list(names) or list(dict.fromkeys(row["curve"] for row in rows))
+    colors = [f"var(--s{(names[name].slot if name in names else 0) % _N_COLORS})" for name in domain]
+    dashes = [[5, 3] if name in names and names[name].is_dashed else [1, 0] for name in domain]
+    looks: Spec = {"title": None, "orient": "top", "labelLimit": 150, "symbolType": "stroke", "offset": 6}
+    legend = None if domain == ["lr"] else {**looks, "columns": _columns(domain)}
+    curve = {"field": "curve", "type": "nominal", "legend": legend}
+    x_axis = {"tickMinStep": 1, "format": "~s"}
+    y_looks = _scaled([row["y"] for row in rows], is_log=is_log)
+    return {
+        "x": {"field": "x", "type": "quantitative", "title": x_title, "scale": {"nice": False}, "axis": x_axis},
+        "y": {"field": "y", "type": "quantitative", "title": None, **y_looks},
+        "color": {**curve, "scale": {"domain": domain, "range": colors}},
+        "strokeDash": {**curve, "scale": {"domain": domain, "range": dashes}},
+        "detail": {"field": "line"},
+    }
 
 
 def _columns(labels: Sequence[str]) -> int:

@@ -115,7 +115,9 @@ def _spreads(pages: Sequence[PageFacts], letters: Sequence[str]) -> HtmlTable | 
     found = [page.results.cv.spreads() if page.results.cv else {} for page in pages]
     if not all(found):
         return None
-    names = [name for name in dict.fromkeys(name for one in found for name in one) if not is_rate(name.rpartition(".")[2])]
+    names = [
+        name for name in dict.fromkeys(name for one in found for name in one) if not is_rate(name.rpartition(".")[2])
+    ]
     body = []
     for name in names:
         cells = []
@@ -150,12 +152,12 @@ def _telling(name: str) -> bool:
 def _points(page: PageFacts) -> Mapping[str, Points]:
     """By `<phase>.<number>` the curve of a run; numbers of a single epoch are in the table alone."""
     if page.results.cv is None:
-        phases = trainings(list(page.results.results.flatten().values()))
+        phases = trainings(page.results.results.flatten().values())
         return _of([(phase.label, [phase]) for phase in phases])
     by_label: dict[str, list[TrainResults]] = {}
     for fold in page.results.cv.facts:
         if fold.label in page.results.cv.results:
-            for phase in trainings(list(page.results.cv.get_fold(fold.index).flatten().values())):
+            for phase in trainings(page.results.cv.get_fold(fold.index).flatten().values()):
                 by_label.setdefault(phase.label.removeprefix(f"{fold.label}/"), []).append(phase)
     return _of(list(by_label.items()))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from runexp.report.html.charts import Chart, Line, band_chart, line_chart
@@ -12,6 +13,7 @@ from runexp.results.folds import CVResults
 from runexp.results.losses import TOTAL, is_rate
 from runexp.results.phases import PhaseResults, TrainResults
 from runexp.results.run import RunResults
+from runexp.results.series import AxisSeries
 
 Points = list[tuple[float, float]]
 
@@ -38,10 +40,9 @@ def curves_of_run(results: RunResults, *, per_batch: bool) -> list[Curves]:
     return [_of_phase(phase, per_batch=per_batch) for phase in trainings(results.results.flatten().values())]
 
 
-def trainings(phases: Iterator[PhaseResults] | Sequence[PhaseResults] | object) -> list[TrainResults]:
+def trainings(phases: Iterable[PhaseResults]) -> list[TrainResults]:
     """The train phases that finished an epoch."""
-    there = phases if isinstance(phases, (list, tuple)) else list(phases)  # type: ignore[call-overload]
-    return [phase for phase in there if isinstance(phase, TrainResults) and phase.n_epochs]
+    return [phase for phase in phases if isinstance(phase, TrainResults) and phase.n_epochs]
 
 
 def families(phase: TrainResults) -> dict[str, dict[str, str]]:
@@ -96,7 +97,9 @@ def _of_phase(phase: TrainResults, *, per_batch: bool) -> Curves:
 
 def _slots(found: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     """A colour for each place where something was measured, the same in every chart; training has the second."""
-    wheres = [where for where in dict.fromkeys(where for names in found.values() for where in names) if where != "train"]
+    wheres = [
+        where for where in dict.fromkeys(where for names in found.values() for where in names) if where != "train"
+    ]
     return {where: slot + (slot > 0) for slot, where in enumerate(wheres)} | {"train": 1}
 
 
@@ -124,7 +127,7 @@ def _rates(phase: TrainResults, *, per_batch: bool) -> tuple[tuple[Chart, ...], 
     for slot, name in enumerate(names):
         points = points_of(phase, name)
         if per_batch:
-            by_step = _by_step(phase, lambda name=name: phase.learning_rate(name).values())
+            by_step = _by_step(partial(phase.learning_rate, name))
             points, where = (by_step, "step") if by_step else (points, where)
         if len({value for _, value in points}) > 1:
             lines.append(Line(name, points, slot))
@@ -134,9 +137,9 @@ def _rates(phase: TrainResults, *, per_batch: bool) -> tuple[tuple[Chart, ...], 
     return (chart,) if chart else (), said
 
 
-def _by_step(phase: TrainResults, read: Callable[[], list[float]]) -> Points:
+def _by_step(read: Callable[[], AxisSeries[float]]) -> Points:
     try:
-        return [(float(step), value) for step, value in enumerate(read())]
+        return [(float(step), value) for step, value in enumerate(read().values())]
     except (LookupError, OSError, ValueError):  # recorded by epoch alone, or damaged
         return []
 
@@ -149,9 +152,11 @@ def _losses(phase: TrainResults, *, per_batch: bool) -> tuple[Chart, ...]:
         lines = [Line(name, points_of(phase, f"train_{name}"), slot) for slot, name in enumerate(names)]
         charts.append(line_chart("training losses by name", lines))
     if per_batch:
-        steps = _by_step(phase, lambda: phase.losses(TOTAL).values())
+        steps = _by_step(partial(phase.losses, TOTAL))
         if len(steps) > phase.n_epochs:
-            charts.append(band_chart("training loss by step", list(_buckets([value for _, value in steps])), x_title="step"))
+            charts.append(
+                band_chart("training loss by step", list(_buckets([value for _, value in steps])), x_title="step")
+            )
     return _some(charts)
 
 
@@ -176,7 +181,9 @@ def _of_folds(cv: CVResults, *, per_batch: bool) -> Iterator[Curves]:
         charts = [_family_of_folds(base, names, phases, _slots(found)) for base, names in found.items()]
         rates, said = _rates(phases[0], per_batch=per_batch)
         epochs = ", ".join(str(phase.n_epochs) for phase in phases)
-        note = f"Epochs of each fold: {epochs}. Thin lines are folds, the thick one is their mean while all of them train."
+        note = (
+            f"Epochs of each fold: {epochs}. Thin lines are folds, the thick one is their mean while all of them train."
+        )
         yield Curves(label, _some(charts), rates, (), (note, *said))
 
 
@@ -187,9 +194,9 @@ def _family_of_folds(
     for where, name in names.items():
         slot = slots[where]
         each = [points_of(phase, name) for phase in phases]
-        name = f"{where} (mean)"
-        lines += [Line(name, points, slot, is_faint=True, is_dashed=where == "train") for points in each if points]
-        lines.append(Line(name, mean_points(each), slot, is_dashed=where == "train"))
+        label = f"{where} (mean)"
+        lines += [Line(label, points, slot, is_faint=True, is_dashed=where == "train") for points in each if points]
+        lines.append(Line(label, mean_points(each), slot, is_dashed=where == "train"))
     return line_chart(base, lines)
 
 

@@ -33,7 +33,13 @@ _CONFIG: Mapping[str, Any] = {
     "font": _FONT,
     "view": {"stroke": None},
     "axis": _AXIS,
-    "legend": {"symbolOpacity": 1, "labelColor": "var(--text)", "labelFont": _FONT, "labelFontSize": 12, "symbolStrokeWidth": 2.5},
+    "legend": {
+        "symbolOpacity": 1,
+        "labelColor": "var(--text)",
+        "labelFont": _FONT,
+        "labelFontSize": 12,
+        "symbolStrokeWidth": 2.5,
+    },
     "bar": {"binSpacing": 1},
 }
 _START = re.compile(r"<svg [^>]*>")

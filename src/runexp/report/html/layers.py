@@ -62,8 +62,9 @@ def lay_out(picture: Picture) -> Layout:
         for mark in layer
         if mark in boxes
     }
+    rows = list(zip(tops, heights, strict=True))
     drawn = [
-        Drawn(edge, tuple(_points(chain, placed, across, tops, heights, depth)))
+        Drawn(edge, tuple(_points(chain, placed, across, rows[depth[edge.start] + 1 :])))
         for edge, chain in zip(edges, chains, strict=True)
     ]
     height = tops[-1] + heights[-1] if layers else 0.0
@@ -95,9 +96,7 @@ def _chain(index: int, edge: Edge, depth: Mapping[str, int]) -> list[str]:
     return [edge.start, *(f"~{index}~{row}" for row in between), edge.end]
 
 
-def _layers(
-    boxes: Mapping[str, Box], chains: Sequence[Sequence[str]], depth: Mapping[str, int]
-) -> list[list[str]]:
+def _layers(boxes: Mapping[str, Box], chains: Sequence[Sequence[str]], depth: Mapping[str, int]) -> list[list[str]]:
     layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for mark in boxes:
         layers[depth[mark]].append(mark)
@@ -153,14 +152,12 @@ def _points(
     chain: Sequence[str],
     placed: Mapping[str, Placed],
     across: Mapping[str, float],
-    tops: Sequence[float],
-    heights: Sequence[float],
-    depth: Mapping[str, int],
+    rows: Sequence[tuple[float, float]],
 ) -> list[tuple[float, float]]:
-    """From the foot of the first box to the head of the last, straight down past the layers between."""
+    """From the foot of the first box to the head of the last, straight down past the layers between: `rows`, each with
+    its top and its height, from the one below the first box."""
     first, last = placed[chain[0]], placed[chain[-1]]
     points = [(across[chain[0]], first.y + first.height)]
-    for step, mark in enumerate(chain[1:-1], 1):
-        row = depth[chain[0]] + step
-        points += [(across[mark], tops[row]), (across[mark], tops[row] + heights[row])]
+    for mark, (top, height) in zip(chain[1:-1], rows, strict=False):
+        points += [(across[mark], top), (across[mark], top + height)]
     return [*points, (across[chain[-1]], last.y)]

@@ -35,7 +35,7 @@ _JOINTS = re.compile(r"([_./])(?=\w)")
 def render_run_page(facts: PageFacts, *, interactive: bool = False) -> str:
     """The page of one run."""
     curves = curves_of_run(facts.results, per_batch=facts.per_batch)
-    matrices, residuals, errors = judged_parts(list(facts.judged))
+    matrices, residuals, errors = judged_parts(facts.judged)
     return _rendered(
         "run.html",
         interactive=interactive,
@@ -46,24 +46,24 @@ def render_run_page(facts: PageFacts, *, interactive: bool = False) -> str:
         about=facts_of(facts),
         keys=key_numbers(facts.results),
         warnings=_warnings(facts),
-        graph=Markup(draw_graph(facts.picture)) if facts.picture and facts.picture.boxes else None,  # noqa: S704
+        graph=Markup(draw_graph(facts.picture)) if facts.picture and facts.picture.boxes else None,
         timeline=timeline(facts.results, facts.spans),
         curves=curves,
         numbers=number_tables(facts.results),
         matrices=matrices,
         residuals=residuals,
         errors=errors,
-        data=data_tables(list(facts.sets)),
+        data=data_tables(facts.sets),
         environment=environment_of(facts.record),
         files=files_of(facts),
-        spec=Markup(highlighted(facts.spec)),  # noqa: S704
+        spec=Markup(highlighted(facts.spec)),
     )
 
 
 def render_comparison_page(pages: Sequence[PageFacts], found: Comparison, *, interactive: bool = False) -> str:
     """The page of several runs side by side."""
     parts = comparison_parts(pages, found)
-    specs = [Markup(highlighted(facts.spec)) for facts in pages]  # noqa: S704
+    specs = [Markup(highlighted(facts.spec)) for facts in pages]
     return _rendered("comparison.html", interactive=interactive, specs=specs, **parts)
 
 
@@ -82,15 +82,19 @@ def _rendered(template: str, *, interactive: bool, **parts: Any) -> str:  # noqa
     style = (_FOLDER / "style.css").read_text(encoding="utf-8")
     script = interactive_script() if interactive else ""
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["clean"] = cleaned
     environment.filters["soft"] = _soft
     return environment.get_template(template).render(
         **parts,
         version=__version__,
-        style=Markup(style),  # noqa: S704 - ours
-        script=Markup(script),  # noqa: S704 - Vega's and ours
+        style=Markup(style),
+        script=Markup(script),
         policy=_policy(style, script),
         chart=drawn.chart,
         n_open=_OPEN_CHARTS,
@@ -99,7 +103,7 @@ def _rendered(template: str, *, interactive: bool, **parts: Any) -> str:  # noqa
 
 def _soft(text: str) -> Markup:
     """A name, escaped, that may be broken behind its underscores, dots and strokes."""
-    return Markup(_JOINTS.sub(r"\1<wbr>", str(escape(cleaned(text)))))  # noqa: S704 - escaped before
+    return Markup(_JOINTS.sub(r"\1<wbr>", str(escape(cleaned(text)))))
 
 
 def _policy(style: str, script: str) -> str:
@@ -128,6 +132,6 @@ class _Drawn:
 
     def _draw(self, chart: Chart) -> dict[str, Any]:
         self._count += 1
-        picture = Markup(draw_chart(chart))  # noqa: S704 - drawn by Vega, which escapes
-        data = Markup(embedded(chart)) if self._interactive else None  # noqa: S704 - escaped
+        picture = Markup(draw_chart(chart))
+        data = Markup(embedded(chart)) if self._interactive else None
         return {"picture": picture, "mark": f"chart-{self._count}", "data": data}

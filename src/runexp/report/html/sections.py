@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ _MOST_CLASSES = 30
 _MOST_MISTAKES = 12
 _MOST_CATEGORIES = 12
 _SHADES = 10
+_KEY_HEADS = ("key", "role", "shape", "type", "values", "missing", "transforms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}".replace("%", " %")
 
 
-def judged_parts(judged: tuple[Judged, ...] | list[Judged]) -> tuple[list[Matrix], list[Chart], list[HtmlTable]]:
+def judged_parts(judged: Sequence[Judged]) -> tuple[list[Matrix], list[Chart], list[HtmlTable]]:
     """The matrices, and of numbers their charts and errors."""
     matrices = [matrix_of(found) for found in judged if isinstance(found, Confusion)]
     numbers = [found for found in judged if isinstance(found, Residuals)]
@@ -86,19 +87,18 @@ def judged_parts(judged: tuple[Judged, ...] | list[Judged]) -> tuple[list[Matrix
     return matrices, charts, tables
 
 
-def data_tables(sets: tuple[SetFacts, ...] | list[SetFacts]) -> list[tuple[SetFacts, str, HtmlTable]]:
+def data_tables(sets: Sequence[SetFacts]) -> list[tuple[SetFacts, str, HtmlTable]]:
     """Each feature set, its splits in words, and a table of its keys."""
     found = []
     for facts in sets:
         splits = ", ".join(f"{plain(name)} {count:,}" for name, count in facts.splits)
-        heads = ("key", "role", "shape", "type", "values", "missing", "transforms")
-        heads, rows = without_empty(heads, [_key(key) for key in facts.keys])
+        heads, rows = without_empty(_KEY_HEADS, [_key(key) for key in facts.keys])
         found.append((facts, splits, HtmlTable(f"keys of {plain(facts.name)}", heads, rows, is_numeric=False)))
     return found
 
 
 def _key(key: KeyFacts) -> tuple[str, ...]:
-    shape = " × ".join(map(str, key.shape)) or "one value"
+    shape = " x ".join(map(str, key.shape)) or "one value"
     missing = f"{key.n_missing:,}" if key.n_missing else ""
     role = key.domain.removesuffix("s")
     return (plain(key.name), role, shape, key.dtype, _values(key), missing, ", ".join(map(plain, key.transforms)))
@@ -157,6 +157,6 @@ def _items(found: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401 - whatever the 
 
 def files_of(page: PageFacts) -> HtmlTable | None:
     """The checkpoints that lie in the folder."""
-    rows = tuple((plain(item.name), item.role, in_units(item.n_bytes)) for item in page.checkpoints)
-    heads, rows = without_empty(("checkpoint", "role", "size"), rows)
+    found = [(plain(item.name), item.role, in_units(item.n_bytes)) for item in page.checkpoints]
+    heads, rows = without_empty(("checkpoint", "role", "size"), found)
     return HtmlTable("checkpoints", heads, rows, is_numeric=False) if rows else None

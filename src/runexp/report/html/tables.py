@@ -87,7 +87,11 @@ def key_numbers(results: RunResults, most: int = 6) -> list[KeyNumber]:
     if not rows:
         return []
     names = [name for name in telling(rows) if name in rows[-1].numbers][:most]
-    around = f"{plain(rows[-1].phase)}, {plain(rows[-1].split)}" if rows[-1].split != rows[-1].phase else plain(rows[-1].phase)
+    around = (
+        f"{plain(rows[-1].phase)}, {plain(rows[-1].split)}"
+        if rows[-1].split != rows[-1].phase
+        else plain(rows[-1].phase)
+    )
     return [KeyNumber(plain(name), number(rows[-1].numbers[name]), around) for name in names]
 
 
@@ -97,7 +101,9 @@ def _spread_out(address: str, spread: Spread) -> KeyNumber:
     return KeyNumber(plain(name), number(spread.mean), f"{std}{plain(phase)}, {spread.n} folds")
 
 
-def without_empty(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+def without_empty(
+    heads: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """The columns that say something."""
     kept = [at for at in range(len(heads)) if any(row[at] for row in rows)]
     return tuple(heads[at] for at in kept), tuple(tuple(row[at] for at in kept) for row in rows)

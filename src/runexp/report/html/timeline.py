@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runexp.report.html.facts import Span
 from runexp.report.wording import counted, duration, plain
-from runexp.results.phases import EvalResults, FitResults, PhaseResults, TrainResults
+from runexp.results.phases import FitResults, PhaseResults, TrainResults
 from runexp.results.run import RunResults
 
 _LONG = 1000
@@ -57,15 +57,21 @@ def _row(phase: PhaseResults, span: Span | None, total: float) -> TimelineRow:
 def _told(phase: PhaseResults) -> Iterator[str]:
     if isinstance(phase, TrainResults):
         done = counted(phase.n_epochs, "epoch")
-        yield f"{phase.n_epochs} of {counted(phase.n_planned_epochs, 'epoch')}" if phase.n_planned_epochs > phase.n_epochs else done
+        yield (
+            f"{phase.n_epochs} of {counted(phase.n_planned_epochs, 'epoch')}"
+            if phase.n_planned_epochs > phase.n_epochs
+            else done
+        )
         started = phase.facts.started
         if started and started.n_batches:
             yield f"{counted(started.n_batches, 'batch')} each"
         if phase.stopped_by:
-            yield f"stopped by {plain(phase.stopped_by)}" + (f": {plain(phase.stop_reason)}" if phase.stop_reason else "")
+            yield f"stopped by {plain(phase.stopped_by)}" + (
+                f": {plain(phase.stop_reason)}" if phase.stop_reason else ""
+            )
     elif isinstance(phase, FitResults):
         yield from _fitted(phase.nodes)
-    elif isinstance(phase, EvalResults) and phase.facts.started:
+    elif phase.facts.started:
         yield counted(phase.facts.started.n_rows, "row")
 
 
