@@ -18,6 +18,7 @@ from runexp.cli.validating import read_plainly
 NOT_NEEDED = (
     *("torch", "sklearn", "numpy", "pandas", "pyarrow", "scipy", "skops", "safetensors"),
     *("ruamel", "rich", "typer", "click", "concurrent", "asyncio", "multiprocessing", "logging", "unittest"),
+    *("email", "importlib.metadata"),
     *("runexp.events", "runexp.engine", "runexp.results", "runexp.store", "runexp.observe", "runexp.runtime"),
     *("runexp.cli.app", "runexp.cli.verbs", "runexp.cli.run", "runexp.api.running", "runexp.report.plan"),
 )
@@ -35,6 +36,18 @@ def test_validate_loads_no_heavy_library_and_no_room_it_does_not_go_through(run_
     outcome = run_python("-c", LOADED.format(names=NOT_NEEDED, spec=quickstart))
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.split() == []
+
+
+def test_validate_reads_no_source_of_what_the_catalog_knows(run_python, quickstart):
+    script = (
+        "import sys\nread = []\n"
+        "look = lambda event, args: event == 'open' and 'packages/sklearn' in str(args[0]) and read.append(args[0])\n"
+        "sys.addaudithook(look)\n"
+        "from runexp.cli.validating import read_plainly, validate_specs\n"
+        f"code = validate_specs(read_plainly([{quickstart!r}]))\n"
+        "print(code, read)"
+    )
+    assert run_python("-c", script).stdout.splitlines()[-1] == "0 []"
 
 
 def test_another_verb_loads_itself_alone(run_python):

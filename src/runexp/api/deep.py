@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from runexp.api.checking import Checked
 from runexp.api.redaction import redacted_text
 from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import Diagnostic, in_document_order
+from runexp.plan.picture import Size
 from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
 from runexp.runtime.deep import Sizes, deep_check
 from runexp.source import Document
@@ -19,6 +21,8 @@ class DeepChecked:
 
     checked: Checked
     sizes: SizeFacts | None
+    drawn: Mapping[str, Size] = field(default_factory=dict)
+    """What is known of nodes and keys, for pictures of the graph."""
 
 
 def check_deep(checked: Checked) -> DeepChecked:
@@ -35,7 +39,9 @@ def check_deep(checked: Checked) -> DeepChecked:
         deep = deep_check(checked.plan, folder=checked.folder)
     located = [_located(item, checked.document) for item in deep.diagnostics]
     everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
-    return DeepChecked(replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes))
+    return DeepChecked(
+        replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes), deep.drawn
+    )
 
 
 def _located(item: Diagnostic, document: Document | None) -> Diagnostic:

@@ -15,7 +15,8 @@ from runexp.results import RunResults, loss_nodes_of
 from runexp.runtime.data import transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.fold import Fold
-from runexp.runtime.folds.predictions import as_file, merged, out_of_fold
+from runexp.runtime.folds.predictions import merged, out_of_fold
+from runexp.runtime.recorded.files import as_bytes
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.atomic import make_folders, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
@@ -36,6 +37,10 @@ class FoldFiles:
         """The checkpoints of one fold: `checkpoints/fold-0/train/epoch-0003`."""
         return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=f"{fold.label}/")
 
+    def place(self, fold: Fold, runtime: TorchRuntime) -> None:
+        """What phases record lies under the label of the fold: `predictions/fold-0/test.parquet`."""
+        runtime.records.keep_in(self.path, group=fold.label, fold=fold.index)
+
     def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
         """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), and what
         it says of the rows held out."""
@@ -47,7 +52,7 @@ class FoldFiles:
         if status == "completed":
             said = out_of_fold(self.plan, runtime, fold, held_out=self.held_out)
             if said is not None:
-                self._write(_predictions(fold), as_file(said))
+                self._write(_predictions(fold), as_bytes(said))
 
     def conclude(self, folds: Iterable[Fold]) -> None:
         """Put the predictions of all folds into one file, `predictions/out_of_fold.parquet`."""

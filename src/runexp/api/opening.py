@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from runexp.api.recorded import RecordedTable, recorded_files, recorded_table
 from runexp.events import (
     BatchesRecorded,
     EpochFinished,
@@ -24,7 +25,7 @@ from runexp.events import (
 )
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.values import FrozenMap
-from runexp.report.run_page import CheckpointFacts
+from runexp.report.run_page import CheckpointFacts, TableFacts
 from runexp.results import GroupResults, PhaseResults, Recorder, RunResults
 from runexp.results.comparison import Comparison, compare
 from runexp.results.run_record import RunRecord, as_json
@@ -144,6 +145,33 @@ class StoredRun:
         roles = [(role, name) for phase in phases for role, name in _pointers(folder, phase)]
         told = {name: ", ".join(sorted(role for role, meant in roles if meant == name)) for name in names}
         return tuple(CheckpointFacts(name, told[name], _size(root / name)) for name in names)
+
+    def predictions(self, phase: str = "") -> RecordedTable:
+        """What `record: [predictions]` kept of an eval phase, of all its folds together where it ran in folds.
+
+        Without a label that of the only one; `out_of_fold` for those of a cross-validation. `UnknownNameError` for one
+        that recorded none.
+        """
+        return recorded_table(self.folder, "predictions", phase)
+
+    def outputs(self, phase: str = "") -> RecordedTable:
+        """What `record: [outputs]` kept of a phase: what every node gave for each row."""
+        return recorded_table(self.folder, "outputs", phase)
+
+    def gradients(self, phase: str = "") -> RecordedTable:
+        """What `record: [gradients]` kept of a train phase: the norm of every parameter's gradient at each update."""
+        return recorded_table(self.folder, "gradients", phase)
+
+    @property
+    def graph(self) -> Mapping[str, Any]:
+        """The graph as plain data, `nodes` with shapes and parameter counts and `edges`; empty where it is not told."""
+        return MappingProxyType(_json(self.folder / "graph.json"))
+
+    @property
+    def tables(self) -> tuple[TableFacts, ...]:
+        """The tables that phases recorded, whole ones alone."""
+        found = recorded_files(self.folder)
+        return tuple(TableFacts(f"{kind}/{label}", path.stat().st_size) for kind, label, path in found)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Every recorded number as columns, as in metrics.csv; None where one does not apply."""

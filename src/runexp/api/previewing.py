@@ -96,6 +96,7 @@ class Preview:
                 finished = pump(events, [ResultsSink(recorder), *watch(live)])
             finally:
                 self._runtime.folders.clear()
+                self._runtime.records.clear()
         return Run(None, recorder.results(), finished, experiment.error, units_of(self._plan))
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
@@ -111,7 +112,8 @@ class Preview:
                 return _train_facts(phase, found)
             case EvalPlan():
                 facts = _facts_of(phase, "eval", found, losses=phase.losses, metrics=phase.metrics)
-                return replace(facts, batch_size=phase.batch_size)
+                kept = (f"a run records {', '.join(phase.record)} of every row",) if phase.record else ()
+                return replace(facts, batch_size=phase.batch_size, notes=(*facts.notes, *kept))
             case FitPlan():
                 return _facts_of(phase, "fit", found)
 

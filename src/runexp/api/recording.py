@@ -19,12 +19,14 @@ from runexp.engine.protocol import State
 from runexp.events import Event
 from runexp.observe.sink import Stamped
 from runexp.plan.experiment import digest, dump
+from runexp.plan.picture import as_data, draw, with_sizes
 from runexp.report.data import as_document
 from runexp.results import Recorder
 from runexp.results.run_record import jsonable
 from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
+from runexp.runtime.graph.sizes import sizes_of
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
@@ -33,6 +35,7 @@ from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
 DATA = "data.json"
+GRAPH = "graph.json"
 
 
 def write_inputs(
@@ -53,6 +56,7 @@ def write_inputs(
     folder.write(
         "plan.json", json.dumps(redacted(dump(checked.plan), checked.document), indent=1, ensure_ascii=False) + "\n"
     )
+    write_graph(folder, checked, runtime)
     whole = [features for name, features in runtime.sets.items() if name not in division.ids]
     if whole:
         folder.write("splits.parquet", membership(whole))
@@ -81,6 +85,22 @@ def _data_json(checked: Checked, runtime: TorchRuntime, division: Division) -> s
     told = [as_document(replace(one, splits=()) if one.name in division.ids else one) for one in facts]
     document = redacted(jsonable({"data": told}), checked.document)
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_graph(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:
+    """Write the graph as plain data, `graph.json`: nodes and what feeds them, with the sizes that are known by now."""
+    if checked.plan is not None:
+        picture = as_data(draw(checked.plan, sizes_of(runtime.graph, runtime.sets)))
+        text = json.dumps(redacted(picture, checked.document), indent=1, ensure_ascii=False)
+        folder.write(GRAPH, text + "\n")
+
+
+def complete_graph(folder: RunFolder, runtime: TorchRuntime) -> None:
+    """Add to `graph.json` what is known since estimators were fitted."""
+    with suppress(OSError, ValueError, KeyError, TypeError):  # of a run that began without one, or by an older version
+        told = json.loads((folder.path / GRAPH).read_text(encoding="utf-8"))
+        write = json.dumps(with_sizes(told, sizes_of(runtime.graph, runtime.sets)), indent=1, ensure_ascii=False)
+        folder.write(GRAPH, write + "\n")
 
 
 def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:

@@ -41,11 +41,11 @@ def write_report(runs: Sequence[StoredRun], to: Path, *, interactive: bool = Fal
 def page_facts(run: StoredRun) -> PageFacts:
     """All that a page tells of a run, as far as its folder has it."""
     plan = _json(run.folder / "plan.json")
-    picture = picture_of(plan, _json(run.folder / GRAPH)) if plan else None
+    picture = picture_of(_json(run.folder / GRAPH))
     sets = tuple(_sets(run.folder))
     judged, gap = _judged(run.folder, targets_of(plan))
     gaps = {
-        "graph": "" if picture else "The plan is not in the run folder, or cannot be read: there is no graph to draw.",
+        "graph": "" if picture else "The run folder has no graph that can be read (graph.json).",
         "data": "" if sets else "The run folder has no summary of the data (data.json): it was made without one.",
         "predictions": gap,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from runexp.api.checking import Checked
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
-from runexp.api.recording import Checkpoints, ResultsSink, write_inputs
+from runexp.api.recording import Checkpoints, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
@@ -184,6 +184,7 @@ def execute(
     live, recorder = Live(), Recorder(loss_nodes_of(plan))
     checkpoints = Checkpoints(folder.checkpoints(), runtime)
     runtime.folders.keep_in(folder.inside("callbacks"))
+    runtime.records.keep_in(folder.path)
     log = EventLog(folder.inside("events.jsonl"), beginning.mark)
     kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
     sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
@@ -196,6 +197,7 @@ def execute(
     with progress.every(save_every_s):
         finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
     results = recorder.results()
+    complete_graph(folder, runtime)
     checkpoints.save_final(finished.status)
     units = units_of(plan)
     told = {"units": units} if units else {}

@@ -32,7 +32,7 @@ def show(
         return
     from runexp.report.run_page import RunFacts, render_run
 
-    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units)
+    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units, run.tables)
     color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_run(facts, console_width=width(), color=color, unicode=can_draw(sys.stdout)))
 
@@ -48,6 +48,7 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
         **as_json(run.record),
         "phases": phases_as_json(run.results),
         "checkpoints": [dataclasses.asdict(found) for found in run.checkpoints],
+        "recorded": [dataclasses.asdict(found) for found in run.tables],
         "warnings": list(run.results.warnings),
         "units": run.units,
         "lock": jsonable(run.lock),

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from runexp.cli.validating import read_plainly, validate_specs
@@ -39,7 +40,7 @@ def _obey(words: Sequence[str]) -> int:
     verb = "" if _COMPLETION in os.environ or not words else words[0]
     wanted = read_plainly(words[1:]) if verb == "validate" else None
     if wanted is not None:
-        os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # looking for some opens a file of every package installed
+        _look_for_no_plugins()
         return validate_specs(wanted)
     from runexp.cli.verbs import VERBS, app_with
 
@@ -47,6 +48,15 @@ def _obey(words: Sequence[str]) -> int:
     gc.enable()
     app()
     return 0
+
+
+def _look_for_no_plugins() -> None:
+    """Have pydantic search for no plugins: it opens a file of every package installed, with a library that takes 5 %
+    of `validate` to load. Where a later pydantic keeps its search elsewhere, the variable still stops it."""
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    finds_none = ModuleType("pydantic.plugin._loader")
+    finds_none.__dict__["get_plugins"] = tuple
+    sys.modules.setdefault(finds_none.__name__, finds_none)
 
 
 def _leave(code: int) -> NoReturn:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from runexp import catalog
 from runexp.compiler.findings import Path
 from runexp.compiler.judged_lanes import Judged, link_judged
-from runexp.compiler.losses import inline_name, link_losses
+from runexp.compiler.losses import called, inline_name, link_losses
 from runexp.compiler.made_callbacks import (
     PHASE_HOOKS,
     Moving,
@@ -194,13 +194,17 @@ def _meant(scope: Scope, items: Iterable[str | Use], section: str, linked: Seque
     """The names of items that could not be linked: as written, and as they were likely meant."""
     names: list[str] = []
     for item in items:
-        written = item if isinstance(item, str) else inline_name(item.use)
+        written = called(scope, item) if section == "losses" else _name_of(item)
         if written in linked or inline_name(written) in linked:
             continue
         close = nearest(written, scope.found.names(section))
         names += [written, *([close] if close else [])]
         names += [inline_name(name) for name in (catalog.suggest(written, "metric") if section == "metrics" else ())]
     return tuple(names)
+
+
+def _name_of(item: str | Use) -> str:
+    return item if isinstance(item, str) else inline_name(item.use)
 
 
 def _early_stopping(

@@ -14,6 +14,7 @@ from runexp.compiler.layout import check_rows_first
 from runexp.compiler.merging import check_no_merge, link_merge
 from runexp.compiler.outputs import link_outputs, output_feed, outputs_of
 from runexp.compiler.own_calls import check_forward
+from runexp.compiler.several_keys import check_alone, link_keys
 from runexp.compiler.weights import link_weights
 from runexp.compiler.wrapped import deciding
 from runexp.diagnostics import nearest
@@ -31,8 +32,9 @@ _COUNTED = frozenset({"num_embeddings", "vocab_size"})
 def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan, ...]:
     """The nodes in topological order; those that could not be linked are left out."""
     linked: dict[str, NodePlan] = {}
-    fed = list(_bound(found, data))
+    joined, fed = _bound(found, data)
     given = dict(reversed(fed))  # the first binding of each node
+    linked |= joined
     for name, node in found.spec.nodes.items():
         plan = _node(found, name, node, data, given.get(name))
         if plan is not None:
@@ -44,7 +46,7 @@ def link_graph(found: Findings, data: Mapping[str, DataPlan]) -> tuple[NodePlan,
     check_forward(found, linked)
     bound = {binding.node for binding in found.spec.bindings.values()}
     for name, plan in linked.items():
-        if name not in bound and plan.kind != "output":
+        if name not in bound and plan.kind not in ("output", "keys"):
             _check_fed(found, name, plan, bound)
     return _sorted(found, linked)
 
@@ -256,15 +258,26 @@ def data_feed(found: Findings, reference: str, path: Path, data: Mapping[str, Da
     return Feed("data", set_name, key)
 
 
-def _bound(found: Findings, data: Mapping[str, DataPlan]) -> Iterator[tuple[str, Feed]]:
+def _bound(found: Findings, data: Mapping[str, DataPlan]) -> tuple[dict[str, NodePlan], list[tuple[str, Feed]]]:
+    """The nodes of bindings that have several keys, and what bindings feed to which node."""
+    joined: dict[str, NodePlan] = {}
+    fed: list[tuple[str, Feed]] = []
+    check_alone(found)
     for name, binding in found.spec.bindings.items():
         path: Path = ("bindings", name)
         if binding.node not in found.names("nodes"):
             found.unknown("node", binding.node, (*path, "node"), found.names("nodes"))
             continue
+        if binding.columns is not None:
+            plan = link_keys(found, name, binding, lambda reference, place: data_feed(found, reference, place, data))
+            if plan is not None:
+                joined[plan.name] = plan
+                fed.append((binding.node, Feed("node", plan.name, argument=binding.argument or "")))
+            continue
         feed = data_feed(found, binding.data, (*path, "data"), data)
         if feed is not None:
-            yield binding.node, replace(feed, argument=binding.argument or "", binding=name)
+            fed.append((binding.node, replace(feed, argument=binding.argument or "", binding=name)))
+    return joined, fed
 
 
 def _check_fed(found: Findings, name: str, plan: NodePlan, bound: Set[str]) -> None:

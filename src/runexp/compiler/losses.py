@@ -10,6 +10,7 @@ from runexp.compiler.routes import link_routes, refuse_pairs
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import Severity
 from runexp.plan.graph import Decision, LossPlan, WeightCurve
+from runexp.spec.base import Use
 from runexp.spec.losses import Loss
 from runexp.spec.shape import dotted
 
@@ -34,13 +35,14 @@ def link_losses(scope: Scope, items: Sequence[str | Loss], path: Path) -> tuple[
         else:
             plan = _named_loss(scope, item, place)
         if plan is not None:
-            check_label(scope, plan.name, linked, place)
+            check_label(scope, plan.name, linked, _named_at(scope, item, place))
             linked.setdefault(plan.name, plan)
     return tuple(linked.values())
 
 
 def link_loss(scope: Scope, name: str, loss: Loss, path: Path) -> LossPlan | None:
-    """One loss; None where it, its node or its inputs are unknown."""
+    """One loss; None where it, its node or its inputs are unknown. Its numbers have its label, if it has one."""
+    name = loss.label or name
     made = scope.found.call(loss.use, loss.arguments, path, kinds=("loss",))
     knows_node = scope.knows_node(loss.node, (*path, "node"), subject=f"the loss `{name}`")
     if not knows_node:
@@ -93,7 +95,25 @@ def check_label(scope: Scope, name: str, taken: Collection[str], path: Path) -> 
         message = f"two numbers measured here would be called `{name}`"
     else:
         return
-    scope.found.error("label-clash", message, path, help="define it under a name of its own, and list each name once")
+    help = "define it under a name of its own, and list each name once"
+    if path[-1] == "label":
+        help = "give it another label, or none: its numbers then have its own name"
+    scope.found.error("label-clash", message, path, help=help)
+
+
+def called(scope: Scope, item: str | Use) -> str:
+    """The name that the numbers of a loss have, as it is listed: its label, or its own."""
+    loss = scope.found.spec.losses.get(item) if isinstance(item, str) else item
+    label = loss.label if isinstance(loss, Loss) else None
+    return label or (item if isinstance(item, str) else inline_name(item.use))
+
+
+def _named_at(scope: Scope, item: str | Loss, place: Path) -> Path:
+    """Where the name of a loss was written: at its label, or where it is listed."""
+    loss = scope.found.spec.losses.get(item) if isinstance(item, str) else item
+    if loss is None or loss.label is None:
+        return place
+    return ("losses", item, "label") if isinstance(item, str) else (*place, "label")
 
 
 def inline_name(use: str) -> str:

@@ -67,6 +67,8 @@ def _metric(
 
 def _taken(entry: Entry) -> Taken:
     taken = entry.traits.get("takes")
+    if entry.target.startswith("torchmetrics:") and entry.parameter("task") is not None:
+        return "probabilities"  # it makes labels of them itself
     return taken if taken in ("labels", "scores", "probabilities") else "values"
 
 

@@ -43,7 +43,7 @@ def named_routes(found: Findings, call: Call, routes: tuple[Route, ...]) -> tupl
 
     `(y_true, y_pred)` stand the other way round there: by position they would be swapped without a word.
     """
-    shape = called_with(found.own_code(call.target), call.arguments)
+    shape = called_with(found.own_code(call.target), call.arguments) if call.code is not None else None
     if shape is None or len(routes) != 2:
         return routes
     truth = next((name for name in shape.positional if name in _TRUTH), "")

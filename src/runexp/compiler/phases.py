@@ -13,6 +13,7 @@ from runexp.compiler.lanes import link_lanes
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.optimizing import link_optimizer, link_schedule
+from runexp.compiler.recording import link_recorders, recorded
 from runexp.compiler.routes import data_of, graph_is_damaged
 from runexp.compiler.scope import Scope
 from runexp.compiler.turns import link_turns
@@ -86,6 +87,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
     watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes, trains)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
     turns = link_turns(scope, phase, losses, trains, path)
+    callbacks += link_recorders(scope, phase, path, comes_alone=not drawing.lanes)
     trains = tuple(name for name in trains if any(name in turn.trains for turn in turns)) if turns else trains
     optimizer = None if phase.optimizers else link_optimizer(scope, phase.optimizer, trains, (*path, "optimizer"))
     schedule = link_schedule(scope, phase.schedule, numbers, (*path, "schedule"))
@@ -138,7 +140,9 @@ def _eval(scope: Scope, phase: EvalPhase, path: Path, label: str, progress: Prog
         return None
     data = lanes[0].data if lanes else data
     origin = scope.found.origin(path)
-    return EvalPlan(label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin, lanes)
+    return EvalPlan(
+        label, phase.split, data, nodes, losses, metrics, phase.batch_size, "", origin, lanes, recorded(phase)
+    )
 
 
 def _trained(

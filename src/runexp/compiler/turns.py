@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runexp.compiler.findings import Path
-from runexp.compiler.losses import inline_name
+from runexp.compiler.losses import called, inline_name
 from runexp.compiler.optimizing import link_optimizer
 from runexp.compiler.routes import graph_is_damaged
 from runexp.compiler.scope import Scope
@@ -21,13 +21,15 @@ def link_turns(
     if not phase.optimizers:
         return ()
     _check_alone(scope, phase, path)
-    written = tuple(item if isinstance(item, str) else inline_name(item.use) for item in phase.losses)
+    named = {item if isinstance(item, str) else inline_name(item.use): called(scope, item) for item in phase.losses}
+    written = tuple(named)
     turns: list[TurnPlan] = []
     for name, optimizer in phase.optimizers.items():
         place = (*path, "optimizers", name)
         _check_names(scope, optimizer, written, place)
         _check_moved_once(scope, name, phase, place)
-        turn = _turn(scope, optimizer, losses, trains, place)
+        mine = [loss for label in _labels(named, optimizer) for loss in losses if loss.name == label]
+        turn = _turn(scope, optimizer, mine, trains, place)
         if turn is not None:
             turns.append(turn)
     _check_minimised(scope, phase, written, path)
@@ -37,8 +39,8 @@ def link_turns(
 def _turn(
     scope: Scope, written: NamedOptimizer, losses: Sequence[LossPlan], trains: tuple[str, ...], path: Path
 ) -> TurnPlan | None:
-    judged = tuple(dict.fromkeys(loss.node for loss in losses if loss.name in written.losses))
-    read = [route.name for loss in losses if loss.name in written.losses for route in loss.routes]
+    judged = tuple(dict.fromkeys(loss.node for loss in losses))
+    read = [route.name for loss in losses for route in loss.routes]
     runs = scope.needed(tuple(dict.fromkeys([*judged, *(one for one in read if one in scope.nodes)])))
     moved = tuple(node for node in written.nodes if node in trains and node in runs)
     idle = next((index for index, node in enumerate(written.nodes) if node in scope.nodes and node not in moved), None)
@@ -47,9 +49,13 @@ def _turn(
     optimizer = link_optimizer(scope, written, moved, path)
     if optimizer is None or not moved:
         return None
-    return TurnPlan(
-        str(path[-1]), optimizer, moved, written.losses, runs, written.every_n_steps, scope.found.origin(path)
-    )
+    names = tuple(loss.name for loss in losses)
+    return TurnPlan(str(path[-1]), optimizer, moved, names, runs, written.every_n_steps, scope.found.origin(path))
+
+
+def _labels(named: Mapping[str, str], optimizer: NamedOptimizer) -> tuple[str, ...]:
+    """The names that the numbers of its losses have."""
+    return tuple(named[name] for name in optimizer.losses if name in named)
 
 
 def _report_idle(scope: Scope, written: NamedOptimizer, index: int, runs: Sequence[str], path: Path) -> None:

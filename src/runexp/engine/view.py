@@ -25,6 +25,8 @@ class View(Protocol):
     epoch: int
     batch: int
     step: int
+    is_cut: bool
+    """Whether an interrupt ends the phase here: a run that goes on will come to its end once more."""
 
     @property
     def measured(self) -> Mapping[str, float]:

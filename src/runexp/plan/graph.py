@@ -39,7 +39,8 @@ class WeightsPlan:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: a torch module (one call), a sequence of them (`layers`), an estimator, or one output of a module.
+    """One node: a torch module (one call), a sequence of them (`layers`), an estimator, one output of a module, or the
+    several keys of a binding, put side by side (`keys`).
 
     `outputs` names what a module gives, where that is several tensors; the node `<name>.<output>`, of kind `output` and
     fed by it, stands for each of them.
@@ -48,7 +49,7 @@ class NodePlan:
     """
 
     name: str
-    kind: Literal["module", "layers", "estimator", "output"]
+    kind: Literal["module", "layers", "estimator", "output", "keys"]
     calls: tuple[Call, ...]
     feeds: tuple[Feed, ...]
     method: str

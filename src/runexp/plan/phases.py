@@ -12,6 +12,10 @@ from runexp.records import dataclass
 
 Mode = Literal["min", "max"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
+Recorded = Literal["predictions", "outputs"]
+"""What an eval phase keeps of every row."""
+RECORD_OUTPUTS, RECORD_GRADIENTS = "record_outputs", "record_gradients"
+"""The callbacks that a train phase has for what it records."""
 BatchSchedule = Literal["zip_strict", "zip_cycle", "alternate_strict", "alternate_cycle"]
 
 
@@ -89,6 +93,7 @@ class EvalPlan:
     prefix: str
     origin: Origin
     lanes: tuple[LanePlan, ...] = ()
+    record: tuple[Recorded, ...] = ()
 
     @property
     def produces(self) -> tuple[str, ...]:

@@ -2,73 +2,57 @@
 
 from __future__ import annotations
 
-from runexp.plan.experiment import Plan, walk
-from runexp.plan.graph import LossPlan, NodePlan, Route
-from runexp.plan.phases import EvalPlan, TrainPlan
+from collections.abc import Mapping
+
+from runexp.plan.experiment import Plan
+from runexp.plan.picture import PictureEdge, PictureNode, Size, draw
 from runexp.report.wording import plain
 
 _SAFE = str.maketrans({character: f"#{ord(character)};" for character in '"#&<>;`\\[](){}|'})
 
 
-def render_graph_mermaid(plan: Plan) -> str:
-    """Data keys, nodes and losses with what feeds them. Estimators are rounded, frozen nodes dashed."""
+def render_graph_mermaid(plan: Plan, sizes: Mapping[str, Size] | None = None) -> str:
+    """Data keys, nodes and losses with what feeds them, and the shapes and parameter counts that are known.
+
+    Estimators are rounded, frozen nodes dashed.
+    """
+    picture = draw(plan, sizes)
     lines = ["flowchart LR"]
-    nodes = {node.name: f"n{index}" for index, node in enumerate(plan.nodes)}
-    losses = _losses(plan)
-    keys = _keys(plan, losses)
-    lines += [f'  {mark}[("{_safe(key)}")]' for key, mark in keys.items()]
-    lines += [f"  {nodes[node.name]}{_shape(node)}" for node in plan.nodes]
-    lines += [f'  l{index}{{{{"{_safe(loss.name)}"}}}}' for index, loss in enumerate(losses)]
-    marks = {"node": nodes, "data": keys, "pairs": keys}
-    for node in plan.nodes:
-        for feed in (*node.feeds, *node.others):
-            name = feed.name if feed.source == "node" else str(feed)
-            said = " ".join(part for part in (feed.role, feed.argument) if part)
-            lines.append(_edge(marks[feed.source][name], "-->", said, nodes[node.name]))
-    for index, loss in enumerate(losses):
-        for route in loss.routes:
-            if route.source != "sampler":
-                name = route.name if route.source == "node" else _key(route)
-                said = " ".join(part for part in (route.role, route.argument) if part)
-                lines.append(_edge(marks[route.source][name], "-.->", said, f"l{index}"))
-    frozen = [nodes[node.name] for node in plan.nodes if node.freeze]
+    lines += [f"  {node.id}{_shape(node)}" for node in picture.nodes]
+    lines += [_edge(edge) for edge in picture.edges]
+    frozen = [node.id for node in picture.nodes if node.is_frozen]
     if frozen:
         lines += ["  classDef frozen stroke-dasharray: 4 3", f"  class {','.join(frozen)} frozen"]
     return "\n".join(lines) + "\n"
 
 
-def _losses(plan: Plan) -> list[LossPlan]:
-    phases = [phase for phase in walk(plan.phases) if isinstance(phase, (TrainPlan, EvalPlan))]
-    named = {(loss.name, loss.node): loss for phase in phases for loss in phase.losses}
-    return list(named.values())
+def size_text(size: Size | None) -> str:
+    """`(rows, 10) · 650 parameters`; empty where nothing is known."""
+    if size is None:
+        return ""
+    shape = "" if size.shape is None else f"(rows{''.join(f', {one}' for one in size.shape)})"
+    count = f"{size.n_parameters:,} parameters" if size.n_parameters else ""
+    return " · ".join(part for part in (shape, count) if part)
 
 
-def _key(route: Route) -> str:
-    """What a column is called, whichever rows of those drawn together it is read for."""
-    return route.key if route.source == "pairs" else f"{route.name}.{route.key}"
-
-
-def _keys(plan: Plan, losses: list[LossPlan]) -> dict[str, str]:
-    fed = [feed for node in plan.nodes for feed in (*node.feeds, *node.others)]
-    routed = [route for loss in losses for route in loss.routes]
-    names = dict.fromkeys(
-        [
-            *(str(feed) for feed in fed if feed.source == "data"),
-            *(_key(route) for route in routed if route.source in ("data", "pairs")),
-        ]
-    )
-    return {name: f"d{index}" for index, name in enumerate(names)}
-
-
-def _shape(node: NodePlan) -> str:
+def _shape(node: PictureNode) -> str:
+    size = size_text(node.size)
+    if node.kind == "data":
+        return f'[("{_safe(node.name)}{_below(size)}")]'
+    if node.kind == "loss":
+        return f'{{{{"{_safe(node.name)}"}}}}'
     calls = ", ".join(_safe(call.name.rsplit(".", 1)[-1]) for call in node.calls)
-    text = f'"<b>{_safe(node.name)}</b><br/>{calls}"'
-    return f"([{text}])" if node.is_estimator else f"[{text}]"
+    text = f'"<b>{_safe(node.name)}</b><br/>{calls}{_below(size)}"'
+    return f"([{text}])" if node.kind == "estimator" else f"[{text}]"
 
 
-def _edge(start: str, arrow: str, argument: str, end: str) -> str:
-    label = f'|"{_safe(argument)}"|' if argument else ""
-    return f"  {start} {arrow}{label} {end}"
+def _below(size: str) -> str:
+    return f"<br/>{_safe(size)}" if size else ""
+
+
+def _edge(edge: PictureEdge) -> str:
+    label = f'|"{_safe(edge.label)}"|' if edge.label else ""
+    return f"  {edge.start} {'-.->' if edge.is_judged else '-->'}{label} {edge.end}"
 
 
 def _safe(text: str) -> str:

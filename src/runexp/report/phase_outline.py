@@ -132,6 +132,7 @@ def _evaluated(evaluation: EvalPlan) -> tuple[Branch, ...]:
         Branch("losses", "" if losses else "none", losses),
         Branch("metrics", "" if metrics else "none", metrics),
         Branch("reports", listed(evaluation.produces)),
+        *((Branch("records", f"{listed(evaluation.record)} of every row"),) if evaluation.record else ()),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Literal
 
 from rich.tree import Tree
 
 from runexp.plan.experiment import Plan, dump
+from runexp.plan.picture import Size
 from runexp.report.outline import Branch
 from runexp.report.page import styled, to_text
 from runexp.report.plan_outline import outline_plan
@@ -22,11 +24,15 @@ def render_plan(
     console_width: int = 100,
     color: bool = False,
     unicode: bool = True,
+    sizes: Mapping[str, Size] | None = None,
 ) -> str:
-    """The plan with every default; in JSON, what is not finite stands as the words NaN and Infinity."""
+    """The plan with every default, and the `sizes` of nodes that are known.
+
+    In JSON, what is not finite stands as the words NaN and Infinity.
+    """
     if form == "json":
         return json.dumps(_finite(dump(plan)), indent=2) + "\n"
-    tree = _tree(outline_plan(plan), heading="bold cyan")
+    tree = _tree(outline_plan(plan, sizes or {}), heading="bold cyan")
     return to_text([tree], console_width=console_width, color=color, unicode=unicode)
 
 

@@ -18,20 +18,22 @@ from runexp.plan.data import (
 )
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
+from runexp.plan.picture import Size
 from runexp.plan.values import Call
 from runexp.report.fold_outline import outline_folds
+from runexp.report.mermaid import size_text
 from runexp.report.outline import Branch, called, listed, literal
 from runexp.report.phase_outline import outline_callback, outline_phase
 
 
-def outline_plan(plan: Plan) -> Branch:
-    """The whole plan in the order it is read: data, graph, phases, execution."""
+def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
+    """The whole plan in the order it is read: data, graph with what is known of its sizes, phases, execution."""
     return Branch(
         plan.name,
         f"seed {plan.seed}" + (f" · {plan.description}" if plan.description else ""),
         (
             Branch("data", below=tuple(_data(data) for data in plan.data)),
-            Branch("graph", "in the order it runs", tuple(_node(node) for node in plan.nodes)),
+            Branch("graph", "in the order it runs", tuple(_node(node, sizes.get(node.name)) for node in plan.nodes)),
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
             *((outline_folds(plan.cv),) if plan.cv is not None else ()),
             *_around(plan),
@@ -173,9 +175,10 @@ def _rows_of(cut: tuple[int, int], windows: WindowPlan, *, is_last: bool) -> str
     return f"the value {ahead} rows after the last" if ahead else "the value of the last row"
 
 
-def _node(node: NodePlan) -> Branch:
+def _node(node: NodePlan, size: Size | None) -> Branch:
     traits = [
         node.kind,
+        size_text(size),
         f"method {node.method}" if node.method else "",
         f"gives {listed(node.outputs)}" if node.outputs and node.kind != "output" else "",
         "frozen" if node.freeze else "",

@@ -19,6 +19,7 @@ from runexp.results.run import RunResults
 from runexp.results.run_record import RunRecord, jsonable
 
 _MOST_CHECKPOINTS = 6
+_MOST_TABLES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class CheckpointFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table that a phase recorded: `predictions/test`."""
+
+    name: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a page of a run is made of; `problems` says what of its folder cannot be read."""
 
@@ -39,6 +48,7 @@ class RunFacts:
     checkpoints: Sequence[CheckpointFacts]
     problems: Sequence[str]
     units: Mapping[str, Mapping[str, str]]
+    tables: Sequence[TableFacts] = ()
 
 
 def render_run(facts: RunFacts, *, console_width: int, color: bool, unicode: bool = True) -> str:
@@ -64,6 +74,7 @@ def _details(facts: RunFacts) -> Iterator[tuple[str, str]]:
     yield "tags", ", ".join(record.tags)
     yield "note", record.note
     yield from _under("checkpoints", _checkpoints(facts.checkpoints))
+    yield from _under("recorded", _tables(facts.tables))
     yield "environment", _environment(record.lock)
     yield "git", _git(record.lock.get("git"))
     yield "data", ", ".join(f"{name} {str(digest)[:12]}" for name, digest in _items(record.lock.get("sources")))
@@ -100,6 +111,12 @@ def _checkpoints(found: Sequence[CheckpointFacts]) -> list[str]:
     lines = [f"{item.name}{role}, {in_units(item.n_bytes)}" for item, role in zip(ordered, roles, strict=True)]
     more = len(lines) - _MOST_CHECKPOINTS
     return [*lines[:_MOST_CHECKPOINTS], f"and {more} more"] if more > 0 else lines
+
+
+def _tables(found: Sequence[TableFacts]) -> list[str]:
+    lines = [f"{item.name}, {in_units(item.n_bytes)}" for item in found]
+    more = len(lines) - _MOST_TABLES
+    return [*lines[:_MOST_TABLES], f"and {more} more"] if more > 0 else lines
 
 
 def _environment(lock: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
-from runexp.plan.graph import Route
+from runexp.plan.graph import NodePlan, Route
 from runexp.plan.lanes import Wiring
 from runexp.plan.values import Origin
 from runexp.runtime.alignment import aligned
@@ -54,6 +54,19 @@ class Columns:
         """How many rows the split has."""
         return self._sets[next(iter(self._rows))].n_rows_of(self._split)
 
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """The rows of every feature set, which have no roles."""
+        return {"": self._rows}
+
+    def joins_keys(self, node: str) -> bool:
+        """Whether a node gives keys of the data, side by side."""
+        return self._graph.plans[node].kind == "keys"
+
+    def row_numbers(self, name: str) -> Tensor:
+        """The numbers of the rows of a feature set in its source, on the device; of windows that of their first."""
+        rows, windows = self._rows[name], self._sets[name].windows
+        return (rows if windows is None else torch.from_numpy(windows.rows)[rows]).to(self.device)
+
     def on(self, device: torch.device) -> Columns:
         """The same columns on a device."""
         self.device = device
@@ -94,9 +107,14 @@ class Columns:
         for name in nodes:
             plan = self._graph.plans[name]
             ready = all(feed.source == "data" or feed.name in constant for feed in plan.feeds)
-            if plan.is_estimator and ready:
+            if ready and (plan.is_estimator or self._is_for_estimators(name, nodes)):
                 constant.append(name)
         return tuple(constant)
+
+    def _is_for_estimators(self, name: str, nodes: Sequence[str]) -> bool:
+        """Whether a node puts keys side by side for nobody but estimators, which then run once as well."""
+        behind = [self._graph.plans[other] for other in nodes if name in _sources(self._graph.plans[other])]
+        return self._graph.plans[name].kind == "keys" and all(plan.is_estimator for plan in behind)
 
     def drawn(self, slot: Slot) -> Column:
         """One column, on the device, for batches to be drawn from."""
@@ -151,6 +169,10 @@ def _refuse_beside(used: Sequence[str], origin: Origin) -> None:
     if len(used) > 1:
         message = f"of {', '.join(f'`{name}`' for name in used)} one is streamed, which cannot be used beside others"
         raise SpecError([Diagnostic("not-streamed", message, origin.span, path=origin.path)])
+
+
+def _sources(plan: NodePlan) -> list[str]:
+    return [feed.name for feed in plan.feeds if feed.source == "node"]
 
 
 def _is_identity(rows: Tensor) -> bool:

@@ -21,6 +21,7 @@ from runexp.runtime.lanes.column import Column
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import BoundLoss, bind_losses, first_rows
 from runexp.runtime.metrics import BoundMetric, bind_metric
+from runexp.runtime.recorded.evaluation import Recording
 from runexp.runtime.streaming.column import StreamedColumn
 from runexp.runtime.streaming.drawing import StreamBatcher
 from runexp.runtime.streaming.judging import check_held
@@ -30,13 +31,21 @@ from runexp.runtime.summing import Running, running_loss, running_metric
 class EvalProgram:
     """Runs a split in chunks and keeps what losses and metrics read; modes are afterwards what they were (S-23)."""
 
-    def __init__(self, plan: EvalPlan, graph: Graph, columns: PhaseTable, device: torch.device) -> None:
+    def __init__(
+        self,
+        plan: EvalPlan,
+        graph: Graph,
+        columns: PhaseTable,
+        device: torch.device,
+        recording: Recording | None = None,
+    ) -> None:
         self._plan = plan
         self._graph = graph
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
         self._forward.add_columns(
             [self._forward.read_by(item.node, route) for item in plan.metrics for route in item.routes]
         )
+        self._forward.add_columns(recording.wanted(plan, columns) if recording else [])
         wrong: list[Diagnostic] = []
         with _Evaluating(graph, plan.nodes):
             with collecting(wrong):
@@ -63,6 +72,7 @@ class EvalProgram:
             self._kept, self._whole = sorted(read), []
             check_held(plan, [values[slot] for slot in self._kept], list(whole), columns.n_rows)
         self._outputs: dict[int, list[Tensor]] = {}
+        self._recorder = recording.open(plan, self._forward, columns) if recording else None
         self.n_rows = columns.n_rows
         self.n_batches = -(-self.n_rows // plan.batch_size)
 
@@ -77,6 +87,17 @@ class EvalProgram:
         self._outputs = {slot: [] for slot in self._kept}
         for running in self._running.values():
             running.clear()
+        if self._recorder is None:
+            yield from self._draw()
+            return
+        self._recorder.begin()
+        try:
+            yield from self._draw()
+        except GeneratorExit:  # broken off before its end
+            self._recorder.abandon()
+            raise
+
+    def _draw(self) -> Iterator[Sequence[Tensor]]:
         if self._stream is not None:
             yield from self._stream.draw(0)
             return
@@ -92,6 +113,8 @@ class EvalProgram:
                 running.add(values)
         for slot, outputs in self._outputs.items():
             outputs.append(values[slot])
+        if self._recorder is not None:
+            self._recorder.add(values)
 
     def outputs(self, batch: Sequence[Tensor], nodes: Sequence[str]) -> dict[str, Tensor]:
         """What some nodes give for one chunk, those left out that run in several roles; nothing is judged."""
@@ -105,6 +128,8 @@ class EvalProgram:
 
     def finish(self) -> Mapping[str, float]:
         """The weighted total, each loss, each metric: over all rows, so that chunks do not matter."""
+        if self._recorder is not None:
+            self._recorder.finish()
         n_slots = max([len(self._columns), *(slot + 1 for slot in self._kept)])
         values: list[Any] = [None] * n_slots
         for slot in self._whole:

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 from runexp.results.judged import Confusion, Judged, Residuals
 
 _TARGET = "targets."
+_TAG = "tags."
 _CLASS = ".class"
+_SHARES = ".probabilities"
 _MOST_POINTS = 500
 _BINS = 24
 _NOT_SAID = frozenset({"fold", "data", "row", "id", "split", "phase"})
@@ -22,7 +24,7 @@ _NOT_SAID = frozenset({"fold", "data", "row", "id", "split", "phase"})
 def judged_in(file: Path, targets: Mapping[str, str]) -> Iterator[Judged]:
     """What a table of predictions says of each node that has a target there; `targets` maps nodes to their keys.
 
-    Columns as in `predictions/out_of_fold.parquet`: `<node>`, `<node>.class`, `targets.<key>`. `OSError` or
+    Columns as `record: [predictions]` writes them: `<node>` or `<node>.class`, and `targets.<key>`. `OSError` or
     `ValueError` for a file that cannot be read.
     """
     table = pq.read_table(file)
@@ -42,8 +44,8 @@ def judged_in(file: Path, targets: Mapping[str, str]) -> Iterator[Judged]:
 
 def _nodes(table: pa.Table) -> list[str]:
     """The nodes that have columns of their own, in order."""
-    names = [name for name in table.column_names if name not in _NOT_SAID and not name.startswith(_TARGET)]
-    return list(dict.fromkeys(name.removesuffix(_CLASS) for name in names))
+    names = [name for name in table.column_names if name not in _NOT_SAID and not name.startswith((_TARGET, _TAG))]
+    return list(dict.fromkeys(name.removesuffix(_CLASS).removesuffix(_SHARES) for name in names))
 
 
 def _confusion(table: pa.Table, node: str, target: str, rows: str) -> Judged | None:

@@ -15,10 +15,12 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.graph import Decision, MetricPlan
 from runexp.plan.values import Call
 from runexp.runtime.data.problems import first_line
+from runexp.runtime.data.table import Array
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.own_code import guarded, misfit
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, make, resolve
+from runexp.runtime.torch_metrics import TorchMetric, is_of_torchmetrics
 from runexp.runtime.units import OriginalUnits
 
 _OF_SEVERAL = ("argmax", "each_step")
@@ -48,22 +50,31 @@ class BoundMetric:
         """The metric over all rows."""
         if self.plan.call.code is not None:
             return self._own(values)
+        predicted, others, named = self.arrays(values)
+        if self.units is not None and not np.isfinite(predicted).all():
+            return float("nan")  # a transform such as Yeo-Johnson's has no way back from everywhere
+        try:
+            return float(self.function(*others, predicted, **named, **self.arguments))
+        except REFUSALS as error:
+            raise self.refused(error) from error
+
+    def arrays(self, values: Sequence[Any]) -> tuple[Array, list[Array], dict[str, Array]]:
+        """Predictions as the metric takes them, the target, and what it takes by name."""
         output = values[self.slots[0]]
         by_step = self.plan.decision == "each_step" and self.plan.wants != "values"
         predicted = predictions(output.flatten(0, -2) if by_step else output, self.plan.wants, self.plan.decision)
         others = [np.asarray(values[slot].detach().cpu()) for slot in self.slots[1:]]
         if self.units is not None:
-            others[self._target] = self.units.targets
-            if not np.isfinite(predicted := self.units.back(predicted)).all():
-                return float("nan")  # a transform such as Yeo-Johnson's has no way back from everywhere
+            predicted, others[self._target] = self.units.back(predicted), self.units.targets
         others = [other.reshape(-1) for other in others] if by_step else others
         predicted, *others = _aligned([predicted, *others])
         named = {name: value for name, value in zip(self.names[2:], others[1:], strict=True) if name}
-        try:
-            return float(self.function(*others[:1], predicted, **named, **self.arguments))
-        except REFUSALS as error:
-            message = f"the metric `{self.plan.name}` cannot be computed: {first_line(error)}"
-            raise SpecError([_found(self.plan, "undefined-metric", message)]) from error
+        return predicted, others[:1], named
+
+    def refused(self, error: Exception) -> SpecError:
+        """What to raise where the metric does not take what it is given."""
+        message = f"the metric `{self.plan.name}` cannot be computed: {first_line(error)}"
+        return SpecError([_found(self.plan, "undefined-metric", message)])
 
     def _own(self, values: Sequence[Any]) -> float:
         """A metric of the user's: every input as an array, in the units it was read in, by its order or its name."""
@@ -91,7 +102,7 @@ def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], colum
     `values` are the slots of the first rows: a metric of classes over numbers that are none is a `SpecError`.
     """
     _check_labels(plan, values[forward.slot(forward.read_by(plan.node, plan.routes[0]))])
-    function, arguments = _own(plan.call) if plan.call.code else _of_catalog(plan.call)
+    function, arguments = _own(plan.call) if plan.call.code else _of_catalog(plan)
     slots = tuple(forward.slot(forward.read_by(plan.node, route)) for route in plan.routes)
     names = tuple(route.argument for route in plan.routes)
     units = _units(plan, values[slots[0]], columns)
@@ -99,9 +110,11 @@ def bind_metric(plan: MetricPlan, forward: Forward, values: Sequence[Any], colum
     return BoundMetric(plan, function, arguments, slots, names, units, is_level)
 
 
-def _of_catalog(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:
-    function = resolve(call)
-    return function, keyword_arguments(call, function)
+def _of_catalog(plan: MetricPlan) -> tuple[Callable[..., float], dict[str, Any]]:
+    if is_of_torchmetrics(plan):
+        return TorchMetric(plan), {}
+    function = resolve(plan.call)
+    return function, keyword_arguments(plan.call, function)
 
 
 def _own(call: Call) -> tuple[Callable[..., float], dict[str, Any]]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from runexp.runtime.language import CausalLM, exponential, perplexity
 from runexp.runtime.losses import BoundLoss
 from runexp.runtime.metrics import BoundMetric
+from runexp.runtime.resolve import REFUSALS
+from runexp.runtime.torch_metrics import TorchMetric
 
 _OVER_ELEMENTS = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss, nn.PoissonNLLLoss, nn.SoftMarginLoss)
 _WEIGHTED = (nn.BCELoss, nn.BCEWithLogitsLoss)
@@ -87,6 +89,39 @@ class RunningPerplexity:
         self._mean.clear()
 
 
+class RunningTorchMetric:
+    """A metric of torchmetrics, which keeps what it needs of every chunk itself.
+
+    What it does not take is said when the number is asked for, as of a metric over all rows.
+    """
+
+    def __init__(self, bound: BoundMetric, metric: TorchMetric) -> None:
+        self._bound, self._metric = bound, metric
+        self._error: Exception | None = None
+
+    def add(self, values: Sequence[Any]) -> None:
+        """The slots of one chunk."""
+        predicted, others, named = self._bound.arrays(values)
+        try:
+            self._metric.add(others[0], predicted, **named)
+        except REFUSALS as error:
+            self._error = self._error or error
+
+    def result(self) -> float:
+        """The metric over all chunks; `SpecError` where it cannot be computed."""
+        try:
+            if self._error is not None:
+                raise self._error
+            return self._metric.result()
+        except REFUSALS as error:
+            raise self._bound.refused(error) from error
+
+    def clear(self) -> None:
+        """Forget all chunks."""
+        self._error = None
+        self._metric.clear()
+
+
 def running_loss(loss: BoundLoss) -> Running | None:
     """The loss as a sum over chunks; None where that is not known to give what all rows at once give."""
     terms = _terms_of(loss.function)
@@ -101,6 +136,8 @@ def running_loss(loss: BoundLoss) -> Running | None:
 
 def running_metric(metric: BoundMetric) -> Running | None:
     """The metric as a sum over chunks; None where it needs all rows at once."""
+    if isinstance(metric.function, TorchMetric) and metric.units is None:
+        return RunningTorchMetric(metric, metric.function)
     if metric.function is not perplexity:
         return None
     terms = CausalLM().terms

@@ -26,6 +26,8 @@ from runexp.runtime.fitting import FitProgram
 from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.lanes.opening import Opening
+from runexp.runtime.recorded.evaluation import Recording
+from runexp.runtime.recorded.place import Records
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.settings import check_compiler
@@ -63,6 +65,7 @@ class TorchRuntime:
         self.graph.build()
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self.folders = Folders()
+        self.records = Records()
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -100,13 +103,17 @@ class TorchRuntime:
             stale = [known for known in self._evaluations if known[2] != self.graph.version]
             for known in stale:
                 del self._evaluations[known]
-            self._evaluations[key] = EvalProgram(plan, self.graph, self.tables.table(plan), self._device)
+            recording = Recording(self.records, self.sets) if plan.record and self.records.are_kept else None
+            table = self.tables.table(plan)
+            self._evaluations[key] = EvalProgram(plan, self.graph, table, self._device, recording)
         return self._evaluations[key]
 
     def open_callback(self, plan: MadePlan, program: TrainProgram) -> Callback:
         """The callback of a train phase, made ready; its files go below the phase's label and its name."""
         names = (*program.label.split("/"), plan.name)
-        return open_callback(plan, LivePhase(program.label, self.graph, program, partial(self.folders.folder, *names)))
+        table = partial(self.records.file, label=program.label)
+        live = LivePhase(program.label, self.graph, program, partial(self.folders.folder, *names), table)
+        return open_callback(plan, live)
 
     def open_experiment_callback(self, plan: MadePlan) -> ExperimentCallback:
         """A callback around phases and groups, made ready; its files go below its name."""

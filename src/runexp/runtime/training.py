@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.phases import OptimizerPlan, TrainPlan
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.freezing import hold_frozen, trained_parameters
-from runexp.runtime.graph.forward import Forward
+from runexp.runtime.graph.forward import Forward, node_slot
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.graph.normalised import needs_two_rows
 from runexp.runtime.lanes.checks import check_sizes
@@ -23,6 +23,7 @@ from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
 from runexp.runtime.moving import Mover, UpdateWatcher
 from runexp.runtime.precision import Precision
+from runexp.runtime.recorded.heard import Heard, OutputSlots, number_rows
 from runexp.runtime.recording import StepRecord
 from runexp.runtime.turns import Turn, Turns
 from runexp.runtime.weighing import LossWeights
@@ -34,13 +35,16 @@ class TrainProgram:
     def __init__(self, plan: TrainPlan, graph: Graph, columns: PhaseTable, device: torch.device, seed: int) -> None:
         self.label = plan.label
         self._graph = graph
+        self._nodes = plan.nodes
         self._accumulate = plan.accumulate
         size = min(plan.batch_size, columns.n_rows)
         self._forward = Forward(graph, plan.nodes, columns.hoisted(plan.nodes), columns.wiring)
+        self._rows_drawn = number_rows(plan, self._forward, columns)  # before losses are bound to numbers of slots
         precision = Precision(plan.precision, device)
         wrong: list[Diagnostic] = []
         with collecting(wrong), precision:
             self._losses = bind_losses(plan.losses, self._forward, columns.in_batches_of(size), device)
+        self._run: Callable[[Sequence[Tensor]], list[Any]] = self._forward
         self._draws = open_draws(plan, columns, self._forward.columns, seed)
         self.n_rows = columns.n_rows
         self.n_batches = self._draws.n_batches
@@ -93,7 +97,7 @@ class TrainProgram:
         self._update_if_due(context.batch)
 
     def _judged(self, batch: Sequence[Tensor]) -> tuple[Sequence[Tensor], Tensor]:
-        values = self._forward(batch)
+        values = self._run(batch)
         losses = [loss(values) for loss in self._losses]
         return losses, losses[0] if self._is_plain else weighted_total(losses, self._weights.now)
 
@@ -106,6 +110,13 @@ class TrainProgram:
             self._mover.backward(total * self._share(context.batch))
         self._record.add_partly(losses, total, n_rows, self.optimizer.param_groups[0]["lr"])
         self._update_if_due(context.batch)
+
+    def listen(self, tell: Callable[[Sequence[Any]], None]) -> OutputSlots:
+        """Let `tell` have the slots of every forward pass from now on; gives which of them hold what."""
+        self._run = Heard(self._forward, tell)
+        rows = None if self._rows_drawn is None else self._forward.slot(self._rows_drawn)
+        named = [name for name in self._nodes if self._graph.plans[name].kind != "keys"]
+        return OutputSlots({name: self._forward.slot(node_slot(name)) for name in named}, rows)
 
     def take_record(self) -> EpochRecord:
         """The record since the last call."""

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from runexp.spec.base import Count, Name, Reference, Section, Use
-from runexp.spec.later import Later
 
 Routes = tuple[Reference, ...] | dict[Name, Reference]
 
@@ -35,7 +34,8 @@ class Loss(Use):
         Field(description="its share of the total, `train_loss`"),
     ] = 1.0
     label: Annotated[
-        Name | None, Field(description="the name its numbers have; left out: its own"), Later("a label of a loss")
+        Name | None,
+        Field(description="the name its numbers have: `train_<label>`, `val_<label>`; left out: its own"),
     ] = None
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from runexp.spec.base import Arguments, Count, Name, OwnName, Reference, Section
-from runexp.spec.later import Later
 
 Initializer = Literal[
     "zeros", "ones", "normal", "uniform", "xavier_uniform", "xavier_normal",
@@ -93,13 +92,16 @@ class Binding(Section):
     """Which data feeds which head of the graph."""
 
     node: Annotated[Name, Field(description="the head that is fed")]
-    data: Annotated[Reference, Field(description="a feature set's key: `digits.pixels`")]
+    data: Annotated[
+        Reference, Field(description="a feature set's key: `digits.pixels`; with `columns` the feature set alone")
+    ]
     argument: Annotated[
         Name | None,
         Field(description="the keyword argument of the node's forward it goes to, if not the first"),
     ] = None
     columns: Annotated[
-        tuple[Name, ...] | None, Field(min_length=1, description="several keys at once"), Later("several keys at once")
+        tuple[Name, ...] | None,
+        Field(min_length=1, description="several keys of the feature set, put side by side along the last axis"),
     ] = None
     split: Annotated[Name | None, Field(description="instead of a train phase's")] = None
     sampler: Annotated[Name | None, Field(description="a sampler by name, instead of a train phase's batches")] = None

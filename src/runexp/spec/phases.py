@@ -178,8 +178,10 @@ class TrainPhase(Section):
     ] = None
     record: Annotated[
         tuple[Literal["outputs", "gradients"], ...],
-        Field(description="what is kept of every batch"),
-        Later("recording"),
+        Field(
+            description="what is kept of every batch, in a table of the run folder: `outputs` of every node for its "
+            "rows, `gradients` as the norm of each parameter's at every update, before clipping"
+        ),
     ] = ()
 
 
@@ -197,8 +199,10 @@ class EvalPhase(Section):
     ] = None
     record: Annotated[
         tuple[Literal["predictions", "outputs"], ...],
-        Field(description="what is kept of every row"),
-        Later("recording"),
+        Field(
+            description="what is kept of every row, in a table of the run folder: `predictions` in the target's own "
+            "units and by the names of its classes, `outputs` of every node as they are"
+        ),
     ] = ()
 
 

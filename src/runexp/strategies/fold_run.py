@@ -25,6 +25,9 @@ class Keeping(Protocol):
     def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> CheckpointStore:
         """The checkpoints of one fold."""
 
+    def place(self, fold: Fold, runtime: TorchRuntime) -> None:
+        """Tell the live things of a fold where its own files go."""
+
     def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
         """Write what a fold ended with. `OSError` if that cannot be written."""
 
@@ -67,6 +70,7 @@ def run_fold(
             error.add_note(f"in {fold.label}")
             yield FoldFinished(fold.index, fold.label, "failed", f"SpecError: {error}", fold.label)
             return error
+        job.keeping.place(fold, runtime)
         experiment = Experiment(
             job.plan,
             runtime,

@@ -23,6 +23,8 @@ class LivePhase:
     graph: Graph
     program: TrainProgram
     folder: Callable[[], Path]
+    table: Callable[[str], Path] = Path
+    """The file of a table of the phase, by what it records."""
 
 
 class Folders:

@@ -11,6 +11,7 @@ from runexp.runtime.callbacks.guards import LossNotDecreasing, MemoryLimit, NanG
 from runexp.runtime.callbacks.holding import GradualUnfreezing, freeze, unfreeze
 from runexp.runtime.callbacks.live import LivePhase
 from runexp.runtime.callbacks.own import OwnCallback
+from runexp.runtime.callbacks.recording import RecordedGradients, RecordedOutputs
 from runexp.runtime.callbacks.reports import Histograms, LearningRateMonitor, Norms, Throughput
 from runexp.runtime.callbacks.writing import ModelSummary, SaveBest
 
@@ -25,6 +26,8 @@ _BUILT_IN: Mapping[str, Callable[[BuiltInPlan, LivePhase], Callback]] = {
     "model_summary": ModelSummary,
     "nan_guard": NanGuard,
     "norms": Norms,
+    "record_gradients": RecordedGradients,
+    "record_outputs": RecordedOutputs,
     "save_best": SaveBest,
     "swa": Swa,
     "throughput": Throughput,

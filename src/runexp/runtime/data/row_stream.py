@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -36,4 +36,8 @@ class RowStream(Protocol):
 
     def memberships(self) -> Iterator[tuple[Array, Array, Mapping[str, Array]]]:
         """Some rows at a time, in order: their numbers, their ids, and which of them (positions) are in each split."""
+        ...
+
+    def described(self, split: str, keys: Sequence[str]) -> Iterator[tuple[Array, Array, list[Array]]]:
+        """The rows of a split, some at a time, in order: their numbers, their ids, and keys as they were read."""
         ...

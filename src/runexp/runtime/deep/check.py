@@ -13,6 +13,7 @@ import torch
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan, leaves
 from runexp.plan.phases import Leaf
+from runexp.plan.picture import Size
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.problems import collecting
 from runexp.runtime.deep.advice import advise
@@ -23,6 +24,7 @@ from runexp.runtime.deep.sizes import Sizes, measure, too_large
 from runexp.runtime.folds.divide import divide_folds
 from runexp.runtime.folds.fold import Rows
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.graph.sizes import sizes_of
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.torch_runtime import choose_device
 
@@ -39,6 +41,8 @@ class Deep:
     diagnostics: tuple[Diagnostic, ...]
     sizes: Sizes
     notes: tuple[str, ...]
+    drawn: Mapping[str, Size]
+    """The sizes of the nodes that could be built, and of the keys of the data, for pictures of the graph."""
 
 
 def deep_check(plan: Plan, *, folder: Path) -> Deep:
@@ -68,7 +72,7 @@ def _check(plan: Plan, folder: Path) -> Deep:
     seen = try_phases(phases, tried, sampled, computes=is_small)
     found += seen if is_small else _without_meta(seen)
     found += too_large(sizes, phases)
-    return Deep(_distinct(found), sizes, _notes(sampled, is_small=is_small))
+    return Deep(_distinct(found), sizes, _notes(sampled, is_small=is_small), sizes_of(graph, sets))
 
 
 def _first_fold(plan: Plan, folder: Path, found: list[Diagnostic]) -> dict[str, SomeFold]:

@@ -185,7 +185,7 @@ class Graph:
         for index, written in enumerate(plan.calls):
             call = with_counts(written if index else embedded(plan.feeds, written, self._sets), self._sets)
             first = next(iter([*positional, *keyword.values()]))
-            layer = self._layer(call, first)
+            layer = self._layer(call, first, has_weights=plan.kind != "keys")
             try:
                 with torch.no_grad(), running(call):
                     output: Tensor = layer(*positional, **keyword)
@@ -194,14 +194,14 @@ class Graph:
                 raise ValueError(_reason(call, first, error)) from error
             positional, keyword = [output], {}
             layers.append(layer)
-        return (layers[0] if plan.kind == "module" else nn.Sequential(*layers)), output
+        return (nn.Sequential(*layers) if plan.kind == "layers" else layers[0]), output
 
-    def _layer(self, call: Call, first: Tensor) -> nn.Module:
+    def _layer(self, call: Call, first: Tensor, *, has_weights: bool) -> nn.Module:
         make: Any = resolve(call)
         arguments = with_inferred(make, keyword_arguments(call, make), first)
         if call.code is not None:
             make, arguments = partial(own_module, call, make, arguments), {}
-        if self._is_weightless:
+        if self._is_weightless and has_weights:
             light = _weightless(make, arguments)
             check_steps(light, first)
             return light
@@ -253,7 +253,7 @@ def _misfit(plan: NodePlan, inputs: Sequence[Tensor], error: Exception) -> Diagn
         message=f"the node `{plan.name}` cannot take its input: {first_line(error)}",
         span=plan.origin.span,
         label=f"is given {shapes}",
-        help=_remedy(inputs, error),
+        help="" if plan.kind == "keys" else _remedy(inputs, error),
         path=plan.origin.path,
     )
 

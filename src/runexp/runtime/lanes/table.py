@@ -68,6 +68,14 @@ class PhaseTable(Protocol):
         """What a spec calls an input of a loss or metric."""
         ...
 
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """By role and feature set, the rows that an evaluation judges, in their order."""
+        ...
+
+    def joins_keys(self, node: str) -> bool:
+        """Whether a node gives keys of the data, side by side."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fixed:
@@ -164,6 +172,18 @@ class LaneTable:
     def called(self, route: Route) -> str:
         """What a spec calls an input of a loss or metric."""
         return self._first.called(route)
+
+    def rows_by_role(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """By role and feature set, the rows that an evaluation judges, in their order."""
+        drawn = self._fixed.rows if self._fixed is not None else {}
+        return {
+            tap.role: {name: own[rows] for name, own in self._parts[tap.strand.lane].rows_by_role()[""].items()}
+            for tap, rows in drawn.items()
+        }
+
+    def joins_keys(self, node: str) -> bool:
+        """Whether a node gives keys of the data, side by side."""
+        return self._first.joins_keys(node)
 
     def _drawn(self, slot: Slot) -> Column:
         tap = self.tap(slot)

@@ -4,14 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from runexp.runtime.modules.parts import Activation, Pooled, activation_of, dropout_of, over_time
 
+_Kinds = tuple[Callable[..., nn.Module], Callable[[int], nn.Module], Callable[[int], nn.Module]]
+"""A convolution, the norm and the pooling of its dimensions."""
 
-class CNN1d(nn.Module):
+
+class _Convolutional(nn.Module):
+    """Blocks over positions in one or two dimensions, the mean over positions, and a linear layer on it."""
+
+    _kinds: ClassVar[_Kinds]
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        channels: Sequence[int] = (16, 32),
+        out_features: int | None = None,
+        kernel_size: int = 3,
+        pool: int = 2,
+        activation: Activation = "relu",
+        norm: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        convolution, normal, pooling = self._kinds
+        blocks: list[nn.Module] = []
+        for width, following in pairwise([in_channels, *channels]):
+            blocks += [
+                convolution(width, following, kernel_size, padding="same"),
+                *([normal(following)] if norm else []),
+            ]
+            blocks += [activation_of(activation), *dropout_of(dropout), *([pooling(pool)] if pool > 1 else [])]
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(channels[-1], out_features) if out_features else nn.Identity()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, L) or (N, C, H, W) → (N, out_features)."""
+        output: Tensor = self.head(self.blocks(inputs).mean(dim=tuple(range(2, inputs.ndim))))
+        return output
+
+
+class CNN1d(_Convolutional):
     """A small convolutional network over signals: convolution, norm, activation and pooling, once a width.
 
     Takes (N, C, L); gives the mean over positions, (N, channels[-1]), or (N, out_features).
@@ -27,38 +66,10 @@ class CNN1d(nn.Module):
         dropout: share of channels that is dropped
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        *,
-        channels: Sequence[int] = (16, 32),
-        out_features: int | None = None,
-        kernel_size: int = 3,
-        pool: int = 2,
-        activation: Activation = "relu",
-        norm: bool = True,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(
-            *_blocks(
-                (nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d),
-                [in_channels, *channels],
-                kernel_size,
-                pool,
-                lambda: [activation_of(activation), *dropout_of(dropout)],
-                norm=norm,
-            )
-        )
-        self.head = nn.Linear(channels[-1], out_features) if out_features else nn.Identity()
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(N, C, L) → (N, out_features)."""
-        output: Tensor = self.head(self.blocks(inputs).mean(dim=-1))
-        return output
+    _kinds = (nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d)
 
 
-class CNN2d(nn.Module):
+class CNN2d(_Convolutional):
     """A small convolutional network over images: convolution, norm, activation and pooling, once a width.
 
     Takes (N, C, H, W); gives the mean over positions, (N, channels[-1]), or (N, out_features).
@@ -74,35 +85,7 @@ class CNN2d(nn.Module):
         dropout: share of channels that is dropped
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        *,
-        channels: Sequence[int] = (16, 32),
-        out_features: int | None = None,
-        kernel_size: int = 3,
-        pool: int = 2,
-        activation: Activation = "relu",
-        norm: bool = True,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(
-            *_blocks(
-                (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d),
-                [in_channels, *channels],
-                kernel_size,
-                pool,
-                lambda: [activation_of(activation), *dropout_of(dropout)],
-                norm=norm,
-            )
-        )
-        self.head = nn.Linear(channels[-1], out_features) if out_features else nn.Identity()
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, out_features)."""
-        output: Tensor = self.head(self.blocks(inputs).mean(dim=(-2, -1)))
-        return output
+    _kinds = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d)
 
 
 class TemporalCNN(nn.Module):
@@ -179,23 +162,3 @@ class _CausalBlock(nn.Module):
             inner = self.dropout(self.activation(convolution(padded)))
         result: Tensor = self.activation(inner + self.around(sequence))
         return result
-
-
-_Kinds = tuple[Callable[..., nn.Module], Callable[[int], nn.Module], Callable[[int], nn.Module]]
-
-
-def _blocks(
-    kinds: _Kinds,
-    widths: Sequence[int],
-    kernel_size: int,
-    pool: int,
-    after: Callable[[], list[nn.Module]],
-    *,
-    norm: bool,
-) -> list[nn.Module]:
-    convolution, normal, pooling = kinds
-    blocks: list[nn.Module] = []
-    for width, following in pairwise(widths):
-        blocks.append(convolution(width, following, kernel_size, padding="same"))
-        blocks += [*([normal(following)] if norm else []), *after(), *([pooling(pool)] if pool > 1 else [])]
-    return blocks

@@ -39,6 +39,24 @@ class Merge(nn.Module):
         return _ELEMENTWISE[self.how](filled)
 
 
+class SideBySide(nn.Module):
+    """Several keys of a feature set, joined along the last axis; a key of one number a row counts as one column.
+
+    Raises `ValueError` where their types or their shapes do not fit.
+    """
+
+    def forward(self, *keys: Tensor) -> Tensor:
+        """Tensors (N, …, d) or (N,) → one tensor (N, …, sum of d)."""
+        types = list(dict.fromkeys(str(key.dtype).removeprefix("torch.") for key in keys))
+        if len(types) > 1:
+            raise ValueError(f"its keys hold {' and '.join(types)}; `dtype:` at a key changes what it holds")
+        columns = [key.unsqueeze(-1) if key.ndim == 1 else key for key in keys]
+        if len({column.shape[:-1] for column in columns}) > 1:
+            written = ", ".join(str(tuple(column.shape[1:])) for column in columns)
+            raise ValueError(f"its keys have rows of the shapes {written}, which have to agree but for the last axis")
+        return torch.cat(columns, dim=-1)
+
+
 def _check_shapes(inputs: Sequence[Tensor], free: int | None) -> None:
     """Shapes have to agree, beside the axis that is joined along."""
     shapes = [tuple(value.shape[1:]) for value in inputs]

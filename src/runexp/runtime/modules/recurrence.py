@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -12,11 +14,25 @@ from runexp.runtime.modules.parts import Pooled, over_time
 class _Recurrent(nn.Module):
     """Cells run over a sequence, and a linear layer on what they give."""
 
-    def __init__(self, cells: nn.LSTM | nn.GRU, out_features: int | None, output: Pooled) -> None:
+    _kind: ClassVar[type[nn.LSTM | nn.GRU]]
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        hidden_size: int = 64,
+        out_features: int | None = None,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        output: Pooled = "last",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.cells = cells
+        self.cells = self._kind(
+            input_size, hidden_size, num_layers, batch_first=True, bidirectional=bidirectional, dropout=dropout
+        )
         self.output = output
-        width = cells.hidden_size * (2 if cells.bidirectional else 1)
+        width = hidden_size * (2 if bidirectional else 1)
         self.head = nn.Linear(width, out_features) if out_features else nn.Identity()
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -41,21 +57,7 @@ class LSTM(_Recurrent):
         dropout: share of activations dropped between layers
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        *,
-        hidden_size: int = 64,
-        out_features: int | None = None,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        output: Pooled = "last",
-        dropout: float = 0.0,
-    ) -> None:
-        cells = nn.LSTM(
-            input_size, hidden_size, num_layers, batch_first=True, bidirectional=bidirectional, dropout=dropout
-        )
-        super().__init__(cells, out_features, output)
+    _kind = nn.LSTM
 
 
 class GRU(_Recurrent):
@@ -74,21 +76,7 @@ class GRU(_Recurrent):
         dropout: share of activations dropped between layers
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        *,
-        hidden_size: int = 64,
-        out_features: int | None = None,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        output: Pooled = "last",
-        dropout: float = 0.0,
-    ) -> None:
-        cells = nn.GRU(
-            input_size, hidden_size, num_layers, batch_first=True, bidirectional=bidirectional, dropout=dropout
-        )
-        super().__init__(cells, out_features, output)
+    _kind = nn.GRU
 
 
 def _summary(cells: nn.LSTM | nn.GRU, inputs: Tensor, mask: Tensor | None, how: Pooled) -> Tensor:

@@ -52,6 +52,10 @@ class StreamedRows:
         """Numbers, ids and splits of some rows at a time; ids are the tag `id` where there is one."""
         yield from self.stream.memberships()
 
+    def described(self, split: str, keys: Sequence[str]) -> Iterator[tuple[Array, Array, list[Array]]]:
+        """Numbers, ids and keys as they were read, of some rows of a split at a time."""
+        yield from self.stream.described(split, keys)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamedColumn:

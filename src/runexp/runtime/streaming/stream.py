@@ -126,8 +126,7 @@ class Stream:
 
     def memberships(self) -> Iterator[tuple[Array, Array, Mapping[str, Array]]]:
         """Numbers, ids and splits of some rows at a time; ids are the tag `id` where there is one."""
-        tag = self.keys.get(_ID)
-        has_ids = tag is not None and tag.key.domain == "tags" and tag.match.is_single
+        has_ids = self._has_ids
         for start in range(0, 0 if has_ids else self.n_rows, _BLOCK_ROWS):
             stop = min(start + _BLOCK_ROWS, self.n_rows)
             rows = np.arange(start, stop)
@@ -136,6 +135,19 @@ class Stream:
             rows = np.arange(chunk.start, chunk.stop)
             ids = self.keys[_ID].read(chunk, rows - chunk.start).raw
             yield rows, ids, dict(inside(self.splits, chunk.start, chunk.stop))
+
+    def described(self, split: str, keys: Sequence[str]) -> Iterator[tuple[Array, Array, list[Array]]]:
+        """Numbers, ids and keys as they were read, of the rows of a split, some at a time, in their order."""
+        names = [*keys, *([_ID] if self._has_ids else [])]
+        if not names:
+            for numbers, ids, splits in self.memberships():
+                yield numbers[splits[split]], ids[splits[split]], []
+            return
+        members = self.splits[split]
+        for chunk in self.chunks(names):
+            rows = np.flatnonzero(members.inside(chunk.start, chunk.stop))
+            read = [self.keys[name].read(chunk, rows).raw for name in names]
+            yield rows + chunk.start, read.pop() if self._has_ids else rows + chunk.start, read
 
     def rows(
         self, split: str, keys: Sequence[str], groups: Sequence[RowGroup] | None = None
@@ -146,3 +158,9 @@ class Stream:
             inside = np.flatnonzero(members.inside(chunk.start, chunk.stop))
             if len(inside):
                 yield tuple(self.keys[name].array(chunk, inside) for name in keys)
+
+    @property
+    def _has_ids(self) -> bool:
+        """Whether rows are known by the tag `id`."""
+        tag = self.keys.get(_ID)
+        return tag is not None and tag.key.domain == "tags" and tag.match.is_single
