@@ -37,7 +37,8 @@ def watch(
     Exit code 1 if the run failed, was interrupted or killed; a run that has ended is shown at once.
     """
     folder = require_run(runs, reference)
-    signal.signal(signal.SIGTERM, _leave_quietly)
+    signal.signal(signal.SIGTERM, _leave_quietly)  # so that the terminal is given back as it was
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this deaf to Ctrl-C
     from runexp.api.opening import StoredRun
 
     run = StoredRun(folder)

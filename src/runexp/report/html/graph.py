@@ -12,7 +12,7 @@ from runexp.report.html.layers import WIDTH, Drawn, Placed, lay_out
 _MARGIN = 8
 _LINE = 15
 _LONGEST_NAME = 21
-_LONGEST_DETAIL = 26
+_LONGEST_DETAIL = 29
 _KINDS = {"data": "data", "node": "module", "estimator": "estimator", "loss": "loss"}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runexp.report.html.facts import Box, Edge, Picture
 
-WIDTH = 168
+WIDTH = 188
 GAP = 22
 ROW_GAP = 40
 _LINE = 15

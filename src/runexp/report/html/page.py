@@ -20,7 +20,7 @@ from runexp.report.html.drawing import draw_chart, embedded, interactive_script
 from runexp.report.html.facts import PageFacts
 from runexp.report.html.graph import draw_graph
 from runexp.report.html.highlight import highlighted
-from runexp.report.html.sections import data_tables, environment_of, facts_of, files_of, judged_parts
+from runexp.report.html.sections import data_tables, environment_of, facts_of, files_of, judged_parts, units_of
 from runexp.report.html.tables import key_numbers, number_tables
 from runexp.report.html.timeline import timeline
 from runexp.report.wording import plain
@@ -50,6 +50,7 @@ def render_run_page(facts: PageFacts, *, interactive: bool = False) -> str:
         timeline=timeline(facts.results, facts.spans),
         curves=curves,
         numbers=number_tables(facts.results),
+        units=units_of(facts),
         matrices=matrices,
         residuals=residuals,
         errors=errors,

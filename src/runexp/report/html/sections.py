@@ -132,6 +132,17 @@ def facts_of(page: PageFacts) -> list[tuple[str, str]]:
     return [(word, plain(said)) for word, said in pairs if said]
 
 
+def units_of(page: PageFacts) -> list[str]:
+    """Of numbers of transformed targets, a sentence a phase: which are in the target's own units."""
+    words = {"original": "in the target's own units", "transformed": "in transformed units"}
+    told = []
+    for phase, numbers in page.units.items():
+        named = {said: [name for name, unit in numbers.items() if unit == kind] for kind, said in words.items()}
+        said = "; ".join(f"{', '.join(map(plain, names))} {units}" for units, names in named.items() if names)
+        told.append(f"{plain(phase)}: {said}.")
+    return told
+
+
 def environment_of(record: RunRecord) -> HtmlTable:
     """Versions, platform, code and data, as the lock has them."""
     lock = record.lock
