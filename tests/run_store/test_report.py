@@ -1,4 +1,4 @@
-"""`runexp report`: a run, or several, as one HTML file that stands alone (semantics S-44, contracts: the run folder)."""
+"""`runexp report`: a run, or several, as one HTML file that stands alone (S-44, contracts: the run folder)."""
 
 from __future__ import annotations
 
