@@ -200,6 +200,22 @@ class WarningRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class NonFiniteLossMet:
+    """A loss of a batch was NaN or infinite, and training went on; `action` is what was done about it (S-51).
+
+    `rows` has the ids of the batch by feature set, as far as they are known.
+    """
+
+    phase: str
+    epoch: int
+    batch: int
+    loss: str
+    value: float
+    action: Literal["stop", "warn", "skip"]
+    rows: FrozenMap
+
+
+@dataclass(frozen=True, slots=True)
 class NumbersLogged:
     """A callback reported numbers at another moment than the end of an epoch; -1 where it has no epoch or batch."""
 
@@ -251,6 +267,7 @@ Event = (
     | NodeFitted
     | PhaseFinished
     | WarningRaised
+    | NonFiniteLossMet
     | NumbersLogged
     | CallbackReturned
     | RunFinished
@@ -290,6 +307,8 @@ def _typed(name: str, value: Any) -> Any:  # noqa: ANN401 - any field of an even
         return FrozenMap({key: _number(item) for key, item in value.items()})
     if name == "value":
         return _number(value)
+    if name == "rows":
+        return FrozenMap(value)
     return freeze(value) if isinstance(value, (list, dict)) else value
 
 

@@ -67,6 +67,9 @@ class FakeRuntime:
     def set_random_state(self, state: Any) -> None:
         self.seeded.append(f"as {state}")
 
+    def explained(self, error: Exception, phase: Any, live: Any) -> Exception:
+        return error
+
     def next_numbers(self, label: str) -> Numbers:
         return next(self._measured[label])
 
@@ -108,6 +111,12 @@ class FakeTraining:
 
     def latest(self) -> Numbers:
         return {"loss": self._losses[-1], "lr": 0.5} if self._losses else {}
+
+    def guard(self, on_nan: str, meet: Callable[[str, float, int], None]) -> None:
+        pass
+
+    def rows(self, epoch: int, batch: int) -> Mapping[str, Sequence[Any]]:
+        return {"d": self._batches[batch]}
 
     def after_epoch(self, measured: Numbers) -> None:
         self._runtime.seen.append(dict(measured))

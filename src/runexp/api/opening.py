@@ -28,6 +28,7 @@ from runexp.plan.values import FrozenMap
 from runexp.report.run_page import CheckpointFacts, TableFacts
 from runexp.results import GroupResults, PhaseResults, Recorder, RunResults
 from runexp.results.comparison import Comparison, compare
+from runexp.results.requirements import Verdict, from_json
 from runexp.results.run_record import RunRecord, as_json
 from runexp.results.selection import Query, select
 from runexp.results.tables import html_table
@@ -134,6 +135,11 @@ class StoredRun:
         """By phase and number, whether it is in a target's own units; empty where nothing was transformed."""
         found = _json(self.folder / "summary.json").get("units")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def requirements(self) -> tuple[Verdict, ...]:
+        """What came of the thresholds that its spec demands."""
+        return from_json(_json(self.folder / "summary.json").get("requirements"))
 
     @property
     def checkpoints(self) -> tuple[CheckpointFacts, ...]:

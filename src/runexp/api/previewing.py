@@ -101,6 +101,9 @@ class Preview:
 
     def _facts(self, phase: TrainPlan | EvalPlan | FitPlan) -> PreviewFacts:
         facts = self._described(phase)
+        if isinstance(phase, TrainPlan) and self._plan.guards.on_nan != "stop":
+            then = {"skip": "its step is left out", "warn": "its step is taken"}[self._plan.guards.on_nan]
+            facts = replace(facts, notes=(*facts.notes, f"a loss that is not finite is told, and {then}"))
         if self._plan.cv is None:
             return facts
         return replace(facts, notes=(*facts.notes, "the rows are those of the first fold"))

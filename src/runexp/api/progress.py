@@ -16,6 +16,7 @@ from runexp.observe.event_log import EventLog, Mark
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.phases import FitPlan, GroupPlan
 from runexp.runtime.packing import Unpackable
+from runexp.runtime.tensor_files import UNREADABLE
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.checkpoints import CheckpointFolder
 
@@ -84,10 +85,18 @@ def newest(folder: CheckpointFolder, log: Path) -> tuple[Path | None, tuple[str,
     warnings: list[str] = []
     for number in reversed(numbers(folder)):
         path = folder.path(f"{number:06d}")
-        if folder.verify(path.name) and log.is_file() and log.stat().st_size >= saved_mark(path).offset:
+        if folder.verify(path.name) and _is_told(path, log):
             return path, tuple(warnings)
         warnings.append(f"the state saved in {path} is damaged; an earlier one is used")
     return None, tuple(warnings)
+
+
+def _is_told(path: Path, log: Path) -> bool:
+    """Whether all that happened before a state was saved is in the log."""
+    try:
+        return log.is_file() and log.stat().st_size >= saved_mark(path).offset
+    except UNREADABLE:
+        return False
 
 
 def saved_mark(path: Path) -> Mark:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
 from runexp.api.describing import described_briefly
-from runexp.api.redaction import redacted
+from runexp.api.redaction import redacted, redacted_text
 from runexp.engine.protocol import State
-from runexp.events import Event
+from runexp.events import EVENT_TYPES, BatchesRecorded, BatchFinished, Event
 from runexp.observe.sink import Stamped
+from runexp.observe.stored_log import StoredLog
 from runexp.plan.experiment import digest, dump
 from runexp.plan.picture import as_data, draw, with_sizes
 from runexp.report.data import as_document
@@ -31,6 +34,7 @@ from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.records import write_lock_file
+from runexp.store.run_files import EVENTS
 from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
@@ -74,7 +78,7 @@ def write_inputs(
         plan_digest=digest(checked.plan),
         sources=runtime.fingerprints,
         code=code,
-        argv=sys.argv,
+        argv=[redacted_text(word, checked.document) for word in sys.argv],
         spec_folder=checked.folder,
     )
 
@@ -164,12 +168,11 @@ class Checkpoints:
 
 
 class ResultsSink:
-    """Feeds a recorder of results."""
+    """Feeds a recorder of results; without `batches`, which are read from the log when they are asked for."""
 
-    wants: frozenset[type[Event]] = frozenset()
-
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, batches: bool = True) -> None:
         self._recorder = recorder
+        self.wants: frozenset[type[Event]] = frozenset() if batches else _WITHOUT_BATCHES
 
     def receive(self, stamped: Stamped) -> None:
         """Keep the event and when it was."""
@@ -177,3 +180,29 @@ class ResultsSink:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class Records(Mapping[str, Callable[[], Iterable[BatchesRecorded]]]):
+    """The records of batches of a run, by phase, in its log: a run of many steps does not fill the memory with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder.absolute() / EVENTS
+
+    def __getitem__(self, phase: str) -> Callable[[], Iterable[BatchesRecorded]]:
+        return partial(self._read, phase)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._log.batches)
+
+    def __len__(self) -> int:
+        return len(self._log.batches)
+
+    def _read(self, phase: str) -> Iterable[BatchesRecorded]:
+        return self._log.batches.get(phase, tuple)()
+
+    @cached_property
+    def _log(self) -> StoredLog:
+        return StoredLog(self._path)
+
+
+_WITHOUT_BATCHES = frozenset(EVENT_TYPES.values()) - {BatchFinished, BatchesRecorded}

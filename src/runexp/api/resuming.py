@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.api.concluding import failing_with
 from runexp.api.progress import newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute, refuse_limits
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
 from runexp.plan.experiment import digest
+from runexp.runtime.data.problems import first_line
+from runexp.runtime.settings import settled
+from runexp.runtime.tensor_files import UNREADABLE
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.records import SUMMARY, read_lock_file
@@ -46,8 +50,11 @@ class BrokenOff:
     lock: Mapping[str, Any]
 
 
-def open_run(folder: Path) -> BrokenOff:
-    """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes."""
+def open_run(folder: Path, *, overrides: Sequence[str] = ()) -> BrokenOff:
+    """What a run goes on from. `CannotResume` where it is complete, or its folder lacks what it takes.
+
+    `overrides` may change limits and thresholds under `guards`, and nothing else.
+    """
     status = read_status(folder)
     if status is not None and status.state == "completed" and (folder / SUMMARY).is_file():
         raise CannotResume(f"{folder} is complete: nothing is left to do", is_over=True)
@@ -57,10 +64,13 @@ def open_run(folder: Path) -> BrokenOff:
         message = f"{folder} was broken off before it had begun; run its spec again"
         raise CannotResume(message) from error
     written_from = Path(str(lock.get("made", {}).get("folder") or "."))
-    checked = check(folder / WRITTEN, folder=written_from if written_from.is_dir() else Path.cwd())
+    here = written_from if written_from.is_dir() else Path.cwd()
+    checked = check(folder / WRITTEN, folder=here, overrides=overrides)
     if not checked.is_valid:
         raise CannotResume(f"the spec in {folder} is not valid here: {checked.diagnostics[0].message}")
     if digest(checked.linked) != lock.get("plan"):
+        if overrides:
+            raise CannotResume("a run goes on with other limits and thresholds (`guards.…`), and with nothing else new")
         raise CannotResume(f"{folder / WRITTEN} is not the spec that the run began with")
     if checked.linked.cv is not None:
         message = f"{folder} is a cross-validation, whose folds cannot be gone on with yet; run its spec again"
@@ -82,7 +92,8 @@ def resume(
     Raises `CannotResume` where data, code or versions have changed, unless `force`; `FolderInUse` where it is running;
     `SpecError` for data or shapes that no longer work. `tell` hears of damaged files.
     """
-    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules:
+    settings = settled(run.checked.linked.execution)
+    with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules, settings:
         runtime = build(run.checked)
         changed = tuple(_changed(run.lock, runtime, modules.digests()))
         if changed and not force:
@@ -90,15 +101,17 @@ def resume(
             raise CannotResume(message, differences=changed)
         for difference in changed:
             tell(f"{difference}; what follows is not what the run would have given")
+        refuse_limits(run.checked, folder.path)
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)
-        folder.status.update("running")
+        with failing_with(folder):
+            folder.status.update("running")
         return execute(
             folder,
             run.checked.linked,
             runtime,
-            beginning,
+            replace(beginning, document=run.checked.document),
             watch,
             control=control or Control(),
             save_every_s=save_every_s,
@@ -112,7 +125,10 @@ def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tupl
     if path is None:
         return Beginning(Mark(0, 0) if log.exists() else None), damaged
     mark = saved_mark(path)
-    resumed, lost = restore(path, run.checked.linked, runtime)
+    try:
+        resumed, lost = restore(path, run.checked.linked, runtime)
+    except UNREADABLE as error:
+        raise CannotResume(f"the state saved in {path} cannot be read: {first_line(error)}") from error
     told = tuple(stamped for stamped in read_events(log) if stamped.sequence < mark.sequence)
     return Beginning(mark, told, resumed), (*damaged, *lost)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runexp.api.checking import Checked
+from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.progress import Progress
-from runexp.api.recording import Checkpoints, ResultsSink, complete_graph, write_inputs
-from runexp.api.redaction import redacted_text
+from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
+from runexp.api.redaction import hiding, redacted_text
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -25,15 +26,16 @@ from runexp.observe.pump import pump
 from runexp.observe.sink import Sink, Stamped, subscribed, wanted
 from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
-from runexp.plan.units import units_of
 from runexp.results import Recorder, RunResults, loss_nodes_of
+from runexp.results.requirements import Verdict
+from runexp.runtime.explaining import asked_for, is_shortage
 from runexp.runtime.folds.divide import Division, divide_folds
+from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.settings import settled
 from runexp.runtime.torch_runtime import TorchRuntime
-from runexp.store.records import write_summary
+from runexp.source import Document
 from runexp.store.run_folder import RunFolder
-from runexp.store.status import utc_now
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
@@ -59,6 +61,7 @@ class Run:
     finished: RunFinished
     error: Exception | None = None
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    requirements: tuple[Verdict, ...] = ()
 
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
@@ -70,6 +73,11 @@ class Run:
     def status(self) -> str:
         """completed, stopped, failed or interrupted."""
         return self.finished.status
+
+    @property
+    def missed(self) -> tuple[Verdict, ...]:
+        """The thresholds of its spec that it did not reach."""
+        return tuple(verdict for verdict in self.requirements if not verdict.is_met)
 
     @property
     def can_go_on(self) -> bool:
@@ -104,9 +112,17 @@ def run(
     """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
         opened = _Opened(checked, *_built(checked))
+        refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
         return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
+
+
+def refuse_limits(checked: Checked, folder: Path | None = None) -> None:
+    """`SpecError` where a limit of the spec leaves no room for a first step."""
+    found = exceeded_at_once(checked.linked.guards, folder)
+    if found:
+        raise SpecError(found)
 
 
 @dataclass(slots=True)
@@ -131,19 +147,17 @@ class _Opened:
 
 def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
     plan = opened.checked.require().linked
-    with RunFolder.create(place.runs, plan.name, now=utc_now(), at=place.at) as folder:
-        try:
+    with create_folder(place.runs, plan.name, place.at) as folder:
+        with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
-        except OSError as error:
-            with suppress(OSError):  # the disk that refused the inputs may refuse this too
-                folder.status.update("failed", error=f"{type(error).__name__}: {error}")
-            raise
         around = Around(control, Live(), frozenset())
         if opened.division.folds:
             jobs = jobs_of(opened.checked, opened.division, folder)
-            return _run_folds(folder, plan, CrossValidation(plan, jobs, first=opened.hand_over()), watch, around)
+            folds = CrossValidation(plan, jobs, first=opened.hand_over())
+            return _run_folds(folder, folds, watch, around, document=opened.checked.document)
         runtime = opened.hand_over()
-        return execute(folder, plan, runtime, Beginning(), watch, control=control, save_every_s=place.save_every_s)
+        beginning = Beginning(document=opened.checked.document)
+        return execute(folder, plan, runtime, beginning, watch, control=control, save_every_s=place.save_every_s)
 
 
 def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
@@ -158,16 +172,32 @@ def _built(checked: Checked) -> tuple[TorchRuntime, Division]:
                 runtime.open_experiment_callback(item)
     except SpecError as error:
         raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        raise SpecError([_placed(_too_large(error), checked)]) from error
     return runtime, division
+
+
+def _too_large(error: Exception) -> Diagnostic:
+    wanted = asked_for(error)
+    more = f": {wanted} more could not be had" if wanted else ""
+    hint = "fewer columns, a smaller dtype, or `stream: true` for data; smaller layers for the graph"
+    message = f"out of memory before the first step, while data were read and the graph was built{more}"
+    return Diagnostic("too-large", message, help=hint, path="data")
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Where a run begins: at its start, or where the one in this folder was broken off, with what that had told."""
+    """Where a run begins: at its start, or where the one in this folder was broken off, with what that had told.
+
+    `document` knows the secrets of the spec, which nobody is to be told.
+    """
 
     mark: Mark | None = None
     told: tuple[Stamped, ...] = ()
     resumed: Resumed | None = None
+    document: Document | None = None
 
 
 def execute(
@@ -181,55 +211,59 @@ def execute(
     save_every_s: float,
 ) -> Run:
     """Run what is left of a plan in its folder."""
-    live, recorder = Live(), Recorder(loss_nodes_of(plan))
-    checkpoints = Checkpoints(folder.checkpoints(), runtime)
-    runtime.folders.keep_in(folder.inside("callbacks"))
-    runtime.records.keep_in(folder.path)
-    log = EventLog(folder.inside("events.jsonl"), beginning.mark)
-    kept: list[Sink] = [MetricsTable(folder.path), ResultsSink(recorder)]
-    sinks: list[Sink] = [log, *kept, StatusSink(folder.status.update), *watch(live)]
-    tell_again(beginning.told, kept, sinks[len(kept) + 1 :])
-    progress = Progress(folder.progress(), runtime, log, control)
-    experiment = Interpreter(
-        plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
-        live=live, wants=subscribed(sinks),
-    )  # fmt: skip
-    with progress.every(save_every_s):
-        finished = pump(experiment.run(), sinks, first=beginning.mark.sequence if beginning.mark else 0)
-    results = recorder.results()
-    complete_graph(folder, runtime)
-    checkpoints.save_final(finished.status)
-    units = units_of(plan)
-    told = {"units": units} if units else {}
-    write_summary(folder.path, {"status": finished.status, "metrics": results.summary(), **told})
-    if finished.status == "completed":
-        folder.forget_progress()  # last: a run without a summary is not over
-    return Run(folder.path, results, finished, experiment.error, units)
+    live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
+    with failing_with(folder):
+        checkpoints = Checkpoints(folder.checkpoints(), runtime)
+        runtime.folders.keep_in(folder.inside("callbacks"))
+        runtime.records.keep_in(folder.path)
+        log = EventLog(folder.inside("events.jsonl"), beginning.mark)
+        needed = hiding(_needed(folder, log, recorder), beginning.document)
+        sinks = [*needed, *hiding(watch(live), beginning.document)]
+        tell_again(beginning.told, needed[1:3], sinks[len(needed) :])
+        progress = Progress(folder.progress(), runtime, log, control)
+        experiment = Interpreter(
+            plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
+            live=live, wants=subscribed(sinks),
+        )  # fmt: skip
+        first = beginning.mark.sequence if beginning.mark else 0
+        with progress.every(save_every_s), held_to(plan.guards, control, folder.path):
+            finished = pump(experiment.run(), sinks, first=first, needed=needed)
+        results = recorder.results()
+        found = Conclusion({}, ())
+        with nullcontext() if experiment.error is None else suppress(OSError):  # what it failed of is to be told
+            complete_graph(folder, runtime)
+            checkpoints.save_final(finished.status)
+            found = conclude(folder, plan, finished, {"metrics": results.summary()})
+        if finished.status == "completed":
+            folder.forget_progress()  # last: a run without a summary is not over
+    error = experiment.error
+    if isinstance(error, OSError):
+        error.add_note(what_to_do(error, folder))
+    return Run(folder.path, results, finished, error, found.units, found.requirements)
 
 
-def _run_folds(folder: RunFolder, plan: Plan, folds: CrossValidation, watch: Watch, around: Around) -> Run:
-    recorder = Recorder(folded_loss_nodes(plan, folds.labels))
-    folder.checkpoints()  # freed of what is half-written
-    sinks = _sinks(folder, recorder, watch(around.live))
-    finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks)
-    files_of(plan, folder).conclude(folds.folds)
-    results = recorder.results()
-    units = units_of(plan)
-    write_summary(
-        folder.path, {"status": finished.status, **summary_of(results), **({"units": units} if units else {})}
-    )
-    return Run(folder.path, results, finished, folds.error, units)
+def _run_folds(
+    folder: RunFolder, folds: CrossValidation, watch: Watch, around: Around, *, document: Document | None
+) -> Run:
+    plan = folds.plan
+    recorder = Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
+    with failing_with(folder, can_go_on=False):
+        folder.checkpoints()  # freed of what is half-written
+        log = EventLog(folder.inside("events.jsonl"))
+        needed = hiding(_needed(folder, log, recorder), document)
+        sinks = [*needed, *hiding(watch(around.live), document)]
+        with held_to(plan.guards, around.control, folder.path):
+            finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks, needed=needed)
+        files_of(plan, folder).conclude(folds.folds)
+        results = recorder.results()
+        found = conclude(folder, plan, finished, summary_of(results))
+    return Run(folder.path, results, finished, folds.error, found.units, found.requirements)
 
 
-def _sinks(folder: RunFolder, recorder: Recorder, watching: Sequence[Sink]) -> list[Sink]:
-    """What every run is recorded by, and who watches this one."""
-    return [
-        EventLog(folder.inside("events.jsonl")),
-        MetricsTable(folder.path),
-        StatusSink(folder.status.update),
-        ResultsSink(recorder),
-        *watching,
-    ]
+def _needed(folder: RunFolder, log: EventLog, recorder: Recorder) -> list[Sink]:
+    """What a run is recorded by, and cannot do without."""
+    table, results = MetricsTable(folder.path), ResultsSink(recorder, batches=False)
+    return [log, table, results, StatusSink(folder.status.update)]
 
 
 def tell_again(told: Sequence[Stamped], kept: Sequence[Sink], shown: Sequence[Sink]) -> None:

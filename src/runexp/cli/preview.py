@@ -109,7 +109,7 @@ def _conclude(tried: Run, checked: Checked, *, color: bool, verbose: bool) -> No
 
     sys.stdout.write(render_results(tried.results, console_width=width(), color=color, units=tried.units))
     if tried.error is not None:
-        show_failure(tried.error, checked.files, verbose=verbose)
+        show_failure(tried.error, checked, verbose=verbose)
     if tried.status != "completed":
         raise typer.Exit(130 if tried.status == "interrupted" else 1)
     say("preview: everything is as it was before, nothing was written")

@@ -56,7 +56,7 @@ def reproduce(
     checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
     finished = _run(original, checked, Place(runs, run_dir), quiet=quiet, no_color=no_color)
     if finished.error is not None:
-        show_failure(finished.error, checked.files, verbose=verbose)
+        show_failure(finished.error, checked, verbose=verbose)
     if finished.folder is None or finished.status in ("failed", "interrupted"):
         say(f"error: the repetition was {finished.status}: there is nothing to compare")
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from runexp.cli.checked import leave_with
 from runexp.cli.options import AllowImport, Format, NoColor, Quiet, Runs, SaveEvery, Verbose
 from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
-from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals
+from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
@@ -28,12 +28,23 @@ class Talk:
     no_color: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What is new about a run that goes on: limits and thresholds; `force` goes on whatever has changed."""
+
+    guards: tuple[str, ...] = ()
+    force: bool = False
+
+
 def resume(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="Its id, the start of it, its name, its folder, or `last`.")
     ],
     *,
     runs: Runs = Path("runs"),
+    guards: Annotated[
+        list[str] | None, typer.Option("--set", metavar="guards.X=VALUE", help="Another limit or threshold.")
+    ] = None,
     allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
     save_every: SaveEvery = 30.0,
@@ -57,7 +68,8 @@ def resume(
         say(f"error: {error}")
         raise typer.Exit(2) from None
     talk = Talk(quiet, verbose, no_color)
-    go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, force=force)
+    how = Going(tuple(guards or ()), force=force)
+    go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, going=how)
 
 
 def go_on(
@@ -67,7 +79,7 @@ def go_on(
     form: Format,
     save_every: float,
     talk: Talk,
-    force: bool = False,
+    going: Going | None = None,
 ) -> None:
     """Go on with the run in a folder, show it, and leave with its exit code."""
     say_on_terminal("importing torch, reading data, building the graph …", quiet=talk.quiet)
@@ -78,10 +90,11 @@ def go_on(
     from runexp.engine.control import Control
     from runexp.store.run_folder import FolderInUse
 
+    going = going or Going()
     control = Control()
     stop_on_signals(control)
     try:
-        run = open_run(folder)
+        run = open_run(folder, overrides=going.guards)
         run = replace(run, checked=trusted(run.checked, allow_import, quiet=talk.quiet, no_color=talk.no_color))
         try:
             finished = resume_run(
@@ -90,7 +103,7 @@ def go_on(
                     live, quiet=talk.quiet, no_color=talk.no_color, as_json=form is Format.JSON
                 ),
                 control=control,
-                force=force,
+                force=going.force,
                 save_every_s=save_every,
                 tell=lambda message: say(f"warning: {message}"),
             )
@@ -102,9 +115,8 @@ def go_on(
         say(f"error: {error}")
         raise typer.Exit(2) from None
     except OSError as error:
-        say(f"error: the run folder cannot be written: {error}")
-        raise typer.Exit(1) from None
-    report(finished, run.checked.files, form=form, no_color=talk.no_color, verbose=talk.verbose)
+        raise cannot_write(error) from None
+    report(finished, run.checked, form=form, no_color=talk.no_color, verbose=talk.verbose)
     leave(finished, control)
 
 

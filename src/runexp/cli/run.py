@@ -27,7 +27,7 @@ from runexp.cli.options import (
 from runexp.cli.resume import Talk, go_on, unfinished
 from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
-from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals
+from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
 
 
@@ -89,7 +89,6 @@ def run(
         say(f"error: {error}")
         raise typer.Exit(2) from None
     except OSError as error:
-        say(f"error: the run folder cannot be written: {error}")
-        raise typer.Exit(1) from None
-    report(finished, checked.files, form=form, no_color=no_color, verbose=verbose)
+        raise cannot_write(error) from None
+    report(finished, checked, form=form, no_color=no_color, verbose=verbose)
     leave(finished, control)

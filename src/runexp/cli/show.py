@@ -32,7 +32,7 @@ def show(
         return
     from runexp.report.run_page import RunFacts, render_run
 
-    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units, run.tables)
+    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units, run.tables, run.requirements)
     color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_run(facts, console_width=width(), color=color, unicode=can_draw(sys.stdout)))
 
@@ -41,6 +41,7 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
     import dataclasses
 
     from runexp.report.run_page import phases_as_json
+    from runexp.results.requirements import as_json as requirements_as_json
     from runexp.results.run_record import as_json, jsonable
 
     return {
@@ -51,6 +52,7 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
         "recorded": [dataclasses.asdict(found) for found in run.tables],
         "warnings": list(run.results.warnings),
         "units": run.units,
+        "requirements": requirements_as_json(run.requirements),
         "lock": jsonable(run.lock),
         "spec": jsonable(run.spec),
         "problems": list(run.problems),

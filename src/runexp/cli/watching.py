@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from runexp.cli.screen import say, show_diagnostics, wants_color, width
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # these import torch; the verbs import them when they run
+    from runexp.api.checking import Checked
     from runexp.api.running import Run
     from runexp.engine.control import Control
     from runexp.engine.live import Live
@@ -53,10 +54,11 @@ def stop_on_signals(control: Control) -> None:
     signal.signal(signal.SIGTERM, ask)
 
 
-def report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: bool, verbose: bool) -> None:
+def report(finished: Run, checked: Checked, *, form: Format, no_color: bool, verbose: bool) -> None:
     """Print what a run found out, or that it failed and of what."""
     if form is Format.JSON:
-        print(json.dumps({"run": str(finished.folder), "status": finished.status} | _spreads(finished)))
+        told = {"run": str(finished.folder), "status": finished.status} | _spreads(finished)
+        print(json.dumps(told | _missed(finished)))
     else:
         from runexp.report.results import render_results
 
@@ -67,10 +69,18 @@ def report(finished: Run, files: Mapping[str, str], *, form: Format, no_color: b
             color=color,
             folder=str(finished.folder),
             units=finished.units,
+            requirements=finished.requirements,
         )
         sys.stdout.write(text)
     if finished.error is not None:
-        show_failure(finished.error, files, verbose=verbose)
+        show_failure(finished.error, checked, verbose=verbose)
+
+
+def _missed(finished: Run) -> dict[str, object]:
+    """What came of the thresholds of its spec, where it has some."""
+    from runexp.results.requirements import as_json
+
+    return {"requirements": as_json(finished.requirements)} if finished.requirements else {}
 
 
 def _spreads(finished: Run) -> dict[str, object]:
@@ -83,19 +93,33 @@ def _spreads(finished: Run) -> dict[str, object]:
     return {"cv": {"folds": len(finished.results.cv), "spread": {name: asdict(spreads[name]) for name in spreads}}}
 
 
-def show_failure(error: Exception, files: Mapping[str, str], *, verbose: bool) -> None:
-    """Say what a run failed of, and where in its plan."""
+def show_failure(error: Exception, checked: Checked, *, verbose: bool) -> None:
+    """Say what a run failed of, and where in its plan; no secret of its spec."""
+    from dataclasses import replace
+
+    from runexp.api.redaction import redacted_text
+
     if isinstance(error, SpecError):
-        show_diagnostics(error.diagnostics, files)
+        told = [replace(found, message=redacted_text(found.message, checked.document)) for found in error.diagnostics]
+        show_diagnostics(told, checked.files)
         return
     if verbose:
         import traceback
 
-        traceback.print_exception(error)
+        sys.stderr.write(redacted_text("".join(traceback.format_exception(error)), checked.document))
     where = "; ".join(getattr(error, "__notes__", ()))
-    say(f"error: the run failed: {type(error).__name__}: {error}" + (f"\n  {where}" if where else ""))
+    what = f"error: the run failed: {type(error).__name__}: {error}" + (f"\n  {where}" if where else "")
+    say(redacted_text(what, checked.document))
     if not verbose:
         say("  --verbose shows the traceback")
+
+
+def cannot_write(error: OSError) -> typer.Exit:
+    """Say which file a run could not write, and what to do."""
+    say(f"error: the run folder cannot be written: {error}")
+    for note in getattr(error, "__notes__", ()):
+        say(f"  {note}")
+    return typer.Exit(1)
 
 
 def leave(finished: Run, control: Control) -> None:
@@ -106,4 +130,10 @@ def leave(finished: Run, control: Control) -> None:
             say(f"to go on: runexp resume {finished.folder}")
         raise typer.Exit(_EXIT.get(control.signal, 130))
     if finished.status == "failed":
+        if control.limit is not None and finished.can_go_on:
+            say(f"what was done so far is kept; to go on: runexp resume {finished.folder}")
+        raise typer.Exit(1)
+    for verdict in finished.missed:
+        say(f"error: {verdict}")
+    if finished.missed:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.folds import link_folds
 from runexp.compiler.graph import link_graph
+from runexp.compiler.guards import link_guards
 from runexp.compiler.losses import link_loss
 from runexp.compiler.made_callbacks import link_experiment_callbacks
 from runexp.compiler.outputs import check_outputs
@@ -51,6 +52,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     cv = link_folds(scope, phases)
     check_streams(scope, phases)
     callbacks = link_experiment_callbacks(scope)
+    guards = link_guards(found)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
     advise(scope, phases)
@@ -59,7 +61,8 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     spec = found.spec
     said = spec.execution
     execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
-    plan = Plan(spec.name, spec.description, spec.seed, tuple(data.values()), nodes, phases, execution, cv, callbacks)
+    sets = tuple(data.values())
+    plan = Plan(spec.name, spec.description, spec.seed, sets, nodes, phases, execution, cv, callbacks, guards)
     return Compiled(plan, found.diagnostics)
 
 

@@ -8,6 +8,7 @@ from runexp.compiler.callbacks import Numbers, Watched, link_callbacks, monitore
 from runexp.compiler.findings import Path
 from runexp.compiler.fitting import Fitted, check_fitted, link_fit
 from runexp.compiler.freezing import Freezing
+from runexp.compiler.guards import alert_of
 from runexp.compiler.judged_lanes import Judged, link_judged
 from runexp.compiler.lanes import link_lanes
 from runexp.compiler.losses import link_losses
@@ -86,6 +87,7 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
     _check_length(scope, phase, path)
     watched = Watched(label, losses, phase.losses, _judged_length(scope, phase, path), drawing.lanes, trains)
     callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
+    callbacks = alert_of(scope, callbacks, numbers)
     turns = link_turns(scope, phase, losses, trains, path)
     callbacks += link_recorders(scope, phase, path, comes_alone=not drawing.lanes)
     trains = tuple(name for name in trains if any(name in turn.trains for turn in turns)) if turns else trains

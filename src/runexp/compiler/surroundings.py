@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runexp.compiler.findings import Path
+from runexp.compiler.guards import check_alert, numbers_of, reports_others
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
@@ -21,7 +22,11 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     if spec.sweep is not None:
         _check_sweep(scope, spec.sweep, numbers)
     if spec.guards is not None:
-        _check_numbers(scope, spec.guards.require, numbers, ("guards", "require"))
+        trained = [phase for phase in walk(phases) if isinstance(phase, TrainPlan)]
+        check_alert(scope.found, trained)
+        own = tuple(f"{phase.label}." for phase in trained if reports_others(phase))
+        asked = {name: wanted for name, wanted in spec.guards.require.items() if not name.startswith(own)}
+        _check_numbers(scope, asked, numbers, ("guards", "require"))
     if spec.register_as is not None:
         for index, name in enumerate(spec.register_as.nodes or ()):
             scope.knows_node(name, ("register", "nodes", index))
@@ -47,9 +52,7 @@ def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
         if isinstance(phase, EvalPlan):
             yield from (f"{phase.label}.{name}" for name in phase.produces)
         elif isinstance(phase, TrainPlan):
-            trained = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
-            yield from (f"{phase.label}.{name}" for name in trained)
-            yield from (f"{phase.label}.{name}" for plan in phase.evaluations for name in plan.produces)
+            yield from (f"{phase.label}.{name}" for name in numbers_of(phase))
 
 
 def _check_sweep(scope: Scope, sweep: Sweep, numbers: tuple[str, ...]) -> None:

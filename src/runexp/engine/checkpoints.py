@@ -23,6 +23,11 @@ class CheckpointRule:
         self._best = ""
         self._best_value = math.nan
 
+    @property
+    def last(self) -> str:
+        """The newest checkpoint; empty where there is none."""
+        return self._kept[-1] if self._kept else ""
+
     def after_epoch(
         self, epoch: int, step: int, measured: Mapping[str, float], program: TrainProgram, *, final: bool
     ) -> Iterator[CheckpointSaved]:

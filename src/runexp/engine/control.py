@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class LimitExceeded(Exception):  # noqa: N818 - it reads as what happened
+    """A run takes more than its spec grants it."""
+
+
 @dataclass(slots=True)
 class Control:
     """Shared by the signal handler, the experiment and the running phase.
 
-    `signal` names what interrupted the run; `halt` ends the running phase after its current batch; `due` asks for the
-    state to be saved after it.
+    `signal` names what ends the run before its time, and `limit` says more where that is a limit of its own; `halt`
+    ends the running phase after its current batch; `due` asks for the state to be saved after it.
     """
 
     signal: str = ""
+    limit: LimitExceeded | None = None
     halt: bool = False
     due: bool = False
 
@@ -21,3 +26,9 @@ class Control:
         """Ask the whole run to end after the current batch. Plain assignments: safe in a signal handler."""
         self.signal = signal
         self.halt = True
+
+    def exceed(self, name: str, limit: LimitExceeded) -> None:
+        """Ask the same because of a limit; what was asked for first counts."""
+        if not self.signal:
+            self.limit = limit
+            self.interrupt(name)

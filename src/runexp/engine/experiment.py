@@ -127,11 +127,18 @@ class Experiment:
             yield RunFinished("failed", f"{type(error).__name__}: {error}", self.live.phase)
             return
         if self._is_cut:
-            yield RunFinished("interrupted", self.control.signal, self.live.phase)
+            yield self._cut_short()
         elif self._hooks.stopped_by:
             yield RunFinished("stopped", f"by {self._hooks.stopped_by}: {self._hooks.reason}", self.live.phase)
         else:
             yield RunFinished("completed")
+
+    def _cut_short(self) -> RunFinished:
+        """The end of a run that was asked to stop, or that has reached a limit of its spec: that is a failure."""
+        self.error = self.control.limit
+        if self.error is None:
+            return RunFinished("interrupted", self.control.signal, self.live.phase)
+        return RunFinished("failed", f"{type(self.error).__name__}: {self.error}", self.live.phase)
 
     def _run_all(self, phases: tuple[PhasePlan, ...]) -> Iterator[Event]:
         for phase in phases:
@@ -182,8 +189,11 @@ class Experiment:
                 case FitPlan():
                     yield from self._fit(phase)
         except Exception as error:
-            error.add_note(f"in phase {phase.origin}")
-            raise
+            explained = self._runtime.explained(error, phase, self.live)
+            explained.add_note(f"in phase {phase.origin}")
+            if explained is error:
+                raise
+            raise explained from error
 
     def _train(self, plan: TrainPlan, resumed: Resumed | None) -> Iterator[Event]:
         program = self._runtime.open_train(plan)
@@ -269,6 +279,7 @@ class Experiment:
             self._runtime.snapshot,
             self._runtime.restore,
             wants_batches=self._wants_batches,
+            on_nan=self._plan.guards.on_nan,
         )
 
     def _rule(self, plan: TrainPlan) -> CheckpointRule | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from runexp.engine.checkpoints import CheckpointRule
 from runexp.engine.control import Control
-from runexp.engine.finite import check_finite
+from runexp.engine.finite import LossWatch, NonFiniteLoss
 from runexp.engine.live import Live
 from runexp.engine.protocol import (
     EpochRecord,
@@ -35,7 +35,8 @@ from runexp.events import (
     WarningRaised,
     WeightsRestored,
 )
-from runexp.plan.phases import BuiltInPlan, EvalPlan, EvaluationPlan, FitPlan, TrainPlan
+from runexp.plan.guards import OnNan
+from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, TrainPlan
 from runexp.plan.values import FrozenMap, freeze
 
 Outbox = deque[Event]
@@ -72,7 +73,8 @@ class TrainPhase:
         self._checkpoints = checkpoints
         self._hooks = _by_hook(callbacks)
         self._now: tuple[str, Hook] = ("", "on_phase_start")
-        self._tolerates_nan = any(isinstance(item, BuiltInPlan) and _spares(item) for item in plan.callbacks)
+        last = lambda: checkpoints.last if checkpoints else ""  # noqa: E731
+        self._watch = LossWatch(plan, program, surroundings.on_nan, surroundings.outbox.append, last)
         self.error: Exception | None = None
         self.evaluations = {item.name: item.evaluation for item in plan.callbacks if isinstance(item, EvaluationPlan)}
         self._reads_newest = False
@@ -109,8 +111,6 @@ class TrainPhase:
             record = self._record_batches()
             if self.is_cut:
                 break
-            if not self._tolerates_nan:
-                check_finite(record, self.phase, self.epoch)
             self._finish_epoch(record)
             self._next_epoch, self._next_batch, self._is_in_epoch = self.epoch + 1, 0, False
         self._around.control.halt = bool(self._around.control.signal)
@@ -118,12 +118,13 @@ class TrainPhase:
 
     def state(self) -> Mapping[str, Any]:
         """Where the phase stands."""
-        return {name: getattr(self, name) for name in _STATE}
+        return {name: getattr(self, name) for name in _STATE} | {"n_nan_told": self._watch.n_told}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` told."""
         for name in _STATE:
             setattr(self, name, state[name])
+        self._watch.epoch, self._watch.n_told = self.epoch, state["n_nan_told"]
         self._is_resumed = True
 
     def _begin_epoch(self) -> None:
@@ -131,6 +132,7 @@ class TrainPhase:
             return
         self.epoch = self._next_epoch
         self._is_in_epoch = True
+        self._watch.epoch = self.epoch
         self._measured = {}
         self._around.outbox.append(EpochStarted(self.phase, self.epoch))
         self._fire("on_epoch_start")
@@ -182,7 +184,8 @@ class TrainPhase:
         return record
 
     def _finish_epoch(self, record: EpochRecord) -> None:
-        self._measured, self._reads_newest = _means(record, leaves_out_nan=self._tolerates_nan), False
+        n_met = self._watch.check(record)
+        self._measured, self._reads_newest = _means(record, leaves_out_nan=self._watch.spares) | dict(n_met), False
         self._fire("on_epoch_end")
         self._program.after_epoch(self._measured)
         if self._checkpoints:
@@ -231,8 +234,11 @@ class TrainPhase:
         self._around.outbox.append(WarningRaised(self.phase, message))
 
     def fail(self, error: Exception) -> None:
-        """Let callbacks see what the phase failed of; what they raise themselves is only told."""
+        """Tell what led to a loss that is not finite, and let callbacks see what the phase failed of; what they raise
+        themselves is only told."""
         self.error = error
+        if isinstance(error, NonFiniteLoss) and not self._record_batches().n_rows:
+            self._around.outbox.pop()  # the epoch was over, and had been told
         for name, call in self._hooks["on_exception"]:
             self._now = (name, "on_exception")
             try:
@@ -333,7 +339,9 @@ class Surroundings:
         restore: Callable[[Snapshot], None],
         *,
         wants_batches: bool,
+        on_nan: OnNan = "stop",
     ) -> None:
+        self.on_nan = on_nan
         self.control = control
         self.live = live
         self.evaluate = evaluate
@@ -350,11 +358,6 @@ def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[tuple[str, Callab
         for hook, call in callback.hooks().items():
             hooks[hook].append((callback.name, call))
     return hooks
-
-
-def _spares(item: BuiltInPlan) -> bool:
-    """Whether a callback lets training go on after a loss that is not finite."""
-    return item.use == "nan_guard" and item.options["on_nan"] != "stop"
 
 
 def _means(record: EpochRecord, *, leaves_out_nan: bool = False) -> dict[str, float]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runexp.engine.experiment_hooks import ExperimentCallback
+from runexp.engine.live import Live
 from runexp.engine.view import Callback
 from runexp.engine.view import Snapshot as Snapshot
-from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, TrainPlan
+from runexp.plan.guards import OnNan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, TrainPlan
 
 Batches = Any
 """The batch of every binding of a step, in the runtime's own form; the engine only hands it on."""
@@ -65,6 +67,13 @@ class TrainProgram(Protocol):
 
     def latest(self) -> Mapping[str, float]:
         """The newest loss and learning rate, for a display; cheap, may be called from another thread."""
+
+    def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
+        """Call `meet` with name, value and batch of a loss that is not finite, before the update if it is known by
+        then; after `skip` the update is left out. What `meet` raises ends the step."""
+
+    def rows(self, epoch: int, batch: int) -> Mapping[str, Sequence[Any]]:
+        """The ids of the rows of a batch by feature set, as far as they are known."""
 
     def after_epoch(self, measured: Mapping[str, float]) -> None:
         """Take note of the numbers of an epoch; a schedule may follow them."""
@@ -135,6 +144,9 @@ class Runtime(Protocol):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds, bit for bit."""
+
+    def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
+        """The error of a phase in words that help, where the runtime has some; else as it is."""
 
     def set_random_state(self, state: Any) -> None:  # noqa: ANN401 - the runtime's own form
         """Set every random number generator to where it stood when the state was saved."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runexp.diagnostics import naming
 from runexp.events import (
     CheckpointSaved,
     EpochFinished,
@@ -99,8 +100,9 @@ class EventLog:
             self._written_at = now
 
     def _write(self) -> None:
-        while self._pending:  # a write may be short; the next one goes on where it ended
-            del self._pending[: os.write(self._file, self._pending)]
+        with naming(self._path):
+            while self._pending:  # a write may be short; the next one goes on where it ended
+                del self._pending[: os.write(self._file, self._pending)]
 
 
 def encode(stamped: Stamped) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from runexp.diagnostics import naming
 from runexp.events import BatchesRecorded, EpochFinished, EvaluationFinished, Event, NumbersLogged, PhaseFinished
 from runexp.observe.sink import Stamped
 
@@ -146,7 +147,7 @@ class _Files:
             folder / name: folder / f".{name}.{token_hex(4)}.tmp" for name in ("metrics.parquet", "metrics.csv")
         }
         parquet, csv = self._asides.values()
-        with ExitStack() as opening:
+        with naming(folder / "metrics.csv"), ExitStack() as opening:
             opening.callback(self._unlink)
             self._parquet = opening.enter_context(pq.ParquetWriter(parquet, SCHEMA, compression="zstd"))
             options = pyarrow.csv.WriteOptions(quoting_style="needed")
@@ -156,13 +157,17 @@ class _Files:
 
     def write(self, table: pa.Table) -> None:
         """One more block in each."""
-        self._parquet.write_table(table)
-        self._csv.write_table(table)
+        with naming(self._folder / "metrics.parquet"):
+            self._parquet.write_table(table)
+        with naming(self._folder / "metrics.csv"):
+            self._csv.write_table(table)
 
     def commit(self) -> None:
         """Make both whole, durable and visible."""
-        self._parquet.close()
-        self._csv.close()
+        with naming(self._folder / "metrics.parquet"):
+            self._parquet.close()
+        with naming(self._folder / "metrics.csv"):
+            self._csv.close()
         for temporary in self._asides.values():
             _sync(temporary)
         for path, temporary in self._asides.items():
@@ -172,7 +177,8 @@ class _Files:
     def discard(self) -> None:
         """Close both and delete what was not committed."""
         self.are_open = False
-        self._discarding.close()
+        with suppress(OSError):  # closing what goes anyway writes to a disk that may be full
+            self._discarding.close()
 
     def _unlink(self) -> None:
         for temporary in self._asides.values():

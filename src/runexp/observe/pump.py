@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from itertools import count
 
 from runexp.events import Event, RunFinished, Status, WarningRaised
@@ -25,72 +26,92 @@ def pump(
     clock: Callable[[], float] = time.time,
     alarm: Callable[[str], None] = _to_standard_error,
     first: int = 0,
+    needed: Sequence[Sink] = (),
 ) -> RunFinished:
     """Hand every event to the sinks, stamped with numbers from `first`, up to the terminal one, and return that; close
     the sinks.
 
     A sink that raises is closed and left out; the others hear of it as a `WarningRaised`, or `alarm` if none
     can. Sinks that do not want `RunFinished` are closed before it, so that a failure to finish is on record.
+    The failure of one of `needed` fails the run instead: what it has to keep would be lost. Where the engine cannot be
+    told any more, it is raised.
     If the engine raises, or this thread is interrupted, a terminal event says so, and it is raised on.
     """
-    audience = _Audience(sinks, clock, alarm, first)
+    audience = _Audience(sinks, needed, _Means(clock, alarm, first))
     with ExitStack() as way_out:
         way_out.callback(audience.close)
         if isinstance(events, Generator):
             way_out.callback(events.close)
         try:
-            return _follow(events, audience)
+            finished = _follow(events, audience)
         except BaseException as reason:
             audience.end(reason)
             raise
+    if audience.lost is not None and finished.status in ("completed", "stopped"):
+        raise audience.lost
+    return finished
 
 
 def _follow(events: Iterator[Event], audience: _Audience) -> RunFinished:
     """Pass on event by event. A Ctrl-C that hits a sink goes to the engine, which knows how to stop a run."""
-    interrupt: KeyboardInterrupt | None = None
+    thrown: BaseException | None = None
+    has_failed = False
     while True:
         try:
-            event = _next(events, interrupt)
-            interrupt = None
+            event = _next(events, thrown)
+            thrown = None
             audience.tell(event)
         except KeyboardInterrupt as caught:
-            if interrupt is not None or audience.has_ended:
+            if thrown is not None or audience.has_ended:
                 raise
-            interrupt = caught
+            thrown = caught
         else:
             if isinstance(event, RunFinished):
                 return event
+            if audience.lost is not None and not has_failed:
+                thrown, has_failed = audience.lost, True
 
 
-def _next(events: Iterator[Event], interrupt: KeyboardInterrupt | None) -> Event:
+def _next(events: Iterator[Event], thrown: BaseException | None) -> Event:
     try:
-        if interrupt is None:
+        if thrown is None:
             return next(events)
         if isinstance(events, Generator):
-            return events.throw(interrupt)  # type: ignore[no-any-return]  # a bare Generator yields Any
+            return events.throw(thrown)  # type: ignore[no-any-return]  # a bare Generator yields Any
     except StopIteration:
         raise RuntimeError("the engine ended without a terminal event") from None
-    raise interrupt
+    raise thrown
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """The clock of a run, who hears what nobody else can, and the number of the first event."""
+
+    clock: Callable[[], float]
+    alarm: Callable[[str], None]
+    first: int
 
 
 class _Audience:
     """The sinks that still listen, under one clock and one numbering."""
 
-    def __init__(
-        self, sinks: Sequence[Sink], clock: Callable[[], float], alarm: Callable[[str], None], first: int
-    ) -> None:
+    def __init__(self, sinks: Sequence[Sink], needed: Sequence[Sink], means: _Means) -> None:
         self._sinks = list(sinks)
-        self._clock = clock
-        self._alarm = alarm
-        self._sequence = count(first)
+        self._needed = {id(sink) for sink in needed}
+        self._clock = means.clock
+        self._alarm = means.alarm
+        self._sequence = count(means.first)
         self.has_ended = False
+        self.lost: Exception | None = None
 
     def tell(self, event: Event) -> None:
         """Hand an event to those who want it. The terminal event is the last that anyone is told."""
         if isinstance(event, RunFinished):
             self._close_each([sink for sink in self._sinks if RunFinished not in wanted(sink)])
             self.has_ended = True
-        self._deliver(event)
+            self._end_with(event)
+            return
+        self._deliver(event, self._sinks)
 
     def end(self, reason: BaseException) -> None:
         """Tell the terminal event of a run whose engine could not, unless one was told."""
@@ -102,10 +123,20 @@ class _Audience:
         """Close everyone."""
         self._close_each(self._sinks)
 
-    def _deliver(self, event: Event) -> bool:
-        """Whether anyone received it."""
+    def _end_with(self, event: RunFinished) -> None:
+        """Tell the end, those who have to keep it first: a run that one of them has lost did not complete."""
         stamped = Stamped(next(self._sequence), self._clock(), event)
-        listeners = [sink for sink in self._sinks if type(event) in wanted(sink)]
+        for sink in [*self._sinks]:
+            if self.lost is not None and event.status in ("completed", "stopped"):
+                stamped = replace(stamped, event=RunFinished("failed", _described(self.lost)))
+            self._hand(stamped, [sink])
+
+    def _deliver(self, event: Event, sinks: Sequence[Sink]) -> bool:
+        """Whether anyone received it."""
+        return self._hand(Stamped(next(self._sequence), self._clock(), event), sinks)
+
+    def _hand(self, stamped: Stamped, sinks: Sequence[Sink]) -> bool:
+        listeners = [sink for sink in sinks if type(stamped.event) in wanted(sink)]
         failures: list[tuple[Sink, Exception]] = []
         for sink in listeners:
             try:
@@ -120,7 +151,15 @@ class _Audience:
         self._forget(sink)
         with suppress(Exception):  # why it failed is reported already
             sink.close()
-        self._report(f"{type(sink).__name__} failed, the run goes on without it: {_described(error)}")
+        if not self._lose(sink, error):
+            self._report(f"{type(sink).__name__} failed, the run goes on without it: {_described(error)}")
+
+    def _lose(self, sink: Sink, error: Exception) -> bool:
+        """Whether it is one that the run cannot do without."""
+        if id(sink) not in self._needed:
+            return False
+        self.lost = self.lost or error
+        return True
 
     def _close_each(self, sinks: Sequence[Sink]) -> None:
         """In order; that one fails, or is interrupted, keeps none of the others open."""
@@ -133,10 +172,11 @@ class _Audience:
         try:
             sink.close()
         except Exception as error:
-            self._report(f"{type(sink).__name__} could not finish: {_described(error)}")
+            if not self._lose(sink, error):
+                self._report(f"{type(sink).__name__} could not finish: {_described(error)}")
 
     def _report(self, message: str) -> None:
-        if self.has_ended or not self._deliver(WarningRaised("", message)):
+        if self.has_ended or not self._deliver(WarningRaised("", message), self._sinks):
             self._alarm(message)
 
     def _forget(self, sink: Sink) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 
 from runexp.events import (
@@ -12,6 +12,7 @@ from runexp.events import (
     FoldFinished,
     FoldStarted,
     NodeFitted,
+    NonFiniteLossMet,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
@@ -120,10 +121,23 @@ def _(event: WarningRaised) -> str:
 
 
 @sentence.register
+def _(event: NonFiniteLossMet) -> str:
+    done = {"skip": "the step is left out", "warn": "the step is taken", "stop": ""}[event.action]
+    rows = "; ".join(f"{name} {_few(ids)}" for name, ids in event.rows.items())
+    where = f"epoch {event.epoch}, batch {event.batch} of {event.phase}" + (f" (rows: {rows})" if rows else "")
+    return printable(f"warning: the loss {event.loss} is {event.value} in {where}: {done}")
+
+
+@sentence.register
 def _(event: RunFinished) -> str:
     place = f" in phase {event.where}" if event.where else ""
     error = f": {event.error}" if event.error else ""
     return printable(f"run {event.status}{place}{error}")
+
+
+def _few(ids: Sequence[object], most: int = 8) -> str:
+    listed = ", ".join(map(str, ids[:most]))
+    return f"{listed}, … {len(ids)} in all" if len(ids) > most else listed
 
 
 def _extent(event: PhaseStarted) -> str:

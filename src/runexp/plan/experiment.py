@@ -11,6 +11,7 @@ from typing import Any, Literal
 from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
+from runexp.plan.guards import GuardsPlan
 from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.records import dataclass
 
@@ -39,6 +40,7 @@ class Plan:
     execution: ExecutionPlan
     cv: CVPlan | None = None
     callbacks: tuple[MadePlan, ...] = ()
+    guards: GuardsPlan = GuardsPlan()
 
     def in_fold(self) -> Plan:
         """What one fold of a cross-validation runs; the plan itself where there is none."""
@@ -92,8 +94,12 @@ def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 of what the plan does; where it was written does not count."""
-    text = json.dumps(_without_origins(dump(plan)), sort_keys=True, allow_nan=True)
+    """SHA-256 of what the plan does; where it was written does not count, nor do limits and thresholds."""
+    body = _without_origins(dump(plan))
+    guards = body.pop("guards")
+    if guards["on_nan"] != "stop":  # it may change weights
+        body["on_nan"] = guards["on_nan"]
+    text = json.dumps(body, sort_keys=True, allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

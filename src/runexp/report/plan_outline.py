@@ -18,6 +18,7 @@ from runexp.plan.data import (
 )
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.plan.graph import Feed, NodePlan
+from runexp.plan.guards import GuardsPlan
 from runexp.plan.picture import Size
 from runexp.plan.values import Call
 from runexp.report.fold_outline import outline_folds
@@ -37,6 +38,7 @@ def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
             *((outline_folds(plan.cv),) if plan.cv is not None else ()),
             *_around(plan),
+            *_guards(plan.guards),
             _execution(plan.execution),
         ),
     )
@@ -45,6 +47,18 @@ def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
 def _around(plan: Plan) -> tuple[Branch, ...]:
     below = tuple(outline_callback(callback) for callback in plan.callbacks)
     return (Branch("experiment callbacks", "around phases and groups", below),) if below else ()
+
+
+def _guards(guards: GuardsPlan) -> tuple[Branch, ...]:
+    """What the run is held to; nothing where only a loss that is not finite would end it."""
+    if guards == GuardsPlan():
+        return ()
+    limits = {"time": guards.time, "memory": guards.memory, "disk": guards.disk}
+    below = [Branch(name, f"ends the run above {limit.written}") for name, limit in limits.items() if limit]
+    met = {"stop": "ends the run", "warn": "is told", "skip": "is told, and its step left out"}[guards.on_nan]
+    below += [Branch("loss not finite", met)]
+    below += [Branch("required", str(item)) for item in guards.require]
+    return (Branch("guards", below=tuple(below)),)
 
 
 def _data(data: DataPlan) -> Branch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import RenderableType
 
@@ -12,6 +12,7 @@ from runexp.report.numbers import numbers_of
 from runexp.report.page import indented, named, styled, to_text
 from runexp.report.wording import counted, duration, number, plain
 from runexp.results.phases import FitResults, TrainResults
+from runexp.results.requirements import Verdict
 from runexp.results.run import RunResults
 
 _STATUS = {
@@ -24,6 +25,8 @@ _STATUS = {
     "unknown": "magenta",
 }
 
+_VERDICT = {True: "green", False: "red"}
+
 
 def render_results(
     results: RunResults,
@@ -33,10 +36,11 @@ def render_results(
     unicode: bool = True,
     folder: str = "",
     units: Mapping[str, Mapping[str, str]] | None = None,
+    requirements: Sequence[Verdict] = (),
 ) -> str:
     """One page: the numbers, best epochs, reasons of stops, curves; `folder` is where the run lies.
 
-    `units` tells of numbers, by phase, whether they are in a target's own units.
+    `units` tells of numbers, by phase, whether they are in a target's own units; `requirements` are thresholds.
     """
     cv, summary = results.cv, results.cv.summary() if results.cv is not None else results.summary()
     blocks = [_head(results), *(folds_of(cv, console_width) if cv is not None else numbers_of(results, console_width))]
@@ -44,6 +48,7 @@ def render_results(
     blocks += curves_of_folds(cv, console_width) if cv is not None else []
     blocks += _phase_warnings(results) if cv is not None else _notes(results, console_width)
     blocks += [_warning(message) for message in results.warnings]
+    blocks.append([styled(("required  ", "dim"), (plain(str(one)), _VERDICT[one.is_met])) for one in requirements])
     if folder:
         blocks.append([styled(("run folder  ", "dim"), plain(folder))])
     parts = [part for block in blocks if block for part in ("", *block)]

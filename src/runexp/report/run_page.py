@@ -15,6 +15,7 @@ from runexp.report.run_list import moment
 from runexp.report.sizes import in_units
 from runexp.report.wording import duration, plain
 from runexp.results.phases import PhaseResults, TrainResults
+from runexp.results.requirements import Verdict
 from runexp.results.run import RunResults
 from runexp.results.run_record import RunRecord, jsonable
 
@@ -49,12 +50,18 @@ class RunFacts:
     problems: Sequence[str]
     units: Mapping[str, Mapping[str, str]]
     tables: Sequence[TableFacts] = ()
+    requirements: Sequence[Verdict] = ()
 
 
 def render_run(facts: RunFacts, *, console_width: int, color: bool, unicode: bool = True) -> str:
     """The page of one run."""
     results = render_results(
-        facts.results, console_width=console_width, color=color, unicode=unicode, units=facts.units
+        facts.results,
+        console_width=console_width,
+        color=color,
+        unicode=unicode,
+        units=facts.units,
+        requirements=facts.requirements,
     )
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)

@@ -60,7 +60,7 @@ class Recorder:
 
     def __init__(self, loss_nodes: LossNodes | None = None, *, held: HeldRecords | None = None) -> None:
         self._loss_nodes = loss_nodes or {}
-        self._held = held or {}
+        self._held = {} if held is None else held
         self._run = RunStarted("", 0, "", "", ())
         self._finished: RunFinished | None = None
         self._warnings: list[str] = []

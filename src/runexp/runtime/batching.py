@@ -49,6 +49,14 @@ class Batcher:
             sizes = self._sizes(len(rows))
             yield from zip(*[column.batches(rows, sizes) for column in self._columns], strict=True)
 
+    def places(self, epoch: int, batch: int) -> dict[str, Tensor]:
+        """Where the rows of one batch stand among those of the split; under no name, as there is one lane."""
+        first = batch * self._plan.size
+        last = min(first + self._plan.size, self.n_rows)
+        if not self._plan.shuffle:
+            return {"": torch.arange(first, last)}
+        return {"": self._order(epoch)[first:last]}
+
     def _blocks(self, epoch: int, first: int) -> Iterator[Rows]:
         if first >= self.n_rows:
             return
@@ -56,9 +64,11 @@ class Batcher:
             starts = range(first, self.n_rows, self._block_rows)
             yield from (range(start, min(start + self._block_rows, self.n_rows)) for start in starts)
             return
+        yield from self._order(epoch)[first : self.n_rows].to(self._device).split(self._block_rows)
+
+    def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", self._phase, epoch))
-        order = torch.randperm(self._n_held, generator=generator)[first : self.n_rows]
-        yield from order.to(self._device).split(self._block_rows)
+        return torch.randperm(self._n_held, generator=generator)
 
     def _sizes(self, n_rows: int) -> list[int]:
         full, rest = divmod(n_rows, self._plan.size)

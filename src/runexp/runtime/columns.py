@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -121,6 +122,13 @@ class Columns:
         if slot not in self._made:
             self._made[slot] = Held(self._compute(slot)) if slot[0] == "node" else self._take(slot)
         return self._made[slot]
+
+    def ids(self, places: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+        """The ids of rows, by feature set, given where they stand in the split; windows have those of their first."""
+        if "" not in places or self.is_streamed:
+            return {}
+        at = places[""].cpu()
+        return {name: self._sets[name].ids[rows[at].numpy()].tolist() for name, rows in self._rows.items()}
 
     def pairs(self, route: Route) -> Tensor:
         """The matrix of a route between rows, on the device; its column says where in it each row stands."""

@@ -70,11 +70,11 @@ class Mover:
         scaled = total if self._scaler is None else self._scaler.scale(total)
         scaled.backward(inputs=self._parameters)
 
-    def update(self) -> None:
-        """Move the parameters by their gradients, and set the rates of the next update."""
+    def update(self, *, is_left_out: bool = False) -> None:
+        """Move the parameters by their gradients unless this one is left out, and set the rates of the next update."""
         if self._scaler is not None:
             self._scaler.unscale_(self.optimizer)
-        if self.watchers and self._is_refused():
+        if is_left_out or (self.watchers and self._is_refused()):
             self._let_go()
             return
         if self._clips:

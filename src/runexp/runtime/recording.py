@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from runexp.engine.protocol import EpochRecord
+
+_BLOCK = 256
+"""Losses of so many batches are read at once off the CPU: what is kept does not grow, and NaN is found soon."""
 
 
 class StepRecord:
@@ -24,30 +27,59 @@ class StepRecord:
         self._keeps_tensors = device.type != "cpu"
         self._nothing = torch.tensor(math.nan, device=device)
         self._tensors: list[Tensor] = []
+        self._n_looked_at = 0
         self._counts: list[array[int]] = [array("q") for _ in names]
         self._values: list[array[float]] = [array("d") for _ in [*names, "loss"]]
         self._rates = array("d")
         self._others: dict[str, array[float]] = {f"lr/{name}": array("d") for name in optimizers}
 
-    def add(self, losses: Sequence[Tensor], total: Tensor, rate: float) -> None:
-        """Note one batch; on a CPU reading a loss costs less than keeping it."""
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether losses are read at every step."""
+        return not self._keeps_tensors
+
+    def read_at_once(self) -> None:
+        """Know of every batch whether its loss is finite; off the CPU it costs a synchronisation a step."""
+        self._keeps_tensors = False
+
+    def add(self, losses: Sequence[Tensor], total: Tensor, rate: float) -> bool:
+        """Note one batch; False where a loss is known not to be finite, of this batch or one before.
+
+        On a CPU reading a loss costs less than keeping it.
+        """
         self._rates.append(rate)
         if self._keeps_tensors:
             self._tensors.append(torch.stack([*losses, total]).detach())
-            return
+            return len(self._tensors) < _BLOCK or self._read()
+        value = 0.0
         for values, loss in zip(self._values, losses, strict=False):
-            values.append(loss.item())
+            values.append(value := loss.item())
         if not self._is_plain:
-            self._values[-1].append(total.item())
+            self._values[-1].append(value := total.item())
+        return value - value == 0.0
 
     def add_partly(
         self, losses: Sequence[Tensor | None], total: Tensor | None, n_rows: Sequence[int], rate: float
-    ) -> None:
-        """Note one batch with the rows that each loss counted; not a number stands for a loss that had none."""
+    ) -> bool:
+        """The same for a batch with the rows that each loss counted; not a number stands for a loss that had none."""
         for counts, n in zip(self._counts, n_rows, strict=True):
             counts.append(n)
         written = [self._nothing if loss is None else loss.detach() for loss in (*losses, total)]
-        self.add(written[:-1], written[-1], rate)
+        return self.add(written[:-1], written[-1], rate) or total is None
+
+    def broken(self) -> Iterator[tuple[str, float, int]]:
+        """Every loss that is not finite, with its value and batch, of the batches that were not looked at before."""
+        self._read()
+        first, self._n_looked_at = self._n_looked_at, len(self._values[0])
+        for batch in range(first, self._n_looked_at):
+            counted = [
+                (name, values[batch])
+                for name, values, counts in zip(self._names, self._values, self._counts, strict=False)
+                if not counts or counts[batch]
+            ]
+            found = [(name, value, batch) for name, value in counted if not math.isfinite(value)]
+            total = 0.0 if self._is_plain or not counted else self._values[-1][batch]
+            yield from found or ([("loss", total, batch)] if not math.isfinite(total) else [])
 
     def add_rates(self, rates: Sequence[float]) -> None:
         """Note the rates of a step in which several optimizers had their turns."""
@@ -57,6 +89,7 @@ class StepRecord:
     def take(self, sizes: Sequence[int], weights: Mapping[str, float], numbers: Mapping[str, float]) -> EpochRecord:
         """What was noted since the last call; `weights` of the losses, and `numbers` of the epoch as a whole."""
         self._read()
+        self._n_looked_at = 0
         columns = dict(zip([*self._names, "loss"], self._values, strict=True))
         columns["loss"] = columns["loss"] or array("d", columns[self._names[0]])
         columns["lr"] = self._rates
@@ -91,10 +124,14 @@ class StepRecord:
         """Note what `state` told."""
         self._values, self._counts, self._rates = list(state["values"]), list(state["counts"]), state["rates"]
         self._others = dict(state["others"])
+        self._n_looked_at = len(self._values[0])
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read what was kept; whether all of it is finite, as far as is known."""
         if not self._tensors:
-            return
-        for values, numbers in zip(self._values, torch.stack(self._tensors).T.tolist(), strict=True):
+            return True
+        columns = torch.stack(self._tensors).T.tolist()
+        for values, numbers in zip(self._values, columns, strict=True):
             values.extend(numbers)
         self._tensors = []
+        return math.isfinite(sum(map(sum, columns)))

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from runexp.runtime.data import load_transformer
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.packing import pack, unpack
+from runexp.runtime.tensor_files import write_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +93,16 @@ def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], progr
     Files: `weights.safetensors`, `optimizer.safetensors`, `state.json` with the rest that is plain, the tensors of that
     in `state.safetensors`, and `estimators/<node>.skops`. `Unpackable` where a state is of a kind none of them takes.
     """
-    save_file(_flat_weights(graph), folder / "weights.safetensors")
+    write_tensors(_flat_weights(graph), folder / "weights.safetensors")
     written = dict(state)
     rest: dict[str, Any] = {"random": random_state(), "frozen": sorted(graph.frozen)}
     if program is not None:
         rest["program"] = {key: value for key, value in program.items() if key != "optimizer"}
         tensors, written["optimizer"] = _split(program["optimizer"])
-        save_file(tensors, folder / "optimizer.safetensors")
+        write_tensors(tensors, folder / "optimizer.safetensors")
     rest["estimators"] = _write_estimators(folder / "estimators", graph.estimators)
     written["rest"], tensors = pack(_snapshots_taken_apart(rest | {"engine": written.pop("engine", None)}))
-    save_file(tensors, folder / "state.safetensors")
+    write_tensors(tensors, folder / "state.safetensors")
     (folder / "state.json").write_text(json.dumps(written, indent=1), encoding="utf-8")
 
 

@@ -13,15 +13,17 @@ import torch
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.experiment_hooks import ExperimentCallback
+from runexp.engine.live import Live
 from runexp.engine.protocol import ExecutionContext
 from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
-from runexp.plan.phases import EvalPlan, FitPlan, MadePlan, PhasePlan, TrainPlan
+from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.runtime.callbacks import open_callback, open_experiment_callback
 from runexp.runtime.callbacks.around import LiveExperiment
 from runexp.runtime.callbacks.live import Folders, LivePhase
 from runexp.runtime.data import FeatureSet, build_feature_set
 from runexp.runtime.evaluation import EvalProgram
+from runexp.runtime.explaining import explained
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
@@ -150,6 +152,10 @@ class TorchRuntime:
         read_weights(folder, self.graph)
         set_random_state(restored.random)
         return restored
+
+    def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
+        """The error of a phase; out of memory with what to change (S-52)."""
+        return explained(error, phase, live, graph=self.graph, sets=self.sets, device=self._device)
 
     def set_random_state(self, state: Mapping[str, Any]) -> None:
         """Set every random number generator to where it stood at a checkpoint."""

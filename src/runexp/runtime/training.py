@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
+from runexp.plan.guards import OnNan
 from runexp.plan.phases import OptimizerPlan, TrainPlan
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.freezing import hold_frozen, trained_parameters
@@ -25,6 +26,7 @@ from runexp.runtime.moving import Mover, UpdateWatcher
 from runexp.runtime.precision import Precision
 from runexp.runtime.recorded.heard import Heard, OutputSlots, number_rows
 from runexp.runtime.recording import StepRecord
+from runexp.runtime.sparing import KeptBuffers
 from runexp.runtime.turns import Turn, Turns
 from runexp.runtime.weighing import LossWeights
 
@@ -73,6 +75,10 @@ class TrainProgram:
         self.watchers: list[UpdateWatcher] = []
         for mover in self._movers:
             mover.watchers = self.watchers
+        self._table = columns
+        self._meet: Callable[[str, float, int], None] = lambda name, value, batch: None
+        self._buffers: KeptBuffers | None = None
+        self._is_spoilt = False
         graph.set_modes(plan.trains)  # last: what is refused before leaves no node in train mode
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
@@ -82,10 +88,30 @@ class TrainProgram:
         self._sizes = self._draws.sizes(epoch)
         return self._draws.draw(epoch, start)
 
+    def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
+        """Call `meet` for every loss that is not finite; after `skip` the update is left out, bit for bit.
+
+        Off the CPU only `skip` is known before the update, for a synchronisation a step; the others within some steps.
+        """
+        self._meet = meet
+        if self._turns is not None:  # they move one after the other, before anything is noted
+            self._turns.spares = on_nan == "skip" or (on_nan == "stop" and self._record.reads_at_once)
+        if on_nan == "skip":
+            self._record.read_at_once()
+            self._buffers = KeptBuffers(self._graph.modules.values())
+
+    def rows(self, epoch: int, batch: int) -> Mapping[str, Sequence[Any]]:
+        """The ids of the rows of a batch, by feature set; empty where they are not known, as of a stream."""
+        return self._table.ids(self._draws.places(epoch, batch))
+
     def step(self, context: ExecutionContext) -> None:
         """Forward, losses, backward, and the update when one is due."""
+        if self._buffers is not None:
+            self._buffers.keep()
         if self._turns is not None:
-            self._turns.take(context, self._record)
+            if not self._turns.take(context, self._record):
+                self._answer()
+            self._is_spoilt = False
             self._weights.after_update()
             return
         if self._judge is not None:
@@ -93,8 +119,18 @@ class TrainProgram:
             return
         losses, total = self._compute(context.batches)
         self._mover.backward(total if self._accumulate == 1 else total * self._share(context.batch))
-        self._record.add(losses, total, self.optimizer.param_groups[0]["lr"])
+        if not self._record.add(losses, total, self.optimizer.param_groups[0]["lr"]):
+            self._answer()
         self._update_if_due(context.batch)
+
+    def _answer(self) -> None:
+        """Tell of losses that are not finite; where that is asked for, this step has not been."""
+        found = list(self._record.broken())
+        for name, value, batch in found:
+            self._meet(name, value, batch)
+        if found and self._buffers is not None:  # there are some where steps are to be left out
+            self._is_spoilt = True
+            self._buffers.put_back()
 
     def _judged(self, batch: Sequence[Tensor]) -> tuple[Sequence[Tensor], Tensor]:
         values = self._run(batch)
@@ -108,7 +144,8 @@ class TrainProgram:
             total = judge.total(losses, self._weights.now)
         if total is not None:
             self._mover.backward(total * self._share(context.batch))
-        self._record.add_partly(losses, total, n_rows, self.optimizer.param_groups[0]["lr"])
+        if not self._record.add_partly(losses, total, n_rows, self.optimizer.param_groups[0]["lr"]):
+            self._answer()
         self._update_if_due(context.batch)
 
     def listen(self, tell: Callable[[Sequence[Any]], None]) -> OutputSlots:
@@ -145,6 +182,7 @@ class TrainProgram:
     def state(self) -> Mapping[str, Any]:
         """What a continuation needs: of every optimizer its state and its schedule's, the record of the epoch so far,
         the weights of losses that change, and gradients that are gathered for the next update."""
+        self._answer()  # a state with numbers that are not finite is no good to go on from
         gradients = {name: value.grad for name, value in self._trained.items() if value.grad is not None}
         return {
             "optimizer": self._mover.state() if self._turns is None else self._turns.state(),
@@ -152,6 +190,7 @@ class TrainProgram:
             "turns": self._turns.step if self._turns is not None else 0,
             "weights": self._weights.step,
             "record": self._record.state(),
+            "is_spoilt": self._is_spoilt,
             "gradients": gradients,
         }
 
@@ -164,6 +203,7 @@ class TrainProgram:
             self._turns.step = state["turns"]
         self._weights.go_to(state["weights"])
         self._record.load_state(state["record"])
+        self._is_spoilt = state["is_spoilt"]
         for name, gradient in state["gradients"].items():
             self._trained[name].grad = gradient.to(self._trained[name].device)
 
@@ -186,7 +226,8 @@ class TrainProgram:
     def _update_if_due(self, batch: int) -> None:
         if self._accumulate > 1 and (batch + 1) % self._accumulate and batch + 1 != self.n_batches:
             return
-        self._mover.update()
+        self._mover.update(is_left_out=self._is_spoilt)
+        self._is_spoilt = False
         self._weights.after_update()
 
     def _moved(self, plan: TrainPlan) -> list[tuple[OptimizerPlan, Mapping[str, nn.Parameter]]]:

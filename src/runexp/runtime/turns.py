@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from runexp.engine.protocol import ExecutionContext
@@ -42,15 +43,15 @@ class Turn:
         self._precision = precision
 
     def take(
-        self, batch: Sequence[Tensor] | PartialBatch, weights: Sequence[float]
+        self, batch: Sequence[Tensor] | PartialBatch, weights: Sequence[float], *, spares: bool
     ) -> tuple[list[Tensor | None], list[int]]:
-        """Its losses, detached, and the rows each counts."""
+        """Its losses, detached, and the rows each counts. With `spares` a total that is not finite moves nothing."""
         with self._precision:
             losses, n_rows = self._judge(self._forward(batch))
             total = self._judge.total(losses, [weights[place] for place in self.places])
         if total is not None:
             self.mover.backward_into_own(total)
-            self.mover.update()
+            self.mover.update(is_left_out=spares and not bool(torch.isfinite(total)))
         return [None if loss is None else loss.detach() for loss in losses], n_rows
 
 
@@ -63,9 +64,11 @@ class Turns:
         self._n_losses = n_losses
         self._is_partial = is_partial or any(turn.every_n_steps > 1 for turn in turns)
         self.step = 0
+        self.spares = False
 
-    def take(self, context: ExecutionContext, record: StepRecord) -> None:
-        """Take the turns that are due; what two of them compute is noted as the first found it."""
+    def take(self, context: ExecutionContext, record: StepRecord) -> bool:
+        """Take the turns that are due; what two of them compute is noted as the first found it. False where a loss is
+        known not to be finite."""
         rates = [turn.mover.rate for turn in self._turns]
         losses: list[Tensor | None] = [None] * self._n_losses
         n_rows = [0] * self._n_losses
@@ -73,11 +76,11 @@ class Turns:
         for turn in self._turns:
             if self.step % turn.every_n_steps:
                 continue
-            taken = zip(turn.places, *turn.take(context.batches, self._weights.now), strict=True)
+            taken = zip(turn.places, *turn.take(context.batches, self._weights.now, spares=self.spares), strict=True)
             for place, loss, n in taken:
                 if losses[place] is None:
                     losses[place], n_rows[place] = loss, n
-        self._note(record, losses, n_rows, rates)
+        return self._note(record, losses, n_rows, rates)
 
     def state(self) -> Mapping[str, Any]:
         """The state dict of every optimizer, by its name."""
@@ -89,11 +92,10 @@ class Turns:
 
     def _note(
         self, record: StepRecord, losses: Sequence[Tensor | None], n_rows: Sequence[int], rates: Sequence[float]
-    ) -> None:
+    ) -> bool:
         there = [(loss, weight) for loss, weight in zip(losses, self._weights.now, strict=True) if loss is not None]
         total = sum((loss * weight for loss, weight in there[1:]), there[0][0] * there[0][1]) if there else None
-        if self._is_partial:
-            record.add_partly(losses, total, n_rows, rates[0])
-        elif total is not None:
-            record.add([loss for loss, _ in there], total, rates[0])
         record.add_rates(rates)
+        if self._is_partial or total is None:
+            return record.add_partly(losses, total, n_rows, rates[0])
+        return record.add([loss for loss, _ in there], total, rates[0])

@@ -49,7 +49,7 @@ class Spec(Section):
     cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
     sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
     tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
-    guards: Annotated[Guards | None, Field(description="limits and thresholds"), Later("guarding a run")] = None
+    guards: Annotated[Guards | None, Field(description="limits and thresholds")] = None
     register_as: Annotated[
         Register | None, Field(alias="register", description="the model in a registry"), Later("registering a model")
     ] = None

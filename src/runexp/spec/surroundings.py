@@ -10,7 +10,10 @@ from runexp.spec.later import Later
 Duration = Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*(s|min|h|d)$", description="for instance `90 min`, `2 h`")]
 Size = Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|B)$", description="for instance `8 GiB`")]
 Threshold = Annotated[
-    str, Field(pattern=r"^\s*(>=|<=|>|<|==)\s*-?[0-9.]+([eE][-+]?\d+)?\s*$", description="for instance `>= 0.95`")
+    str,
+    Field(
+        pattern=r"^\s*(>=|<=|>|<|==)\s*-?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$", description="for instance `>= 0.95`"
+    ),
 ]
 
 
@@ -43,9 +46,9 @@ class NotDecreasing(Section):
 class Guards(Section):
     """Limits on a run and thresholds on its numbers."""
 
-    time: Annotated[Duration | None, Field(description="the run ends after this long")] = None
-    memory: Annotated[Size | None, Field(description="the run ends above this")] = None
-    disk: Annotated[Size | None, Field(description="the run folder stays below this")] = None
+    time: Annotated[Duration | None, Field(description="the run ends after this long; `resume` has it anew")] = None
+    memory: Annotated[Size | None, Field(description="the run ends when a process of it holds more")] = None
+    disk: Annotated[Size | None, Field(description="the run ends when its folder holds more")] = None
     on_nan: Annotated[Literal["stop", "warn", "skip"], Field(description="what a loss that is not finite does")] = (
         "stop"
     )

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runexp.diagnostics import naming
 from runexp.store.atomic import (
     aside,
     commit_folder,
@@ -37,8 +38,9 @@ class CheckpointFolder:
         """Commit the files that `write` puts into the folder it is given; if it fails, nothing is left."""
         temporary = self.begin(name)
         try:
-            write(temporary)
-            self.commit(temporary, name)
+            with naming(self.path(name)):
+                write(temporary)
+                self.commit(temporary, name)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from runexp.results.run_record import RunRecord
+from runexp.store.locks import is_locked
 from runexp.store.run_files import read_record
-from runexp.store.run_folder import is_locked
 from runexp.store.scan import STORE, scan
 
 INDEX = "index.sqlite"

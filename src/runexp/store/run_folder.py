@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
 from datetime import UTC, datetime
@@ -13,14 +11,10 @@ from typing import Self
 
 from runexp.store.atomic import is_aside, make_folders, sync_folder, write_atomically
 from runexp.store.checkpoints import CheckpointFolder
+from runexp.store.locks import LOCK, hold, is_locked, release
+from runexp.store.locks import FolderInUse as FolderInUse
 from runexp.store.names import check_run_name, inside
 from runexp.store.status import StatusFile, read_status, utc_now
-
-LOCK = "lock"
-
-
-class FolderInUse(Exception):  # noqa: N818 - it reads as what happened
-    """A run cannot have this folder: another run holds it, or there is something in it."""
 
 
 class RunFolder:
@@ -36,7 +30,7 @@ class RunFolder:
         """A fresh folder runs/<name>/<id>/, or exactly `at`; `FolderInUse` unless that is new or empty."""
         check_run_name(name)
         path = _fresh(runs / name, now) if at is None else _vacant(at)
-        folder = cls(path, _lock(path), started=now)
+        folder = cls(path, hold(path), started=now)
         try:
             if _contents(path) - {LOCK}:  # a run came and went between the look and the lock
                 raise FolderInUse(_not_empty(path))
@@ -49,7 +43,7 @@ class RunFolder:
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
         """The folder of a run that was broken off, freed of what is half-written; `FolderInUse` where it is running."""
-        lock = _lock(path)
+        lock = hold(path)
         for debris in filter(is_aside, path.iterdir()):
             debris.unlink(missing_ok=True)
         status = read_status(path)
@@ -92,7 +86,7 @@ class RunFolder:
         """Let go of the lock; the folder stays."""
         lock, self._lock = self._lock, -1
         if lock >= 0:
-            os.close(lock)
+            release(lock)
 
     def __enter__(self) -> Self:
         return self
@@ -121,45 +115,14 @@ def _vacant(path: Path) -> Path:
     except (FileExistsError, NotADirectoryError):
         raise FolderInUse(f"{path} cannot hold a run: it, or a part of it, is a file") from None
     if contents - {LOCK}:
-        raise FolderInUse(_in_use(path) if is_locked(path) else _not_empty(path))
+        if is_locked(path):
+            release(hold(path))  # says who has it
+        raise FolderInUse(_not_empty(path))
     return path
-
-
-def _lock(path: Path) -> int:
-    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-            raise
-        raise FolderInUse(_in_use(path)) from None
-    return descriptor
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process holds the run in this folder."""
-    try:
-        descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _contents(path: Path) -> set[str]:
     return set(os.listdir(path))
-
-
-def _in_use(path: Path) -> str:
-    status = read_status(path)
-    who = f"process {status.pid} on {status.host}, since {status.started}" if status else "another process"
-    return f"{path} is in use by {who}"
 
 
 def _not_empty(path: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runexp.store.atomic import make_folders, sync_folder
-from runexp.store.run_folder import LOCK
+from runexp.store.locks import LOCK
 from runexp.store.scan import STORE, is_run
 
 TRASH = "trash"

@@ -21,7 +21,7 @@ class CrossValidation:
 
     def __init__(self, plan: Plan, jobs: Sequence[FoldJob], *, first: TorchRuntime) -> None:
         self.errors: dict[int, Exception] = {}
-        self._plan = plan
+        self.plan = plan
         self._jobs = jobs
         self._first: TorchRuntime | None = first
         self._device = first.device
@@ -45,7 +45,7 @@ class CrossValidation:
 
     def run(self, around: Around) -> Iterator[Event]:
         """Run every fold; ends in exactly one `RunFinished`."""
-        plan = self._plan
+        plan = self.plan
         inner = [phase.label for phase in walk(plan.in_fold().phases) if not isinstance(phase, GroupPlan)]
         labels = tuple(f"{fold}/{label}" for fold in self.labels for label in inner)
         yield RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
@@ -67,7 +67,7 @@ class CrossValidation:
 
     def _apart(self, around: Around) -> Generator[Event, None, None]:
         self._first = None  # the workers build their own
-        n_workers = self._plan.cv.workers if self._plan.cv is not None else 0
+        n_workers = self.plan.cv.workers if self.plan.cv is not None else 0
         for job, events in run_in_processes(self._jobs, around, n_workers=n_workers):
             error = yield from self._watched(events)
             self._note(job, error)
@@ -100,7 +100,11 @@ class CrossValidation:
             self.errors[job.fold.index] = error
 
     def _ending(self, around: Around) -> RunFinished:
-        signal = around.control.signal
+        signal, limit = around.control.signal, around.control.limit
+        if limit is not None:
+            self.errors.setdefault(-1, limit)
+            where = (self._interrupted or self._failed[-1]).where if self._interrupted or self._failed else ""
+            return RunFinished("failed", f"{type(limit).__name__}: {limit}", where)
         if signal or self._interrupted is not None:
             stopped = self._interrupted
             return RunFinished(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe, wait
 
 from runexp.diagnostics import Diagnostic, SpecError
+from runexp.engine.control import LimitExceeded
 from runexp.events import Event, FoldFinished
 from runexp.strategies.fold_run import Around, FoldJob
 
@@ -167,6 +168,8 @@ class _Crew:
             return
         if isinstance(told, Ended):
             inbox.ended = told
+            if told.kind == LimitExceeded.__name__:
+                self._around.control.exceed("guards.memory", LimitExceeded(told.message))
             self._give(worker)
         else:
             inbox.events.append(told)

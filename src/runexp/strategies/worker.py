@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
@@ -12,6 +13,8 @@ from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.engine.live import Live
 from runexp.runtime.importing import OwnModules
+from runexp.runtime.limits import held_to
+from runexp.runtime.settings import settled
 from runexp.strategies.fold_run import Around, FoldJob, run_fold
 from runexp.strategies.processes import Ended
 
@@ -28,7 +31,8 @@ def serve(descriptor: int) -> None:
     Thread(target=_listen, args=(connection, control, jobs), daemon=True).start()
     while (given := jobs.get()) is not None:
         job, wants = given
-        with OwnModules(job.code_folders, job.code_names):
+        memory = held_to(replace(job.plan.guards, time=None), control)
+        with OwnModules(job.code_folders, job.code_names), settled(job.plan.execution), memory:
             _work(job, Around(control, Live(), wants), connection)
 
 

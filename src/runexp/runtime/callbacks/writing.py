@@ -8,13 +8,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from safetensors.torch import save_file
-
 from runexp.engine.callbacks import improves
 from runexp.engine.view import View
 from runexp.plan.phases import BuiltInPlan
 from runexp.runtime.callbacks.live import Hooks, LivePhase
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.tensor_files import write_tensors
 
 
 class SaveBest:
@@ -52,7 +51,7 @@ class SaveBest:
             for key, tensor in found.items()
         }
         aside = folder / ".weights.tmp"
-        save_file(tensors, aside)
+        write_tensors(tensors, aside)
         os.replace(aside, folder / "weights.safetensors")
         told = {"epoch": view.epoch, "monitor": self._monitor, "value": value, "measured": dict(view.measured)}
         (folder / "best.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

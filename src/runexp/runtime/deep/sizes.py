@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +16,7 @@ from runexp.runtime.data.few_rows import few_rows
 from runexp.runtime.deep.sampling import Sampled
 from runexp.runtime.graph.forward import Forward
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.memory import memory_of
 from runexp.runtime.rehearsal import Rehearsal
 
 _STATES: Mapping[str, int] = {
@@ -25,8 +24,6 @@ _STATES: Mapping[str, int] = {
     "RMSprop": 1, "Rprop": 2,
 }  # fmt: skip
 """Numbers that an optimizer keeps for each parameter; SGD keeps one with momentum."""
-
-_CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +92,6 @@ def too_large(sizes: Sizes, phases: Sequence[Leaf]) -> Iterator[Diagnostic]:
         severity=Severity.WARNING,
         path=origin.path,
     )
-
-
-def memory_of(device: torch.device) -> int:
-    """Bytes of memory of a device; of the CPU what its container may use."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    try:
-        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        limit = _CGROUP.read_text(encoding="ascii").strip() if _CGROUP.exists() else "max"
-    except (ValueError, OSError):
-        return 0
-    return min(physical, int(limit)) if limit.isdecimal() else physical
 
 
 def _saving(sizes: Sizes, phase: PhaseSize) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from runexp.plan.lanes import LanePlan, Strand
@@ -33,6 +34,10 @@ class Draws(Protocol):
         """The batches of an epoch from the `start`-th on, in the form that a forward pass takes."""
         ...
 
+    def places(self, epoch: int, batch: int) -> Mapping[str, Tensor]:
+        """Where the rows of one batch stand in the lanes they are drawn from, by lane; -1 for a masked one."""
+        ...
+
 
 def open_draws(plan: TrainPlan, table: PhaseTable, slots: Sequence[Slot], seed: int) -> Draws:
     """The draws of a phase for the columns it reads; plain where it has one lane and no sampler of its own."""
@@ -48,6 +53,7 @@ class PlacedStrand:
 
     draws: StrandDraws
     places: tuple[int, ...]
+    lane: str
 
 
 class LaneDraws:
@@ -75,6 +81,15 @@ class LaneDraws:
         """The steps of an epoch from the `start`-th on; the columns of lanes that rest are None."""
         return islice(self._draw(epoch), start, None)  # those before it are drawn and let go: strands keep step so
 
+    def places(self, epoch: int, batch: int) -> dict[str, Tensor]:
+        """The rows of one step in the lanes that are live in it, each once."""
+        counts = [len(strand.draws.sizes(epoch)) for strand in self._strands]
+        found: dict[str, list[Tensor]] = {}
+        for number, own in next(islice(steps_of(self._schedule, counts), batch, None)):
+            strand = self._strands[number]
+            found.setdefault(strand.lane, []).append(strand.draws.rows(epoch, own))
+        return {lane: torch.cat(rows).unique() for lane, rows in found.items()}
+
     def _draw(self, epoch: int) -> Iterator[PartialBatch]:
         counts = [len(strand.draws.sizes(epoch)) for strand in self._strands]
         drawing: dict[int, Iterator[PartialBatch]] = {}
@@ -100,10 +115,10 @@ def _open_strand(strand: Strand, table: LaneTable, slots: Sequence[Slot], key: t
     sampler = table.samplers.get(strand.lane)
     if sampler is None:
         held = [column for column in columns if column is not None]
-        return PlacedStrand(PlainStrand(_batcher(held, lane, table, key)), places)
+        return PlacedStrand(PlainStrand(_batcher(held, lane, table, key)), places, lane.name)
     roles = [sampler.roles.index(table.tap(slot).role) if slot[0] != "drawn" else 0 for _, slot in mine]
     drawn = [DrawnColumn(column, role) for column, role in zip(columns, roles, strict=True)]
-    return PlacedStrand(SampledStrand(sampler, strand.stream, drawn, table.device), places)
+    return PlacedStrand(SampledStrand(sampler, strand.stream, drawn, table.device), places, lane.name)
 
 
 def _batcher(columns: Sequence[Column], lane: LanePlan, table: LaneTable, key: tuple[int, str]) -> Batcher:

@@ -25,6 +25,10 @@ class StrandDraws(Protocol):
         """The batches of an epoch."""
         ...
 
+    def rows(self, epoch: int, batch: int) -> Tensor:
+        """Where the rows of one batch stand in the lane."""
+        ...
+
 
 class DrawnColumn(NamedTuple):
     """A column and the role whose rows it is drawn in; no column: the weights that the sampler gives."""
@@ -47,6 +51,10 @@ class PlainStrand:
         """The batches of an epoch; none of their rows is masked."""
         return (PartialBatch(values, {}) for values in self._batcher.draw(epoch))
 
+    def rows(self, epoch: int, batch: int) -> Tensor:
+        """Where the rows of one batch stand in the lane."""
+        return self._batcher.places(epoch, batch)[""]
+
 
 class SampledStrand:
     """Rows as a sampler draws them, one batch of each role at a time."""
@@ -64,6 +72,10 @@ class SampledStrand:
     def draw(self, epoch: int) -> Iterator[PartialBatch]:
         """The batches of an epoch. What is masked in every role is left out."""
         return map(self._gather, self._sampler.draw(epoch, stream=self._stream))
+
+    def rows(self, epoch: int, batch: int) -> Tensor:
+        """Where the rows of one batch stand in the lane, those of every role."""
+        return torch.cat(list(next(self._sampler.draw(epoch, start=batch, stream=self._stream)).rows))
 
     def _gather(self, drawn: Drawn) -> PartialBatch:
         rows, weights, is_masked = _trimmed(drawn)

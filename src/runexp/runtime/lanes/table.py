@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -54,6 +54,10 @@ class PhaseTable(Protocol):
 
     def original_units(self, routes: Sequence[Route]) -> OriginalUnits | None:
         """The target among `routes` as it was read, where transforms changed it."""
+        ...
+
+    def ids(self, places: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+        """The ids of rows, by feature set, given where they stand in their lanes."""
         ...
 
     def pairs(self, route: Route) -> Tensor:
@@ -160,6 +164,14 @@ class LaneTable:
         role = next((route.role.rpartition(".")[2] for route in routes if route.key == units.key), "")
         rows = next(rows for tap, rows in self._fixed.rows.items() if tap.role == role)
         return replace(units, targets=units.targets[rows.numpy()])
+
+    def ids(self, places: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+        """The ids of rows, by feature set; a set that several lanes draw from has those of all of them."""
+        found: dict[str, list[Any]] = {}
+        for lane, rows in places.items():
+            for name, ids in self._parts[lane].ids({"": rows[rows >= 0]}).items():
+                found.setdefault(name, []).extend(ids)
+        return found
 
     def pairs(self, route: Route) -> Tensor:
         """The matrix of a route between rows, on the device."""

@@ -59,6 +59,10 @@ class StreamBatcher:
         full, rest = divmod(self.n_rows, self._plan.size)
         return [self._plan.size] * full + ([rest] if rest else [])
 
+    def places(self, epoch: int, batch: int) -> dict[str, Tensor]:
+        """Nothing: where the rows of a stream come from is not kept."""
+        return {}
+
     def draw(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """The batches of an epoch from number `start` on, one tensor a column.
 

@@ -1,0 +1,161 @@
+"""The lock of a run folder: held by one process, known by host, process and when that began.
+
+The system's own lock goes with the process that holds it. The record in the file speaks where that lock does not reach:
+to other hosts of a shared folder, and on file systems without locks.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runexp.diagnostics import naming
+from runexp.store.status import read_status
+
+LOCK = "lock"
+
+_TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
+_LARGEST = 4096
+
+
+class FolderInUse(Exception):  # noqa: N818 - it reads as what happened
+    """A run cannot have this folder: another run holds it, or there is something in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a folder. `born` is when the process began, in the system's own form, empty where it does not tell;
+    `file` numbers the lock file, which a copy of the folder has another of."""
+
+    host: str
+    pid: int
+    born: str
+    file: int
+
+
+def hold(folder: Path) -> int:
+    """Take the lock of a folder; gives its descriptor. `FolderInUse` says who has it, and how to take it from a host
+    that is gone."""
+    path = folder / LOCK
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        _take(descriptor, folder)
+        holder = _read(descriptor)
+        if holder is not None and not _is_stale(holder, descriptor):
+            raise FolderInUse(_held(folder, holder))
+        with naming(path):
+            _write(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def release(descriptor: int) -> None:
+    """Let go of a lock: nobody holds the folder any more."""
+    try:
+        os.ftruncate(descriptor, 0)
+    except OSError:
+        pass  # the record names a process that will be gone
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process of this machine holds the run in this folder."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """Who says to hold a folder; None where nobody does."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return _read(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def born(pid: int) -> str:
+    """When a process began, in clock ticks since the system did; empty where there is none, or nobody knows."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return ""
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:  # the record alone has to do
+            return
+        if error.errno not in _TAKEN:
+            raise
+        raise FolderInUse(_held(folder, _read(descriptor))) from None
+
+
+def _is_stale(holder: Holder, descriptor: int, *, born_of: Callable[[int], str] = born) -> bool:
+    """Whether its process is gone: killed, so that it could not let go, or of a folder that was copied."""
+    if holder.file != os.fstat(descriptor).st_ino:
+        return True
+    if holder.host != socket.gethostname():
+        return False
+    was_born = born_of(holder.pid)
+    return holder.pid == os.getpid() or not _lives(holder.pid) or (bool(holder.born) and was_born != holder.born)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _read(descriptor: int) -> Holder | None:
+    try:
+        data = json.loads(os.pread(descriptor, _LARGEST, 0))
+        return Holder(str(data["host"]), int(data["pid"]), str(data["born"]), int(data["file"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(descriptor: int) -> None:
+    pid = os.getpid()
+    holder = Holder(socket.gethostname(), pid, born(pid), os.fstat(descriptor).st_ino)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(asdict(holder)).encode() + b"\n", 0)
+
+
+def _held(folder: Path, holder: Holder | None) -> str:
+    if holder is None:
+        return f"{folder} is in use by another process"
+    status = read_status(folder)
+    since = f", since {status.started}" if status is not None else ""
+    in_use = f"{folder} is in use by process {holder.pid} on {holder.host}{since}"
+    if holder.host == socket.gethostname():
+        return in_use
+    return f"{in_use}; if nothing runs there any more, delete {folder / LOCK} to take it over"

@@ -1,0 +1,103 @@
+"""Whose folder it is: processes that died hold nobody off, those of other hosts do until someone says otherwise."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from runexp.store.locks import LOCK, FolderInUse, born, hold, holder_of, is_locked, release
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    return path
+
+
+def record(folder, **changes):
+    """A lock file as a process left it."""
+    release(hold(folder))
+    path = folder / LOCK
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "born": born(os.getpid()), "file": path.stat().st_ino}
+    path.write_text(json.dumps(holder | changes))
+    return path
+
+
+@pytest.fixture
+def other():
+    """Another process that lives."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process.pid
+    process.stdin.close()
+    process.wait()
+
+
+@pytest.fixture
+def no_flock(monkeypatch):
+    def refused(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+
+
+def test_a_folder_that_was_let_go_names_nobody(folder):
+    held = hold(folder)
+    assert is_locked(folder)
+    found = holder_of(folder)
+    assert (found.host, found.pid, found.born) == (socket.gethostname(), os.getpid(), born(os.getpid()))
+    release(held)
+    assert holder_of(folder) is None
+    assert not is_locked(folder)
+
+
+def test_a_folder_that_is_held_says_by_whom(folder):
+    held = hold(folder)
+    with pytest.raises(FolderInUse, match=f"in use by process {os.getpid()} on {socket.gethostname()}$"):
+        hold(folder)
+    release(held)
+
+
+def test_a_process_that_is_gone_holds_nobody_off(folder):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    record(folder, pid=gone.pid, born="1")
+    release(hold(folder))
+
+
+def test_a_process_of_the_same_number_that_began_later_is_another(folder, other):
+    record(folder, pid=other, born="1")
+    release(hold(folder))
+
+
+def test_without_locks_of_the_system_the_record_of_a_living_process_counts(folder, other, no_flock):
+    record(folder, pid=other, born=born(other))
+    with pytest.raises(FolderInUse, match=f"process {other}"):
+        hold(folder)
+
+
+def test_a_lock_of_another_host_is_respected_and_says_how_to_take_it_over(folder):
+    path = record(folder, host="elsewhere", pid=7)
+    with pytest.raises(FolderInUse, match=rf"process 7 on elsewhere; if nothing runs there .* delete .*{LOCK} to take"):
+        hold(folder)
+    path.unlink()
+    release(hold(folder))
+
+
+def test_a_copy_of_a_folder_is_nobodys(folder, tmp_path):
+    record(folder, host="elsewhere", pid=7)
+    shutil.copytree(folder, tmp_path / "copy")
+    release(hold(tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"host": 3}', "\0" * 100])
+def test_a_lock_that_says_nothing_holds_nobody_off(folder, content):
+    (folder / LOCK).write_text(content)
+    release(hold(folder))
