@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from run_store.conftest import call
+from runexp.results.requirements import Verdict, as_json
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
@@ -92,7 +93,7 @@ def test_a_page_tells_the_numbers_curves_phases_graph_data_spec_and_environment(
     assert any(told.startswith("training loss by step") for told in charts)
     graph = next(one["aria-label"] for one in page.all("svg") if one.get("class") == "graph")
     assert "head from wine.x" in graph and "ce from" in graph
-    for told in ("12 parameters", "3 epochs", "1: 71, 0: 59, 2: 48", "sklearn.datasets.load_wine", "torch", "git"):
+    for told in ("12 parameters", "3 epochs", "1: 71, 0: 59, 2: 48", "sklearn.datasets.load_wine", "torch"):
         assert told in page.text
     assert (folders[0] / "spec.yaml").read_text().strip() in page.text
     assert "record: [predictions]" in page.text  # what is missing is said
@@ -154,6 +155,15 @@ def test_an_interactive_page_may_run_its_own_script_alone(folders):
     places = re.findall(r'data-chart="(chart-\d+)"', text)
     assert places and [mark for mark, _ in charts] == places
     assert all(json.loads(data)["description"] for _, data in charts)
+
+
+def test_a_page_tells_whether_the_thresholds_of_the_spec_were_met(folders):
+    summary = json.loads((folders[0] / "summary.json").read_text())
+    verdicts = (Verdict("test.accuracy", ">=", 0.01, 0.5), Verdict("test.accuracy", ">=", 0.99, 0.5))
+    (folders[0] / "summary.json").write_text(json.dumps(summary | {"requirements": as_json(verdicts)}))
+    page = page_of(folders[0])
+    assert "met with 0.5" in page.text and "missed with 0.5, by 0.49" in page.text
+    assert call("watch", folders[0]).exit_code == 1
 
 
 def test_a_failed_run_says_of_what_and_where(folders):

@@ -13,7 +13,6 @@ from runexp.api.redaction import redacted_text
 from runexp.report.data import SetFacts, set_from_document
 from runexp.report.html.facts import PageFacts, Span
 from runexp.report.html.page import render_comparison_page, render_run_page
-from runexp.report.run_page import RunFacts
 from runexp.results.comparison import compare
 from runexp.results.judged import Judged
 from runexp.runtime.kept_predictions import judged_in
@@ -49,20 +48,20 @@ def page_facts(run: StoredRun) -> PageFacts:
         "data": "" if sets else "The run folder has no summary of the data (data.json): it was made without one.",
         "predictions": gap,
     }
-    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units)
     return PageFacts(
-        record=facts.record,
-        results=facts.results,
+        record=run.record,
+        results=run.results,
         description=str(plan.get("description") or ""),
         spec=_spec(run.folder),
         picture=picture,
         spans=tuple(Span(*span) for span in run.spans()),
         sets=sets,
         judged=judged,
-        checkpoints=facts.checkpoints,
-        units=facts.units,
-        problems=facts.problems,
+        checkpoints=run.checkpoints,
+        units=run.units,
+        problems=run.problems,
         gaps=gaps,
+        requirements=run.requirements,
         per_batch=_size(run.folder / EVENTS) <= _MOST_OF_A_LOG,
     )
 

@@ -34,7 +34,8 @@ def watch(
 ) -> None:
     """Follow a run of another process, here or on a shared disk, until it ends; Ctrl-C leaves it running.
 
-    Exit code 1 if the run failed, was interrupted or killed; a run that has ended is shown at once.
+    Exit code 1 if it failed, was interrupted or killed, or missed a threshold of its spec. A run that has ended is shown
+    at once.
     """
     folder = require_run(runs, reference)
     signal.signal(signal.SIGTERM, _leave_quietly)  # so that the terminal is given back as it was
@@ -52,7 +53,7 @@ def watch(
         raise typer.Exit(130) from None
     ended = StoredRun(folder)  # as it stands now
     _conclude(ended, form=form, no_color=no_color)
-    if ended.status not in ("completed", "stopped"):
+    if ended.status not in ("completed", "stopped") or not all(one.is_met for one in ended.requirements):
         raise typer.Exit(1)
 
 
@@ -124,6 +125,7 @@ def _conclude(run: StoredRun, *, form: Format, no_color: bool) -> None:
         unicode=can_draw(sys.stdout),
         folder=str(run.folder),
         units=run.units,
+        requirements=run.requirements,
     )
     sys.stdout.write(page)
     if run.status in ("killed", "interrupted") and run.results.cv is None:

@@ -9,6 +9,7 @@ from typing import Literal
 from runexp.report.data import SetFacts
 from runexp.report.run_page import CheckpointFacts
 from runexp.results.judged import Judged
+from runexp.results.requirements import Verdict
 from runexp.results.run import RunResults
 from runexp.results.run_record import RunRecord
 
@@ -71,4 +72,5 @@ class PageFacts:
     units: Mapping[str, Mapping[str, str]]
     problems: Sequence[str]
     gaps: Mapping[str, str]
+    requirements: Sequence[Verdict] = ()
     per_batch: bool = True
