@@ -121,7 +121,9 @@ def test_a_page_is_fit_for_keyboards_and_screen_readers(page):
     assert scrolled and all(one["tabindex"] == "0" and one["aria-label"] for one in scrolled)
 
 
-@pytest.mark.parametrize("options", [(), ("--interactive",)], ids=["still", "interactive"])
+@pytest.mark.parametrize(
+    "options", [pytest.param((), id="still"), pytest.param(("--interactive",), id="moving", marks=pytest.mark.slow)]
+)
 def test_what_a_stranger_wrote_cannot_become_part_of_the_page(folders, options):
     folder = folders[0]
     for name in ("events.jsonl", "summary.json", "data.json", "graph.json", "plan.json"):

@@ -34,8 +34,8 @@ def watch(
 ) -> None:
     """Follow a run of another process, here or on a shared disk, until it ends; Ctrl-C leaves it running.
 
-    Exit code 1 if it failed, was interrupted or killed, or missed a threshold of its spec. A run that has ended is shown
-    at once.
+    Exit code 1 if it failed, was interrupted or killed, or missed a threshold of its spec. A run that has ended is
+    shown at once.
     """
     folder = require_run(runs, reference)
     signal.signal(signal.SIGTERM, _leave_quietly)  # so that the terminal is given back as it was
