@@ -54,7 +54,7 @@ def by_runexp(job: Job, folder: Path) -> Epoch:
 
 def by_hand(job: Job, features: torch.Tensor, labels: torch.Tensor) -> Epoch:
     """One permutation and one gather an epoch, slices as batches, the fused optimizer, one read of the loss a step."""
-    model, optimizer, loss_of = _model(job)
+    model, optimizer, loss_of = model_of(job)
 
     def epoch(number: int) -> None:
         order = torch.randperm(len(features))
@@ -72,7 +72,7 @@ def by_hand(job: Job, features: torch.Tensor, labels: torch.Tensor) -> Epoch:
 
 def by_gather(job: Job, features: torch.Tensor, labels: torch.Tensor) -> Epoch:
     """The same with a gather a batch, which wins where batches are wide."""
-    model, optimizer, loss_of = _model(job)
+    model, optimizer, loss_of = model_of(job)
 
     def epoch(number: int) -> None:
         total = 0.0
@@ -88,7 +88,7 @@ def by_gather(job: Job, features: torch.Tensor, labels: torch.Tensor) -> Epoch:
 
 def by_loader(job: Job, features: torch.Tensor, labels: torch.Tensor) -> Epoch:
     """The usual loop: a DataLoader over a TensorDataset, in this process."""
-    model, optimizer, loss_of = _model(job)
+    model, optimizer, loss_of = model_of(job)
     loader = DataLoader(TensorDataset(features, labels), batch_size=job.batch, shuffle=True)
 
     def epoch(number: int) -> None:
@@ -104,12 +104,12 @@ def by_loader(job: Job, features: torch.Tensor, labels: torch.Tensor) -> Epoch:
 
 
 def measure(epochs: dict[str, Epoch], rounds: int) -> dict[str, list[float]]:
-    """CPU seconds of each way's epochs, alternating; the first round warms up and does not count."""
+    """CPU seconds of each way's epochs, in turn, every other round backwards; the first round warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in epochs}
     for number in range(rounds + 1):
-        for name, epoch in epochs.items():
+        for name in list(epochs) if number % 2 else reversed(epochs):
             start = time.process_time()
-            epoch(number)
+            epochs[name](number)
             if number:
                 seconds[name].append(time.process_time() - start)
     return seconds
@@ -143,7 +143,8 @@ phases:
 """
 
 
-def _model(job: Job) -> tuple[nn.Module, torch.optim.Optimizer, nn.Module]:
+def model_of(job: Job) -> tuple[nn.Module, torch.optim.Optimizer, nn.Module]:
+    """The network of a job, the fused Adam and the loss."""
     sizes = (job.n_columns, *job.widths)
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):

@@ -20,6 +20,7 @@ Exit codes: 0 done · 1 it ran and failed · 2 the spec or the command line is w
 # In the order of the help.
 VERBS = {
     "run": "runexp.cli.run:run",
+    "sweep": "runexp.cli.sweep:sweep",
     "resume": "runexp.cli.resume:resume",
     "validate": "runexp.cli.validate:validate",
     "preview": "runexp.cli.preview:preview",
@@ -30,10 +31,12 @@ VERBS = {
     "compare": "runexp.cli.compare:compare",
     "watch": "runexp.cli.watch:watch",
     "report": "runexp.cli.report:report",
+    "predict": "runexp.cli.predict:predict",
     "tag": "runexp.cli.annotate:tag",
     "note": "runexp.cli.annotate:note",
     "rm": "runexp.cli.rm:remove",
     "reproduce": "runexp.cli.reproduce:reproduce",
+    "export": "runexp.cli.export:export",
     "init": "runexp.cli.init:init",
     "fmt": "runexp.cli.fmt:fmt",
     "catalog": "runexp.cli.catalog:catalog",

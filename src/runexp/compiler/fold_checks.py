@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runexp.compiler.addresses import path_of_address
 from runexp.compiler.findings import Path
 from runexp.compiler.fold_names import folded, pool_of
 from runexp.compiler.scope import Scope
@@ -88,8 +89,9 @@ def _check_counts(scope: Scope, cv: CrossValidation) -> None:
     if cv.repeats > 1 and not cv.shuffle:
         message = "`repeats` without `shuffle` would make the same folds again"
         scope.found.error("exclusive-keys", message, ("cv", "repeats"), part="key")
-    if cv.workers is not None and cv.execution == "sequential":
-        message = "`workers` counts processes, and folds run one after the other"
+    if cv.workers is not None and cv.execution in ("sequential", "vectorized"):
+        how = "one after the other" if cv.execution == "sequential" else "all at once in one process"
+        message = f"`workers` counts processes, and folds run {how}"
         scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key", help="`execution: processes`")
 
 
@@ -169,17 +171,9 @@ def check_stopping(scope: Scope, phases: Sequence[PhasePlan]) -> None:
                 scope.found.error(
                     "stopped-by-score",
                     f"`{callback.name}` stops the fold by `{callback.monitor}`, which is measured on its held-out rows",
-                    _path(callback.origin.path),
+                    path_of_address(callback.origin.path),
                     part="key",
                     label="the fold's score becomes too good",
                     help=f"set rows of each fold aside for it: `cv: {{data: {{{name}: {{val_size: 0.15}}}}}}`",
                     severity=Severity.WARNING,
                 )
-
-
-def _path(address: str) -> Path:
-    """A path from an address such as `phases.train.callbacks[0]`."""
-    steps: list[str | int] = []
-    for step in address.replace("[", ".[").split("."):
-        steps.append(int(step[1:-1]) if step.startswith("[") else step)
-    return tuple(steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runexp.compiler.findings import Path
 from runexp.compiler.fold_checks import check_folded_set, check_folds, check_needs
 from runexp.compiler.fold_names import folded, pool_of
+from runexp.compiler.fold_stacking import check_stacking
 from runexp.compiler.scope import Scope
 from runexp.plan.folds import CVPlan, Execution, FoldedSet
 from runexp.plan.phases import PhasePlan
@@ -12,6 +13,7 @@ from runexp.plan.values import Call
 from runexp.spec.strategies import CrossValidation, CVData
 
 _PATH: Path = ("cv",)
+_EXECUTIONS: dict[str, Execution] = {"processes": "processes", "vectorized": "vectorized"}
 
 
 def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
@@ -26,9 +28,9 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         _set(scope, name, data) for name, data in folded(scope.found.spec).items() if name in scope.found.names("data")
     )
     check_folds(scope, cv, phases)
+    check_stacking(scope, phases)
     if not sets:
         return None
-    execution: Execution = "processes" if cv.execution == "processes" else "sequential"
     return CVPlan(
         n_folds=_n_folds(cv),
         splitter=splitter,
@@ -40,7 +42,7 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         val="" if cv.val_size is None else cv.val,
         val_size=cv.val_size or 0.0,
         phases=cv.phases or (),
-        execution=execution,
+        execution=_EXECUTIONS.get(cv.execution, "sequential"),
         workers=cv.workers or 0,
         new_seed=cv.new_seed,
         origin=scope.found.origin(_PATH),

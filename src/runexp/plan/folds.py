@@ -7,7 +7,7 @@ from typing import Literal
 from runexp.plan.values import Call, Origin
 from runexp.records import dataclass
 
-Execution = Literal["sequential", "processes"]
+Execution = Literal["sequential", "processes", "vectorized"]
 
 
 @dataclass(frozen=True, slots=True)

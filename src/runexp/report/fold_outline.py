@@ -9,7 +9,6 @@ from runexp.report.outline import Branch, called, listed
 def outline_folds(cv: CVPlan) -> Branch:
     """How many folds, who divides them, what is pooled, and what the parts are called."""
     inner = f" · {cv.val} is {cv.val_size:g} of what is left of the pool" if cv.val else ""
-    execution = "one after the other" if cv.execution == "sequential" else _workers(cv.workers)
     return Branch(
         "cross-validation",
         _folds(cv),
@@ -18,7 +17,7 @@ def outline_folds(cv: CVPlan) -> Branch:
             Branch("parts", f"{cv.train} learns · {cv.held_out} is held out{inner}"),
             Branch("phases", listed(cv.phases, nothing="all")),
             Branch("seed", "another for each fold" if cv.new_seed else "the same in each fold"),
-            Branch("execution", execution),
+            Branch("execution", _execution(cv)),
         ),
     )
 
@@ -43,5 +42,9 @@ def _divided(folded: FoldedSet) -> str:
     return " · ".join([f"pools {listed(folded.pool, nothing='all rows')}", *said])
 
 
-def _workers(workers: int) -> str:
-    return f"in {workers} processes" if workers else "in as many processes as there are processors, or folds"
+def _execution(cv: CVPlan) -> str:
+    if cv.execution == "processes":
+        return f"in {cv.workers} processes" if cv.workers else "in as many processes as there are processors, or folds"
+    if cv.execution == "vectorized":
+        return "all at once, on stacked weights: as one after the other, but for rounding"
+    return "one after the other"

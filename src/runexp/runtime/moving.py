@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from runexp.plan.phases import OptimizerPlan, TrainPlan
+from runexp.plan.phases import ClipPlan, OptimizerPlan, TrainPlan
 from runexp.runtime.fused import update_of
 from runexp.runtime.optim import build_optimizer
 from runexp.runtime.precision import Precision
@@ -89,6 +89,21 @@ class Mover:
             self._schedule.after_update()
         for watcher in self.watchers:
             watcher.after_update()
+
+    @property
+    def clip(self) -> ClipPlan:
+        """The bounds on gradients."""
+        return self._clip
+
+    @property
+    def follows_curve(self) -> bool:
+        """Whether its rates change over the phase."""
+        return self._schedule is not None
+
+    def after_joint_update(self) -> None:
+        """Set the rates of the next update; the parameters were moved together with those of others."""
+        if self._schedule:
+            self._schedule.after_update()
 
     def take_skipped(self) -> int:
         """How many updates were skipped since the last call because a gradient overflowed."""

@@ -58,6 +58,14 @@ class StepRecord:
             self._values[-1].append(value := total.item())
         return value - value == 0.0
 
+    def add_numbers(self, losses: Sequence[float], total: float, rate: float) -> None:
+        """Note one batch whose losses were read already."""
+        self._rates.append(rate)
+        for values, loss in zip(self._values, losses, strict=False):
+            values.append(loss)
+        if not self._is_plain:
+            self._values[-1].append(total)
+
     def add_partly(
         self, losses: Sequence[Tensor | None], total: Tensor | None, n_rows: Sequence[int], rate: float
     ) -> bool:

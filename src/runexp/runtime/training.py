@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,14 +22,28 @@ from runexp.runtime.lanes.checks import check_sizes
 from runexp.runtime.lanes.draws import open_draws
 from runexp.runtime.lanes.judging import PartialJudge
 from runexp.runtime.lanes.table import PhaseTable
-from runexp.runtime.losses import bind_losses, weighted_total
+from runexp.runtime.losses import BoundLoss, bind_losses, weighted_total
 from runexp.runtime.moving import Mover, UpdateWatcher
+from runexp.runtime.pace import Pace
 from runexp.runtime.precision import Precision
 from runexp.runtime.recorded.heard import Heard, OutputSlots, number_rows
 from runexp.runtime.recording import StepRecord
 from runexp.runtime.sparing import KeptBuffers
 from runexp.runtime.turns import Turn, Turns
 from runexp.runtime.weighing import LossWeights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainParts:
+    """What a step of a phase with one optimizer is made of, for who takes the steps of several programs at once."""
+
+    graph: Graph
+    forward: Forward
+    losses: tuple[BoundLoss, ...]
+    mover: Mover
+    weights: LossWeights
+    record: StepRecord
+    trained: Mapping[str, nn.Parameter]
 
 
 class TrainProgram:
@@ -73,6 +88,7 @@ class TrainProgram:
         names, several = [loss.name for loss in self._losses], [turn.name for turn in plan.turns]
         self._record = StepRecord(names, device, is_plain=self._is_plain, optimizers=several)
         self.watchers: list[UpdateWatcher] = []
+        self.pace: Pace | None = None
         for mover in self._movers:
             mover.watchers = self.watchers
         self._table = columns
@@ -86,7 +102,8 @@ class TrainProgram:
     def draw(self, epoch: int, start: int = 0) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch from the `start`-th on."""
         self._sizes = self._draws.sizes(epoch)
-        return self._draws.draw(epoch, start)
+        drawn = self._draws.draw(epoch, start)
+        return drawn if self.pace is None else self.pace.timed(drawn)
 
     def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
         """Call `meet` for every loss that is not finite; after `skip` the update is left out, bit for bit.
@@ -118,7 +135,7 @@ class TrainProgram:
             self._step_partly(context, self._judge)
             return
         losses, total = self._compute(context.batches)
-        self._mover.backward(total if self._accumulate == 1 else total * self._share(context.batch))
+        self._mover.backward(total if self._accumulate == 1 else total * self.share(context.batch))
         if not self._record.add(losses, total, self.optimizer.param_groups[0]["lr"]):
             self._answer()
         self._update_if_due(context.batch)
@@ -143,7 +160,7 @@ class TrainProgram:
             losses, n_rows = judge(self._forward(context.batches))
             total = judge.total(losses, self._weights.now)
         if total is not None:
-            self._mover.backward(total * self._share(context.batch))
+            self._mover.backward(total * self.share(context.batch))
         if not self._record.add_partly(losses, total, n_rows, self.optimizer.param_groups[0]["lr"]):
             self._answer()
         self._update_if_due(context.batch)
@@ -219,12 +236,28 @@ class TrainProgram:
         return self._trained
 
     @property
+    def parts(self) -> TrainParts:
+        """What its steps are made of."""
+        return TrainParts(
+            self._graph, self._forward, self._losses, self._mover, self._weights, self._record, self._trained
+        )
+
+    @property
     def batch_sizes(self) -> Sequence[int]:
         """The rows of each batch of the epoch that is drawn."""
         return self._sizes
 
+    def is_due(self, batch: int) -> bool:
+        """Whether an update follows a batch: gradients may be gathered over several."""
+        return self._accumulate == 1 or not (batch + 1) % self._accumulate or batch + 1 == self.n_batches
+
+    def share(self, batch: int) -> float:
+        """One over the batches of this step: its gradient is their mean, on a short last step too (S-26)."""
+        start = batch - batch % self._accumulate
+        return 1 / min(self._accumulate, self.n_batches - start)
+
     def _update_if_due(self, batch: int) -> None:
-        if self._accumulate > 1 and (batch + 1) % self._accumulate and batch + 1 != self.n_batches:
+        if self._accumulate > 1 and not self.is_due(batch):
             return
         self._mover.update(is_left_out=self._is_spoilt)
         self._is_spoilt = False
@@ -247,11 +280,6 @@ class TrainProgram:
             places = [index for index, loss in enumerate(self._losses) if loss.name in turn.losses]
             turns.append(Turn(turn, mover, forward, [(place, self._losses[place]) for place in places], precision))
         return Turns(turns, self._weights, len(self._losses), is_partial=bool(plan.lanes))
-
-    def _share(self, batch: int) -> float:
-        """One over the batches of this step: its gradient is their mean, on a short last step too (S-26)."""
-        start = batch - batch % self._accumulate
-        return 1 / min(self._accumulate, self.n_batches - start)
 
 
 def _check_batches(plan: TrainPlan, graph: Graph, sizes: Sequence[int]) -> None:

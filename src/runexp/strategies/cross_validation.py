@@ -10,6 +10,7 @@ from runexp.plan.phases import GroupPlan
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.strategies.fold_run import Around, FoldJob, run_fold
+from runexp.strategies.in_step import run_in_step
 from runexp.strategies.processes import run_in_processes
 
 
@@ -49,9 +50,9 @@ class CrossValidation:
         inner = [phase.label for phase in walk(plan.in_fold().phases) if not isinstance(phase, GroupPlan)]
         labels = tuple(f"{fold}/{label}" for fold in self.labels for label in inner)
         yield RunStarted(plan.name, plan.seed, digest(plan), self._device, labels)
-        is_apart = plan.cv is not None and plan.cv.execution == "processes"
+        is_in_turn = plan.cv is None or plan.cv.execution == "sequential"
         try:
-            yield from self._apart(around) if is_apart else self._in_turn(around)
+            yield from self._in_turn(around) if is_in_turn else self._at_once(around)
         except KeyboardInterrupt:
             yield RunFinished("interrupted", "KeyboardInterrupt")
             return
@@ -65,10 +66,15 @@ class CrossValidation:
             error = yield from self._watched(run_fold(job, around, runtime=runtime))
             self._note(job, error)
 
-    def _apart(self, around: Around) -> Generator[Event, None, None]:
-        self._first = None  # the workers build their own
-        n_workers = self.plan.cv.workers if self.plan.cv is not None else 0
-        for job, events in run_in_processes(self._jobs, around, n_workers=n_workers):
+    def _at_once(self, around: Around) -> Generator[Event, None, None]:
+        first, self._first = [self._first], None
+        cv = self.plan.cv
+        if cv is not None and cv.execution == "vectorized":
+            running = run_in_step(self._jobs, around, first=first.pop())
+        else:
+            first.clear()  # the workers build their own
+            running = run_in_processes(self._jobs, around, n_workers=cv.workers if cv is not None else 0)
+        for job, events in running:
             error = yield from self._watched(events)
             self._note(job, error)
 

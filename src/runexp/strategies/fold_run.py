@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment
 from runexp.engine.live import Live
-from runexp.engine.protocol import CheckpointStore
+from runexp.engine.protocol import RunCheckpointStore, Runtime
 from runexp.events import Event, FoldFinished, FoldStarted, RunFinished, RunStarted
 from runexp.plan.experiment import Plan
 from runexp.runtime.folds.fold import Fold
@@ -22,7 +22,7 @@ from runexp.runtime.torch_runtime import TorchRuntime
 class Keeping(Protocol):
     """Where the files of folds go; it can be sent to another process."""
 
-    def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> CheckpointStore:
+    def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> RunCheckpointStore:
         """The checkpoints of one fold."""
 
     def place(self, fold: Fold, runtime: TorchRuntime) -> None:
@@ -58,9 +58,16 @@ class Around:
 
 
 def run_fold(
-    job: FoldJob, around: Around, *, runtime: TorchRuntime | None = None
+    job: FoldJob,
+    around: Around,
+    *,
+    runtime: TorchRuntime | None = None,
+    driven: Callable[[TorchRuntime], Runtime] = lambda runtime: runtime,
 ) -> Generator[Event, None, Exception | None]:
-    """The events of a fold, its phases under its label; returns what it failed of. Nothing of it outlives it (S-45)."""
+    """The events of a fold, its phases under its label; returns what it failed of. Nothing of it outlives it (S-45).
+
+    `driven` gives what its experiment drives instead of the runtime itself.
+    """
     fold = job.fold
     yield FoldStarted(fold.index, fold.label, fold.name, job.n_folds, fold.n_train, fold.n_held_out)
     with kept_randomness():
@@ -73,7 +80,7 @@ def run_fold(
         job.keeping.place(fold, runtime)
         experiment = Experiment(
             job.plan,
-            runtime,
+            driven(runtime),
             checkpoints=job.keeping.checkpoints(fold, runtime),
             control=around.control,
             live=around.live,

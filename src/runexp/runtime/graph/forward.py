@@ -57,6 +57,12 @@ class Forward:
         self.columns = list(dict.fromkeys([*self.columns, *wanted]))
         self._number()
 
+    @property
+    def calls(self) -> list[tuple[str, Call]]:
+        """The nodes that run, in their order, each with the slots of its inputs and of what it gives."""
+        names = [plan.name for plan, _ in self._runs if plan.name in self._only]
+        return list(zip(names, self._calls, strict=True))
+
     def slot(self, slot: Slot) -> int:
         """The number of a slot; `KeyError` for one that neither comes in nor is computed."""
         return self._slots[slot]
