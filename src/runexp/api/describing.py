@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from runexp.api.checking import Checked
 from runexp.diagnostics import Diagnostic, SpecError
@@ -13,6 +13,7 @@ from runexp.runtime.data.pairs import PairMatrix
 from runexp.runtime.data.table import Array
 
 _MOST_VALUES = 4
+_MOST_COUNTED = 2_000_000
 
 
 def set_names(checked: Checked) -> tuple[str, ...]:
@@ -44,6 +45,18 @@ def describe_sets(checked: Checked, *, name: str = "", n_head: int = 0) -> tuple
     if found:
         raise SpecError(found)
     return tuple(described)
+
+
+def described_briefly(plans: Iterable[DataPlan], sets: Mapping[str, FeatureSet]) -> Iterator[SetFacts]:
+    """What built feature sets hold, without a second look at their sources; none that are streamed or very large."""
+    for plan in plans:
+        features = sets.get(plan.name)
+        if features is not None and plan.stream is None and _n_values(features) <= _MOST_COUNTED:
+            yield _described(plan, features, 0)
+
+
+def _n_values(features: FeatureSet) -> int:
+    return sum(found.raw.size for found in features.gathered.values())
 
 
 def _described(plan: DataPlan, features: FeatureSet, n_head: int) -> SetFacts:

@@ -32,6 +32,7 @@ from runexp.results.comparison import Comparison, compare
 from runexp.results.requirements import Verdict, from_json
 from runexp.results.run_record import RunRecord, as_json
 from runexp.results.selection import Query, select
+from runexp.results.tables import html_table
 from runexp.store.checkpoints import MANIFEST, CheckpointFolder
 from runexp.store.find import find_run
 from runexp.store.index import as_it_stands, list_records
@@ -53,8 +54,8 @@ class StoredRun:
         return f"StoredRun({self.name!r}, {self.id!r}, {self.status}{': ' if numbers else ''}{numbers})"
 
     def _repr_html_(self) -> str:
-        head = f"<p>{escape(self.name)} {escape(self.id)}: {self.status}</p>"
-        return head + self.results.results._repr_html_()
+        found = self.results
+        return f"<p>{escape(self.name)} {escape(self.id)}: {self.status}</p>{(found.cv or found.results)._repr_html_()}"
 
     def __getitem__(self, label: str) -> PhaseResults | GroupResults:
         """The results of a phase or group by its label; `UnknownNameError` for another."""
@@ -112,6 +113,18 @@ class StoredRun:
         return replace(
             found, status="running" if status == "running" else "killed" if status == "killed" else "unknown"
         )
+
+    def spans(self) -> list[tuple[str, float, float | None]]:
+        """When each phase began and ended, in seconds from the start of the run; None where it was cut short."""
+        facts = self._log.facts if self._log else []
+        begun = {one.event.phase: one.time for one in facts if isinstance(one.event, PhaseStarted)}
+        ended = {one.event.phase: one.time for one in facts if isinstance(one.event, PhaseFinished)}
+        origin = facts[0].time if facts else 0.0
+        last = facts[-1].time if facts else 0.0
+        return [
+            (phase, time - origin, ended[phase] - origin if ended.get(phase, 0.0) >= time else last - origin)
+            for phase, time in begun.items()
+        ]
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -234,6 +247,10 @@ def open_run(reference: Path | str, *, runs: Path | str = "runs") -> StoredRun:
 class RunList(tuple[RunRecord, ...]):
     """The records of runs; a table in a notebook, a DataFrame by `to_pandas`."""
 
+    def _repr_html_(self) -> str:
+        rows = [[run.name, run.id, run.status, run.started[:16].replace("T", " "), _told(run)] for run in self]
+        return html_table(f"{len(self)} runs", ["name", "id", "status", "started", "numbers"], rows)
+
     def to_dict(self) -> dict[str, list[Any]]:
         """Columns by name: the facts, then every final number as `<phase>.<number>`; None where a run has none."""
         facts = [as_json(record) for record in self]
@@ -249,6 +266,12 @@ class RunList(tuple[RunRecord, ...]):
     def to_pandas(self) -> Any:  # noqa: ANN401 - pandas may be missing
         """A DataFrame, a row a run; `ImportError` without pandas."""
         return _library("pandas", "to_pandas").DataFrame(self.to_dict())
+
+
+def _told(run: RunRecord) -> str:
+    """The numbers of the phase that ended last."""
+    last = list(run.metrics.values())[-1] if run.metrics else {}
+    return ", ".join(f"{name} {value:.6g}" for name, value in last.items())
 
 
 def list_runs(

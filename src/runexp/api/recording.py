@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from runexp.api.checking import Checked
+from runexp.api.describing import described_briefly
 from runexp.api.redaction import redacted, redacted_text
 from runexp.engine.protocol import State
 from runexp.events import EVENT_TYPES, BatchesRecorded, BatchFinished, Event
@@ -22,7 +24,9 @@ from runexp.observe.sink import Stamped
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.experiment import digest, dump
 from runexp.plan.picture import as_data, draw, with_sizes
+from runexp.report.data import as_document
 from runexp.results import Recorder
+from runexp.results.run_record import jsonable
 from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
@@ -37,6 +41,7 @@ from runexp.store.run_files import EVENTS
 from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
+DATA = "data.json"
 GRAPH = "graph.json"
 INPUTS = "artifacts/inputs.json"
 
@@ -72,6 +77,7 @@ def write_inputs(
         folder.write("splits.parquet", membership(whole))
     if division.folds:
         folder.write("folds.parquet", fold_membership(division))
+    folder.write(DATA, _data_json(checked, runtime, division))
     folder.write(INPUTS, json.dumps(facts_of(whole), indent=1, ensure_ascii=False) + "\n")
     for path, content in transformer_files(whole):
         folder.write(path, content)
@@ -88,6 +94,14 @@ def write_inputs(
         argv=[redacted_text(word, checked.document) for word in sys.argv],
         spec_folder=checked.folder,
     )
+
+
+def _data_json(checked: Checked, runtime: TorchRuntime, division: Division) -> str:
+    """The feature sets in short, for pages of the run; those divided into folds have no splits of their own."""
+    facts = described_briefly(checked.linked.data, runtime.sets)
+    told = [as_document(replace(one, splits=()) if one.name in division.ids else one) for one in facts]
+    document = redacted(jsonable({"data": told}), checked.document)
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_graph(folder: RunFolder, checked: Checked, runtime: TorchRuntime) -> None:

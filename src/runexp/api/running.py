@@ -81,6 +81,9 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
 
+    def _repr_html_(self) -> str:
+        return self.results._repr_html_()
+
     @property
     def status(self) -> str:
         """completed, stopped, failed or interrupted."""

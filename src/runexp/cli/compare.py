@@ -12,7 +12,7 @@ import typer
 
 from runexp.cli.options import Format, NoColor, Runs
 from runexp.cli.references import RunReferences, require_runs
-from runexp.cli.screen import say, wants_color, width
+from runexp.cli.screen import can_draw, say, wants_color, width
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.opening import StoredRun
@@ -54,7 +54,13 @@ def compare(
 
     color = wants_color(sys.stdout, no_color=no_color)
     page = render_comparison(
-        found, curves, console_width=width(), color=color, only_differences=only_differences, folds=folds
+        found,
+        curves,
+        console_width=width(),
+        color=color,
+        unicode=can_draw(sys.stdout),
+        only_differences=only_differences,
+        folds=folds,
     )
     sys.stdout.write(page)
 
@@ -92,22 +98,24 @@ def _folds_as_json(found: Comparison, folds: Sequence[FoldsAgainst]) -> list[dic
 
 
 def _curves(opened: Sequence[StoredRun]) -> dict[str, list[list[float]]]:
-    """By phase and number, what each run has of it, in the order of the runs."""
-    from runexp.report.curves import curve_values
-    from runexp.results.phases import TrainResults
-
+    """By phase and number, what each run has of it, in the order of the runs; of folds the mean."""
     told = [
-        {
-            f"{phase.label}.{name}": values
-            for phase in run.results.results.flatten().values()
-            if isinstance(phase, TrainResults)
-            for name, values in curve_values(phase).items()
-        }
+        {f"{phase}.{name}": values for phase, curves in _curves_of(run).items() for name, values in curves.items()}
         for run in opened
     ]
     return {
         name: [each.get(name, []) for each in told] for name in dict.fromkeys(name for each in told for name in each)
     }
+
+
+def _curves_of(run: StoredRun) -> dict[str, dict[str, list[float]]]:
+    from runexp.report.curves import curve_values, mean_curves
+    from runexp.results.phases import TrainResults
+
+    if run.results.cv is not None:
+        return mean_curves(run.results.cv)
+    phases = run.results.results.flatten().values()
+    return {phase.label: curve_values(phase) for phase in phases if isinstance(phase, TrainResults)}
 
 
 def _as_json(found: Comparison, curves: dict[str, list[list[float]]], only_differences: bool) -> dict[str, Any]:

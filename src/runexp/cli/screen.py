@@ -19,6 +19,15 @@ def wants_color(stream: TextIO, *, no_color: bool) -> bool:
     return stream.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def can_draw(stream: TextIO) -> bool:
+    """Whether a stream can hold the blocks of which curves are drawn; ASCII stands for them otherwise."""
+    try:
+        "▁█├→…·".encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def width() -> int:
     """Columns of the terminal; 100 in a pipe unless COLUMNS says otherwise."""
     written = os.environ.get("COLUMNS", "")

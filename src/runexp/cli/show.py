@@ -11,7 +11,7 @@ import typer
 
 from runexp.cli.options import Format, NoColor, Runs
 from runexp.cli.references import RunReference, require_run
-from runexp.cli.screen import say, wants_color, width
+from runexp.cli.screen import can_draw, say, wants_color, width
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.opening import StoredRun
@@ -40,7 +40,7 @@ def show(
     found = (run.record, run.results, run.checkpoints, run.problems, run.units, run.tables, run.requirements)
     facts = RunFacts(*found, lines_of(run.lock), run.aftermath)
     color = wants_color(sys.stdout, no_color=no_color)
-    sys.stdout.write(render_run(facts, console_width=width(), color=color))
+    sys.stdout.write(render_run(facts, console_width=width(), color=color, unicode=can_draw(sys.stdout)))
 
 
 def _show_sweep(folder: Path, form: Format, *, no_color: bool) -> None:

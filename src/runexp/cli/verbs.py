@@ -29,6 +29,8 @@ VERBS = {
     "list": "runexp.cli.list_runs:list_runs",
     "show": "runexp.cli.show:show",
     "compare": "runexp.cli.compare:compare",
+    "watch": "runexp.cli.watch:watch",
+    "report": "runexp.cli.report:report",
     "predict": "runexp.cli.predict:predict",
     "tag": "runexp.cli.annotate:tag",
     "note": "runexp.cli.annotate:note",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
 from rich.console import RenderableType
 
-from runexp.report.page import indented, styled
+from runexp.report.page import indented, named, styled
 from runexp.report.wording import number, plain, sparkline
+from runexp.results.folds import CVResults
 from runexp.results.losses import TOTAL
 from runexp.results.phases import TrainResults
 
@@ -17,7 +19,10 @@ _NARROWEST = 8
 
 def curves_of(phase: TrainResults, width: int) -> list[RenderableType]:
     """A line for the training loss and each evaluated total, on one scale; nothing below two epochs."""
-    curves = curve_values(phase)
+    return _drawn(curve_values(phase), width)
+
+
+def _drawn(curves: Mapping[str, Sequence[float]], width: int) -> list[RenderableType]:
     levels = [value for values in curves.values() for value in values if isfinite(value)]
     if not curves or not levels:
         return []
@@ -29,6 +34,40 @@ def curves_of(phase: TrainResults, width: int) -> list[RenderableType]:
         bars = sparkline(values, room, low=min(levels), high=max(levels)) + "  " if room >= _NARROWEST else ""
         lines.append(indented(styled((f"{plain(name):{label}}  ", "dim"), (bars, "cyan"), ends[name])))
     return lines
+
+
+def curves_of_folds(cv: CVResults, width: int) -> list[list[RenderableType]]:
+    """The same for each train phase of a cross-validation: the mean over its folds."""
+    blocks = []
+    for phase, curves in mean_curves(cv).items():
+        lines = _drawn(curves, width)
+        if lines:
+            blocks.append([styled(named(phase), ("  mean over the folds, while all of them train", "dim")), *lines])
+    return blocks
+
+
+def mean_curves(cv: CVResults) -> dict[str, dict[str, list[float]]]:
+    """By train phase and number, the mean over the folds of each epoch that all of them have, two or more."""
+    found: dict[str, dict[str, list[list[float]]]] = {}
+    for label, phase in _trainings(cv):
+        for name, values in curve_values(phase).items():
+            found.setdefault(label, {}).setdefault(name, []).append(values)
+    means = {
+        label: {name: [sum(epoch) / len(epoch) for epoch in zip(*each, strict=False)] for name, each in curves.items()}
+        for label, curves in found.items()
+    }
+    return {
+        label: {name: values for name, values in curves.items() if len(values) > 1} for label, curves in means.items()
+    }
+
+
+def _trainings(cv: CVResults) -> Iterator[tuple[str, TrainResults]]:
+    """The train phases of all folds, by their labels inside of them."""
+    for facts in cv.facts:
+        there = cv.get_fold(facts.index).flatten() if facts.label in cv.results else {}
+        for phase in there.values():
+            if isinstance(phase, TrainResults):
+                yield phase.label.removeprefix(f"{facts.label}/"), phase
 
 
 def curve_values(phase: TrainResults) -> dict[str, list[float]]:

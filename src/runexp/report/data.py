@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -74,6 +75,23 @@ def as_document(facts: SetFacts) -> dict[str, object]:
     """The facts as plain JSON data: counts by name."""
     keys = [asdict(key) | {"categories": dict(key.categories)} for key in facts.keys]
     return asdict(facts) | {"splits": dict(facts.splits), "keys": keys}
+
+
+def set_from_document(document: Mapping[str, Any]) -> SetFacts:
+    """The facts that `as_document` made plain, without first rows. `KeyError` and `TypeError` for anything else."""
+    keys = []
+    for key in document["keys"]:
+        lists = {name: tuple(key[name]) for name in ("shape", "transforms")}
+        keys.append(KeyFacts(**{**key, **lists, "categories": tuple(key["categories"].items())}))
+    return SetFacts(
+        name=document["name"],
+        source=document["source"],
+        joins=tuple(document["joins"]),
+        n_rows=document["n_rows"],
+        splits=tuple(document["splits"].items()),
+        keys=tuple(keys),
+        pairs=tuple(PairFacts(**pair) for pair in document["pairs"]),
+    )
 
 
 def _page(facts: SetFacts, width: int) -> Iterator[RenderableType]:

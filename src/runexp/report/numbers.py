@@ -20,7 +20,7 @@ _GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Measured:
     """What one phase measured on one split, by names without the prefix of the split."""
 
     phase: str
@@ -30,8 +30,8 @@ class _Row:
 
 def numbers_of(results: RunResults, width: int) -> list[list[RenderableType]]:
     """The table; where it does not fit the width, a block for each of its rows. Nothing without numbers."""
-    rows = [row for phase in results.results.flatten().values() for row in _rows(phase)]
-    names = _telling(rows)
+    rows = measured(results)
+    names = telling(rows)
     if not rows:
         return []
     columns = {name: column(row.numbers.get(name) for row in rows) for name in names}
@@ -40,10 +40,15 @@ def numbers_of(results: RunResults, width: int) -> list[list[RenderableType]]:
     return [list(_stacked(rows, columns))]
 
 
-def _rows(phase: PhaseResults) -> Iterator[_Row]:
+def measured(results: RunResults) -> list[Measured]:
+    """What every phase measured, a row for each split it did on."""
+    return [row for phase in results.results.flatten().values() for row in _rows(phase)]
+
+
+def _rows(phase: PhaseResults) -> Iterator[Measured]:
     if not isinstance(phase, TrainResults):
         if phase.numbers:
-            yield _Row(phase.label, phase.split, phase.numbers)
+            yield Measured(phase.label, phase.split, phase.numbers)
         return
     left = {name: value for name, value in phase.numbers.items() if not is_rate(name)}
     evaluated: dict[str, dict[str, float]] = {}
@@ -54,7 +59,7 @@ def _rows(phase: PhaseResults) -> Iterator[_Row]:
     own = {name.removeprefix("train_"): value for name, value in left.items()}
     for split, numbers in {phase.split: own, **_without(evaluated, phase.split, own)}.items():
         if numbers:
-            yield _Row(phase.label, split, numbers)
+            yield Measured(phase.label, split, numbers)
 
 
 def _without(evaluated: dict[str, dict[str, float]], split: str, own: dict[str, float]) -> dict[str, dict[str, float]]:
@@ -69,7 +74,7 @@ def _prefix(names: tuple[str, ...], owners: tuple[str, ...]) -> str:
     return ""
 
 
-def _telling(rows: list[_Row]) -> list[str]:
+def telling(rows: list[Measured]) -> list[str]:
     """The names in order of appearance, the total first; a loss that only repeats the total is left out."""
     names = list(dict.fromkeys(name for row in rows for name in row.numbers))
     names.sort(key=lambda name: name != TOTAL)
@@ -82,13 +87,13 @@ def _repeats(numbers: Mapping[str, float], name: str) -> bool:
     return TOTAL in numbers and isclose(numbers[name], numbers[TOTAL], rel_tol=1e-9)
 
 
-def _width(rows: list[_Row], columns: Mapping[str, list[str]]) -> int:
+def _width(rows: list[Measured], columns: Mapping[str, list[str]]) -> int:
     cells = [["phase", *(row.phase for row in rows)], ["split", *(row.split for row in rows)]]
     cells += [[name, *column] for name, column in columns.items()]
     return sum(max(len(plain(cell)) for cell in each) for each in cells) + _GAP * (len(cells) - 1)
 
 
-def _table(rows: list[_Row], columns: Mapping[str, list[str]]) -> Table:
+def _table(rows: list[Measured], columns: Mapping[str, list[str]]) -> Table:
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="dim")
     for name in ("phase", "split"):
         table.add_column(name, overflow="fold")
@@ -108,7 +113,7 @@ def plain_text(text: str) -> Text:
     return Text(plain(text), overflow="fold")
 
 
-def _stacked(rows: list[_Row], columns: Mapping[str, list[str]]) -> Iterator[RenderableType]:
+def _stacked(rows: list[Measured], columns: Mapping[str, list[str]]) -> Iterator[RenderableType]:
     widest = max(len(plain(name)) for name in columns)
     longest = max(len(cell) for column in columns.values() for cell in column)
     for index, row in enumerate(rows):

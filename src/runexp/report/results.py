@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import RenderableType
 
-from runexp.report.curves import curves_of
+from runexp.report.curves import curves_of, curves_of_folds
 from runexp.report.folds import folds_of
 from runexp.report.numbers import numbers_of
 from runexp.report.page import indented, named, styled, to_text
@@ -46,6 +46,7 @@ def render_results(
     cv, summary = results.cv, results.cv.summary() if results.cv is not None else results.summary()
     blocks = [_head(results), *(folds_of(cv, console_width) if cv is not None else numbers_of(results, console_width))]
     blocks += [_units(label, numbers) for label, numbers in (units or {}).items() if label in summary]
+    blocks += curves_of_folds(cv, console_width) if cv is not None else []
     blocks += _phase_warnings(results) if cv is not None else _notes(results, console_width)
     blocks += [_warning(message) for message in results.warnings]
     blocks.append([styled(("required  ", "dim"), (plain(str(one)), _VERDICT[one.is_met])) for one in requirements])

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from runexp.results.lookup import UnknownNameError, unknown
 from runexp.results.series import MetricSeries, metric_series
+from runexp.results.tables import html_table, show
 
 
 class Reading(NamedTuple):
@@ -84,6 +85,10 @@ class MetricStore:
 
     def __repr__(self) -> str:
         return f"MetricStore({', '.join(f'{name}={self.latest(name):.6g}' for name in self._columns)})"
+
+    def _repr_html_(self) -> str:
+        rows = [[name, show(self.latest(name)), str(len(self._column(name)[0]))] for name in self._columns]
+        return html_table("MetricStore", ["number", "latest", "measured"], rows)
 
     def _column(self, name: str) -> tuple[array[float], array[int], array[int]]:
         try:

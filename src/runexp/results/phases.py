@@ -35,6 +35,7 @@ from runexp.results.losses import (
 )
 from runexp.results.metrics import MetricStore
 from runexp.results.series import LossSeries, MetricSeries
+from runexp.results.tables import html_table, show
 
 E = TypeVar("E", bound=Event)
 RESOURCES = "resources"
@@ -122,6 +123,12 @@ def shortly(kind: str, facts: PhaseFacts) -> str:
     return f"{kind}({facts.label!r}, {facts.status}{', ' if numbers else ''}{numbers})"
 
 
+def as_table(kind: str, facts: PhaseFacts) -> str:
+    """The same for a notebook: its final numbers as a table."""
+    caption = f"{kind} `{facts.label}`, {facts.status}"
+    return html_table(caption, ["number", "value"], [[name, show(value)] for name, value in facts.numbers.items()])
+
+
 @dataclass(frozen=True, repr=False)
 class TrainResults:
     """What a train phase found out."""
@@ -130,6 +137,9 @@ class TrainResults:
 
     def __repr__(self) -> str:
         return shortly("TrainResults", self.facts)
+
+    def _repr_html_(self) -> str:
+        return as_table("TrainResults", self.facts)
 
     @property
     def label(self) -> str:
@@ -283,6 +293,9 @@ class EvalResults:
     def __repr__(self) -> str:
         return shortly("EvalResults", self.facts)
 
+    def _repr_html_(self) -> str:
+        return as_table("EvalResults", self.facts)
+
     @property
     def label(self) -> str:
         """The full label, such as `group/test`."""
@@ -329,6 +342,9 @@ class FitResults:
 
     def __repr__(self) -> str:
         return shortly("FitResults", self.facts)
+
+    def _repr_html_(self) -> str:
+        return as_table("FitResults", self.facts)
 
     @property
     def label(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 
 from runexp.results.folds import CVResults
 from runexp.results.groups import GroupResults
@@ -40,6 +41,12 @@ class RunResults:
     def __getitem__(self, label: str) -> PhaseResults | GroupResults:
         """The results of a phase or group by its label; `UnknownNameError` for another."""
         return self.results[label]
+
+    def _repr_html_(self) -> str:
+        took = f" in {self.timings.run:.1f} s" if self.timings.run is not None else ""
+        head = f"<p>{escape(self.name)} {escape(self.status)}{took}</p>"
+        error = f"<p>{escape(f'{self.where}: ' if self.where else '')}{escape(self.error)}</p>" if self.error else ""
+        return head + error + (self.cv or self.results)._repr_html_()
 
     def summary(self) -> dict[str, dict[str, float]]:
         """The final numbers of each phase by its full label; phases without numbers are left out."""

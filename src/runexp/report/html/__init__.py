@@ -1,0 +1,1 @@
+"""Results → pages of HTML that stand alone: no network, no torch, one file."""
