@@ -7,6 +7,7 @@ import json
 import pytest
 
 from resume.runs import SPEC, begin
+from resume.small import written
 
 
 @pytest.fixture
@@ -58,3 +59,15 @@ def test_run_does_not_go_on_with_another_spec(cli, broken_off):
     assert ended.exit_code == 2
     assert "the spec has changed" in ended.stderr
     assert "runexp plan" in ended.stderr
+
+
+def test_plan_and_preview_tell_when_what_is_saved(tmp_path, cli):
+    """S-37, S-38."""
+    extra = "checkpoints: {at: [phase_end, group_end]}"
+    spec = written(tmp_path, checkpoints="{at: batch_end, every_n: 2, where: memory}", extra=extra)
+    shown = cli("plan", spec).stdout
+    assert "at=batch_end, every_n=2" in shown
+    assert "where=memory" in shown
+    assert "experiment checkpoints" in shown
+    page = cli("preview", spec, "--phase", "first", "--dry").stdout
+    assert "at batch end, every 2 of them and the last in memory" in page

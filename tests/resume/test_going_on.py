@@ -6,14 +6,17 @@ import errno
 import json
 import os
 import shutil
+import time
 
 import pytest
 
 from resume.runs import SPEC, assert_same, begin, go_on
+from resume.small import written
 from runexp.api.resuming import CannotResume, open_run
 from runexp.observe.event_log import read_events
 from runexp.store import checkpoints
 from runexp.store.run_folder import FolderInUse, RunFolder
+from runexp.store.writer import Writer
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,28 @@ def test_saving_at_every_batch_changes_no_number(spec, whole, tmp_path):
     folder = tmp_path / "run"
     assert begin(spec, folder, save_every_s=0).status == "completed"
     assert_same(folder, whole)
+
+
+def test_a_state_written_beside_the_run_is_that_of_its_moment(tmp_path, monkeypatch):
+    """S-39: steps go on while it is written, and change nothing of it."""
+    spec, commit = written(tmp_path), checkpoints.commit_folder
+    saved = {}
+
+    def slowly(aside, final):
+        time.sleep(0.02)
+        commit(aside, final)
+        if final.parent.name == "progress":
+            saved.setdefault(final.parents[1].name, {})[final.name] = (final / "weights.safetensors").read_bytes()
+
+    monkeypatch.setattr(checkpoints, "commit_folder", slowly)
+    assert begin(spec, tmp_path / "inline", save_every_s=0).status == "completed"
+    monkeypatch.setattr(Writer.__init__, "__defaults__", (0,))
+    assert begin(spec, tmp_path / "beside", save_every_s=0).status == "completed"
+    assert saved["beside"] == saved["inline"]
+    assert len(saved["beside"]) > 9
+    begin(spec, tmp_path / "run", after=5, save_every_s=0)
+    assert go_on(tmp_path / "run").status == "completed"
+    assert_same(tmp_path / "run", tmp_path / "inline")
 
 
 def flip_a_bit(folder, name):

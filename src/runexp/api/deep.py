@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from runexp.api.checking import Checked
+from runexp.api.lineage import default_runs, recorded, traced
 from runexp.api.redaction import redacted_text
+from runexp.api.tracking import missing_libraries
 from runexp.api.trust import distrusted, own_modules
-from runexp.diagnostics import Diagnostic, in_document_order
+from runexp.diagnostics import Diagnostic, SpecError, in_document_order
+from runexp.plan.experiment import Plan
 from runexp.plan.picture import Size
 from runexp.report.sizes import DataFacts, PhaseFacts, SizeFacts
 from runexp.runtime.deep import Sizes, deep_check
@@ -36,12 +39,22 @@ def check_deep(checked: Checked) -> DeepChecked:
     if untrusted:
         return DeepChecked(replace(checked, diagnostics=in_document_order((*checked.diagnostics, *untrusted))), None)
     with own_modules(checked):
-        deep = deep_check(checked.plan, folder=checked.folder)
-    located = [_located(item, checked.document) for item in deep.diagnostics]
+        plan, lost = _traced(checked.plan)
+        deep = deep_check(plan, folder=checked.folder)
+    found = (*missing_libraries(checked.plan), *lost, *deep.diagnostics)
+    located = [_located(item, checked.document) for item in found]
     everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
     return DeepChecked(
         replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes), deep.drawn
     )
+
+
+def _traced(plan: Plan) -> tuple[Plan, tuple[Diagnostic, ...]]:
+    """The plan with the weights of earlier runs; without those that cannot be found, and why."""
+    try:
+        return traced(plan, default_runs())[0], ()
+    except SpecError as error:
+        return recorded(plan, {})[0], tuple(error.diagnostics)
 
 
 def _located(item: Diagnostic, document: Document | None) -> Diagnostic:

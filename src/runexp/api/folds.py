@@ -73,9 +73,9 @@ def files_of(plan: Plan, folder: RunFolder) -> FoldFiles:
     return FoldFiles(folder.path, plan.in_fold(), plan.cv.held_out if plan.cv is not None else "")
 
 
-def jobs_of(checked: Checked, division: Division, folder: RunFolder) -> list[FoldJob]:
-    """A job for every fold of a spec."""
-    plan, files = checked.linked.in_fold(), files_of(checked.linked, folder)
+def jobs_of(checked: Checked, division: Division, folder: RunFolder, whole: Plan) -> list[FoldJob]:
+    """A job for every fold of a spec, whose plan `whole` has found what it begins with."""
+    plan, files = whole.in_fold(), files_of(whole, folder)
     names = tuple(prefix.removesuffix(".*") for prefix in checked.parsed_spec.imports)
     folders = roots_of(checked) if names else ()
     n_folds = len(division.folds)

@@ -12,8 +12,8 @@ from runexp.api.running import Run, Watch, build
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment as Interpreter
-from runexp.engine.experiment import shortened
 from runexp.engine.live import Live
+from runexp.engine.shortening import shortened
 from runexp.observe.pump import pump
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.graph import LossPlan, MetricPlan, Route
@@ -76,6 +76,7 @@ class Preview:
         """The estimators that must be fitted before it can run."""
         found = [describe(self._runtime, part).waits_for for part in _leaves(self._phase)]
         fitted = {name for part in _leaves(self._phase) if isinstance(part, FitPlan) for name in part.nodes}
+        fitted |= {name for part in _leaves(self._phase) if isinstance(part, TrainPlan) for name in part.learns}
         return tuple(dict.fromkeys(name for names in found for name in names if name not in fitted))
 
     def facts(self, length: Length) -> tuple[PreviewFacts, ...]:
@@ -249,9 +250,12 @@ def _checkpoints(phase: TrainPlan) -> str:
     rule = phase.checkpoints
     if rule is None:
         return ""
+    moment = rule.at.replace("_", " ")
+    often = f"at {moment}" if rule.every_n == 1 else f"at {moment}, every {rule.every_n} of them and the last"
     kept = f", keeps {rule.max_to_keep}" if rule.max_to_keep else ""
     best = f", best by {rule.monitor}" if rule.monitor else ""
-    return f"{_every(rule.every_n)}{kept}{best}"
+    where = f" as {rule.name}" if rule.where == "disk" else " in memory"
+    return f"{often}{where}{kept}{best}"
 
 
 def _every(n_epochs: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from runexp.api.checking import Checked
 from runexp.api.redaction import redacted, redacted_text
 from runexp.engine.protocol import State
 from runexp.events import EVENT_TYPES, BatchesRecorded, BatchFinished, Event
+from runexp.observe.event_log import EventLog, Mark
 from runexp.observe.sink import Stamped
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.experiment import digest, dump
@@ -26,24 +27,34 @@ from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.graph.sizes import sizes_of
+from runexp.runtime.model import facts_of
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
+from runexp.store.find_checkpoint import find_checkpoint
 from runexp.store.records import write_lock_file
 from runexp.store.run_files import EVENTS
 from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
 GRAPH = "graph.json"
+INPUTS = "artifacts/inputs.json"
 
 
 def write_inputs(
-    folder: RunFolder, checked: Checked, runtime: TorchRuntime, division: Division, *, code: Mapping[str, str]
+    folder: RunFolder,
+    checked: Checked,
+    runtime: TorchRuntime,
+    division: Division,
+    *,
+    code: Mapping[str, str],
+    lineage: Sequence[Mapping[str, str]] = (),
 ) -> None:
     """Write what the run starts from: the spec as given and as understood, the plan, the splits, the environment.
 
     Of sets that are divided into folds, `folds.parquet` tells the rows, and each fold keeps its own transformers.
-    `code` maps the modules of the user's that were imported to the hashes of their files.
+    `code` maps the modules of the user's that were imported to the hashes of their files; `lineage` tells of the
+    earlier runs that weights are from.
     """
     checked = checked.require()
     if checked.plan is None or checked.document is None:
@@ -61,6 +72,7 @@ def write_inputs(
         folder.write("splits.parquet", membership(whole))
     if division.folds:
         folder.write("folds.parquet", fold_membership(division))
+    folder.write(INPUTS, json.dumps(facts_of(whole), indent=1, ensure_ascii=False) + "\n")
     for path, content in transformer_files(whole):
         folder.write(path, content)
     for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
@@ -72,6 +84,7 @@ def write_inputs(
         plan_digest=digest(checked.plan),
         sources=runtime.fingerprints,
         code=code,
+        lineage=lineage,
         argv=[redacted_text(word, checked.document) for word in sys.argv],
         spec_folder=checked.folder,
     )
@@ -119,19 +132,29 @@ def yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
 class Checkpoints:
     """The checkpoint store of a run: the runtime writes the files, the store commits them.
 
-    Names stand below `prefix`, such as `fold-0/`.
+    Names stand below `prefix`, such as `fold-0/`. With a `log` each says how much of that stands before it, so that
+    the run can go on from it.
     """
 
-    def __init__(self, folder: CheckpointFolder, runtime: TorchRuntime, *, prefix: str = "") -> None:
+    def __init__(
+        self, folder: CheckpointFolder, runtime: TorchRuntime, *, prefix: str = "", log: EventLog | None = None
+    ) -> None:
         self._folder = folder
         self._runtime = runtime
         self._prefix = prefix
+        self._log = log
 
     def save(self, phase: str, name: str, state: Mapping[str, Any], program: State) -> str:
         """Commit one checkpoint; returns its name below checkpoints/."""
-        name = f"{self._prefix}{phase}/{name}"
-        self._make_room(name)
-        return self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, state, program))
+        return self._commit(f"{self._prefix}{phase}/{name}", self._placed(state), program)
+
+    def save_run(self, name: str, state: Mapping[str, Any]) -> str:
+        """Commit one of the whole experiment; returns its name below checkpoints/."""
+        return self._commit(f"{self._prefix}{name}", self._placed(state), None)
+
+    def find(self, phase: str, name: str) -> Path:
+        """The folder of a checkpoint of a phase by its role or name; `KeyError` says what there is."""
+        return self._folder.path(find_checkpoint(self._folder, name, f"{self._prefix}{phase}"))
 
     def remove(self, name: str) -> None:
         """Delete one checkpoint's files; they may have gone before the run was broken off."""
@@ -144,14 +167,29 @@ class Checkpoints:
 
     def save_final(self, status: str) -> None:
         """Commit the weights the run ended with."""
-        name = f"{self._prefix}final"
+        self._commit(f"{self._prefix}final", {"status": status}, None)
+
+    def _placed(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        mark = self._log.mark() if self._log is not None else None
+        if self._log is None or mark is None:
+            return {key: value for key, value in state.items() if key != "engine"}
+        self._log.sync()
+        return going_on(state, mark)
+
+    def _commit(self, name: str, state: Mapping[str, Any], program: State | None) -> str:
         self._make_room(name)
-        self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, {"status": status}, None))
+        return self._folder.save(name, lambda aside: self._runtime.write_checkpoint(aside, state, program))
 
     def _make_room(self, name: str) -> None:
         """Delete what a run that was broken off saved under this name: this one has come there again."""
         with suppress(FileNotFoundError):
             self._folder.remove(name)
+
+
+def going_on(state: Mapping[str, Any], mark: Mark) -> Mapping[str, Any]:
+    """A state whose `engine` can be gone on with, and what is read of it before anything is put back."""
+    log = {"offset": mark.offset, "sequence": mark.sequence}
+    return {**state, "n_done": state["engine"]["n_done"], "log": log}
 
 
 class ResultsSink:

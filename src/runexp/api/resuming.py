@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.api.company import Company
 from runexp.api.concluding import failing_with
-from runexp.api.progress import newest, restore, saved_mark
+from runexp.api.lineage import recorded
+from runexp.api.progress import forget_later, newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute, refuse_limits
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, Watched, build, execute, refuse_limits
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
@@ -55,9 +57,19 @@ def open_run(folder: Path, *, overrides: Sequence[str] = ()) -> BrokenOff:
 
     `overrides` may change limits and thresholds under `guards`, and nothing else.
     """
-    status = read_status(folder)
-    if status is not None and status.state == "completed" and (folder / SUMMARY).is_file():
+    if is_complete(folder):
         raise CannotResume(f"{folder} is complete: nothing is left to do", is_over=True)
+    return as_it_began(folder, overrides)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a run came to its end."""
+    status = read_status(folder)
+    return status is not None and status.state == "completed" and (folder / SUMMARY).is_file()
+
+
+def as_it_began(folder: Path, overrides: Sequence[str] = ()) -> BrokenOff:
+    """A run with the spec and the lock it began with; `CannotResume` where its folder lacks what it takes."""
     try:
         lock = read_lock_file(folder)
     except (OSError, ValueError) as error:
@@ -94,7 +106,11 @@ def resume(
     """
     settings = settled(run.checked.linked.execution)
     with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules, settings:
-        runtime = build(run.checked)
+        plan, lost = recorded(run.checked.linked, run.lock)
+        if lost and force is False and not folder.progress().names():
+            message = f"what `{lost[0]}` began with is gone, and nothing was saved; run the spec again"
+            raise CannotResume(message)
+        runtime = build(run.checked, plan)
         changed = tuple(_changed(run.lock, runtime, modules.digests()))
         if changed and not force:
             message = "what the run was made with has changed, so that it would not go on as it began"
@@ -105,6 +121,7 @@ def resume(
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)
+        control = control or Control()
         with failing_with(folder):
             folder.status.update("running")
         return execute(
@@ -112,8 +129,8 @@ def resume(
             run.checked.linked,
             runtime,
             replace(beginning, document=run.checked.document),
-            watch,
-            control=control or Control(),
+            Watched(watch, Company(run.checked, folder, control, is_resumed=True)),
+            control=control,
             save_every_s=save_every_s,
         )
 
@@ -121,10 +138,12 @@ def resume(
 def _beginning(run: BrokenOff, folder: RunFolder, runtime: TorchRuntime) -> tuple[Beginning, tuple[str, ...]]:
     """From the newest saved state that is whole; from the start where there is none."""
     log = folder.path / EVENTS
-    path, damaged = newest(folder.progress(), log)
+    checkpoints = folder.checkpoints()
+    path, damaged = newest(folder.progress(), checkpoints, log)
+    mark = Mark(0, 0) if path is None else saved_mark(path)
+    forget_later(checkpoints, mark)
     if path is None:
-        return Beginning(Mark(0, 0) if log.exists() else None), damaged
-    mark = saved_mark(path)
+        return Beginning(mark if log.exists() else None), damaged
     try:
         resumed, lost = restore(path, run.checked.linked, runtime)
     except UNREADABLE as error:

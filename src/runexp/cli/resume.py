@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
 from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
+from runexp.source.nodes import COMMAND_LINE
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.checking import Checked
@@ -36,6 +38,29 @@ class Going:
     force: bool = False
 
 
+class Curves(StrEnum):
+    """What becomes of schedules that ran over a training which is extended."""
+
+    EXTEND = "extend"
+    KEEP = "keep"
+
+
+Extend = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extend",
+        metavar="PATH=VALUE",
+        help="Go on with the last training of a finished run to this length (phases.train.epochs=50), as a new run.",
+    ),
+]
+Schedules = Annotated[
+    Curves,
+    typer.Option(
+        "--schedule", help="With --extend: let curves run over the new length, or keep them as they were, at their end."
+    ),
+]
+
+
 def resume(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="Its id, the start of it, its name, its folder, or `last`.")
@@ -51,11 +76,13 @@ def resume(
     force: Annotated[
         bool, typer.Option("--force", help="Go on though data, code or versions have changed: other numbers may come.")
     ] = False,
+    extend: Extend = None,
+    schedule: Schedules = Curves.EXTEND,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Go on with a run that was stopped, failed or killed, in its own folder.
+    """Go on with a run that was stopped, failed or killed, in its own folder; with --extend, with a finished one.
 
     It ends with the numbers and weights of a run that was never broken off. Exit code 0 too where nothing is left
     to do, 2 where it is running, or what it was made with has changed.
@@ -73,8 +100,26 @@ def resume(
         say(f"error: {folder} holds many runs; the command that began them, given again, goes on and repeats none")
         raise typer.Exit(2)
     talk = Talk(quiet, verbose, no_color)
+    folder = _extended(folder, extend, schedule, runs=runs, talk=talk) if extend else folder
     how = Going(tuple(guards or ()), force=force)
     go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, going=how)
+
+
+def _extended(folder: Path, changes: list[str], schedule: Curves, *, runs: Path, talk: Talk) -> Path:
+    """The new run that goes on with a finished one to another length; leaves with 2 where that cannot be."""
+    say_on_terminal("importing torch …", quiet=talk.quiet)
+    from runexp.api.extending import extend
+    from runexp.api.resuming import CannotResume
+
+    try:
+        made = extend(folder, changes, curves="keep" if schedule is Curves.KEEP else "extend", runs=runs)
+    except SpecError as error:
+        raise leave_with(error, {COMMAND_LINE: "\n".join(changes)}, no_color=talk.no_color) from None
+    except CannotResume as error:
+        raise _refused(error) from None
+    if not talk.quiet:
+        say(f"goes on with {folder} in {made.folder}")
+    return made.folder
 
 
 def go_on(

@@ -34,9 +34,11 @@ def show(
     if form is Format.JSON:
         print(json.dumps(_as_json(run), indent=1, ensure_ascii=False, allow_nan=False))
         return
+    from runexp.api.lineage import lines_of
     from runexp.report.run_page import RunFacts, render_run
 
-    facts = RunFacts(run.record, run.results, run.checkpoints, run.problems, run.units, run.tables, run.requirements)
+    found = (run.record, run.results, run.checkpoints, run.problems, run.units, run.tables, run.requirements)
+    facts = RunFacts(*found, lines_of(run.lock), run.aftermath)
     color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_run(facts, console_width=width(), color=color))
 
@@ -70,6 +72,7 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
         "warnings": list(run.results.warnings),
         "units": run.units,
         "requirements": requirements_as_json(run.requirements),
+        "aftermath": dict(run.aftermath),
         "lock": jsonable(run.lock),
         "spec": jsonable(run.spec),
         "problems": list(run.problems),

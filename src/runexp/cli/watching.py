@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # these import torch; the verbs import them when they run
     from runexp.engine.live import Live
     from runexp.observe.sink import Sink
 
-_EXIT = {"SIGINT": 130, "SIGTERM": 143}
+_EXIT = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
 
 
 def progress_sinks(live: Live, *, quiet: bool, no_color: bool, as_json: bool = False) -> Sequence[Sink]:
@@ -43,15 +43,20 @@ def progress_sinks(live: Live, *, quiet: bool, no_color: bool, as_json: bool = F
 
 
 def stop_on_signals(control: Control) -> None:
-    """The first Ctrl-C or SIGTERM ends the run after its current batch; a second Ctrl-C leaves at once."""
+    """The first Ctrl-C, SIGTERM or SIGUSR1 ends the run after its current batch; a second Ctrl-C leaves at once.
+
+    Schedulers say it twice: a warning ahead of time, which `#SBATCH --signal` makes SIGUSR1, and SIGTERM when it is
+    over. The second must not cut short what the first began.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if control.signal:
+        if not control.signal:
+            control.interrupt(signal.Signals(number).name)
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        control.interrupt(signal.Signals(number).name)
 
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, ask)
 
 
 def report(finished: Run, checked: Checked, *, form: Format, no_color: bool, verbose: bool) -> None:
@@ -72,6 +77,8 @@ def report(finished: Run, checked: Checked, *, form: Format, no_color: bool, ver
             requirements=finished.requirements,
         )
         sys.stdout.write(text)
+    for note in finished.notes:
+        say(note)
     if finished.error is not None:
         show_failure(finished.error, checked, verbose=verbose)
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from runexp.compiler.advice import advise
+from runexp.compiler.checkpoints import link_run_checkpoints
 from runexp.compiler.data import link_data
 from runexp.compiler.findings import Findings
 from runexp.compiler.folds import link_folds
 from runexp.compiler.graph import link_graph
 from runexp.compiler.guards import link_guards
+from runexp.compiler.handovers import link_handovers
 from runexp.compiler.losses import link_loss
 from runexp.compiler.made_callbacks import link_experiment_callbacks
 from runexp.compiler.outputs import check_outputs
@@ -21,6 +23,7 @@ from runexp.compiler.scope import Scope
 from runexp.compiler.streams import check_streams
 from runexp.compiler.surroundings import check_surroundings
 from runexp.compiler.sweeps import link_sweep
+from runexp.compiler.tracking import link_register, link_tracking, with_histograms
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.records import dataclass
@@ -48,12 +51,17 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     scope = replace(scope, samplers=link_samplers(scope))
     check_outputs(found, scope.samplers)
     phases = link_phases(scope)
+    nodes = link_handovers(scope, nodes, phases)
     _check_sections(found)
     check_surroundings(scope, phases)
     sweep = link_sweep(scope, phases)
+    tracking = link_tracking(found)
+    phases = with_histograms(phases, tracking)
+    register = link_register(found)
     cv = link_folds(scope, phases)
     check_streams(scope, phases)
     callbacks = link_experiment_callbacks(scope)
+    checkpoints = link_run_checkpoints(scope, phases)
     guards = link_guards(found)
     for path, what in unsupported(found.spec):
         found.not_yet(what, path)
@@ -64,9 +72,8 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     said = spec.execution
     execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
     sets = tuple(data.values())
-    plan = Plan(
-        spec.name, spec.description, spec.seed, sets, nodes, phases, execution, cv, callbacks, guards, sweep
-    )  # fmt: skip
+    around = (execution, cv, callbacks, guards, checkpoints, sweep, tracking, register)
+    plan = Plan(spec.name, spec.description, spec.seed, sets, nodes, phases, *around)
     return Compiled(plan, found.diagnostics)
 
 

@@ -44,14 +44,27 @@ def link_schedule(scope: Scope, written: Schedule | None, numbers: Numbers, path
     entry = catalog.lookup(written.use, ("schedule",))
     if entry is None or not entry.traits.get("own"):
         return _of_torch(scope, written, path)
+    if written.epochs and written.steps:
+        message = "`epochs` and `steps` exclude each other"
+        scope.found.error("exclusive-keys", message, (*path, "steps"), part="key")
+    if written.use == "plateau":
+        _check_no_length(scope, written, path)
     options = frozenset(item.name for item in entry.parameters)
     _check_options(scope, written, options - {"warmup_steps", "warmup_epochs"}, path)
     read = {name: getattr(written, name) for name in sorted(options & set(_OPTIONS))}
     if written.use == "plateau":
         read |= _watched(scope, written, numbers, path)
     return SchedulePlan(
-        entry.name, written.warmup_steps, written.warmup_epochs or 0.0, FrozenMap(read), scope.found.origin(path)
-    )
+        entry.name, written.warmup_steps, written.warmup_epochs or 0.0, FrozenMap(read), scope.found.origin(path),
+        n_epochs=written.epochs or 0, n_steps=written.steps or 0,
+    )  # fmt: skip
+
+
+def _check_no_length(scope: Scope, written: Schedule, path: Path) -> None:
+    for name in ("epochs", "steps"):
+        if name in written.model_fields_set:
+            message = f"`{name}` is the length of a curve, and `{written.use}` has none"
+            scope.found.error("exclusive-keys", message, (*path, name), part="key")
 
 
 def _of_torch(scope: Scope, written: Schedule, path: Path) -> SchedulePlan | None:
@@ -61,6 +74,7 @@ def _of_torch(scope: Scope, written: Schedule, path: Path) -> SchedulePlan | Non
     if made is None:
         return None
     call, entry = made
+    _check_no_length(scope, written, path)
     if entry.traits.get("steps_on") == "metric":
         help = "`use: plateau` follows torch's rule: `{use: plateau, monitor: val_loss, factor: 0.5, patience: 3}`"
         scope.found.error("wrong-use", f"`{written.use}` has to be told a metric", (*path, "use"), help=help)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.callbacks import judges, make_callback
-from runexp.engine.checkpoints import CheckpointRule
+from runexp.engine.checkpoints import CheckpointRule, Held
 from runexp.engine.control import Control
-from runexp.engine.course import Course, Resumed, load_states, states_of
+from runexp.engine.course import Course, Resumed
 from runexp.engine.experiment_hooks import ExperimentHooks
+from runexp.engine.kept import Kept
 from runexp.engine.live import Live
-from runexp.engine.phases import EvalPhase, FitPhase, Surroundings, TrainPhase
-from runexp.engine.protocol import CheckpointStore, ExecutionContext, ProgressStore, Runtime, TrainProgram
+from runexp.engine.once import EvalPhase, FitPhase
+from runexp.engine.phases import TrainPhase
+from runexp.engine.protocol import ExecutionContext, ProgressStore, RunCheckpointStore, Runtime, Told, TrainProgram
+from runexp.engine.run_checkpoints import RunCheckpointRule
+from runexp.engine.shortening import earlier, shortened
+from runexp.engine.surroundings import Surroundings
 from runexp.engine.view import Callback
 from runexp.events import (
     BatchFinished,
@@ -28,7 +33,6 @@ from runexp.events import (
     WarningRaised,
 )
 from runexp.plan.experiment import Plan, digest, walk
-from runexp.plan.graph import LossPlan
 from runexp.plan.phases import (
     CallbackPlan,
     EarlyStoppingPlan,
@@ -38,6 +42,7 @@ from runexp.plan.phases import (
     GroupPlan,
     MadePlan,
     PhasePlan,
+    RunMoment,
     TrainPlan,
 )
 from runexp.plan.values import FrozenMap
@@ -54,7 +59,7 @@ class Experiment:
         plan: Plan,
         runtime: Runtime,
         *,
-        checkpoints: CheckpointStore | None = None,
+        checkpoints: RunCheckpointStore | None = None,
         progress: ProgressStore | None = None,
         resumed: Resumed | None = None,
         control: Control | None = None,
@@ -68,10 +73,11 @@ class Experiment:
         self._runtime = runtime
         self._checkpoints = checkpoints
         self._course = Course(progress, self.control, resumed)
-        self._is_resumed = resumed is not None
+        self._resumed = resumed
         self._is_cut = False
         self._wants_batches = BatchFinished in wants
         self._hooks = ExperimentHooks(())
+        self._run_rule = RunCheckpointRule(None, None)
 
     def run(self) -> Iterator[Event]:
         """Run every phase; ends in exactly one `RunFinished`. What it failed of is then in `error`."""
@@ -106,18 +112,19 @@ class Experiment:
     def _run_part(self, phases: tuple[PhasePlan, ...], callbacks: tuple[MadePlan, ...] = ()) -> Iterator[Event]:
         plan = self._plan
         labels = tuple(phase.label for phase in walk(phases) if not isinstance(phase, GroupPlan))
-        if not self._is_resumed:
+        if self._resumed is None:
             yield RunStarted(plan.name, plan.seed, digest(plan), self._runtime.device, labels)
+        else:
+            yield from self._resumed.then
         yield from self._to_the_end(phases, callbacks)
 
     def _to_the_end(self, phases: tuple[PhasePlan, ...], callbacks: tuple[MadePlan, ...]) -> Iterator[Event]:
         try:
-            self._hooks = ExperimentHooks([self._runtime.open_experiment_callback(item) for item in callbacks])
-            for event in self._hooks.fire("on_experiment_start"):
-                if not self._is_resumed:  # what it gives was told before
-                    yield event
+            yield from self._start(callbacks)
             yield from self._run_all(phases)
-            yield from self._hooks.fire("on_experiment_end")
+            if not self._is_cut and self._course.passes():
+                yield from self._hooks.fire("on_experiment_end")
+                yield from self._save_run("experiment_end", "")
         except KeyboardInterrupt:
             yield RunFinished("interrupted", "KeyboardInterrupt", self.live.phase)
             return
@@ -132,6 +139,19 @@ class Experiment:
             yield RunFinished("stopped", f"by {self._hooks.stopped_by}: {self._hooks.reason}", self.live.phase)
         else:
             yield RunFinished("completed")
+
+    def _start(self, callbacks: tuple[MadePlan, ...]) -> Iterator[Event]:
+        self._hooks = ExperimentHooks([self._runtime.open_experiment_callback(item) for item in callbacks])
+        self._run_rule = RunCheckpointRule(self._plan.checkpoints, self._checkpoints)
+        if self._resumed is None:
+            yield from self._hooks.fire("on_experiment_start")
+            yield from self._save_run("experiment_start", "")
+            return
+        for _ in self._hooks.fire("on_experiment_start"):
+            pass  # what it gives was told before
+        if self._resumed.hooks is not None:
+            self._hooks.load_state(self._resumed.hooks["around"])
+            self._run_rule.load_state(self._resumed.hooks["checkpoints"])
 
     def _cut_short(self) -> RunFinished:
         """The end of a run that was asked to stop, or that has reached a limit of its spec: that is a failure."""
@@ -148,35 +168,49 @@ class Experiment:
                 yield from self._run_group(phase)
             elif not self._course.skips():
                 yield from self._run_leaf(phase)
-                self._course.end()
 
     def _run_group(self, group: GroupPlan) -> Iterator[Event]:
-        if self._course.is_new:
+        if self._course.passes():
             yield GroupStarted(group.label)
             yield from self._hooks.fire("on_group_start", group.label)
+            yield from self._save_run("group_start", group.label)
         yield from self._run_all(group.phases)
-        if self._course.is_new and not self._is_cut and not self._hooks.stopped_by:
+        if not self._is_cut and not self._hooks.stopped_by and self._course.passes():
             yield from self._hooks.fire("on_group_end", group.label)
             yield GroupFinished(group.label)
+            yield from self._save_run("group_end", group.label)
 
     def _run_leaf(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
         """A phase between the hooks of the experiment; of one that is gone on with, the first was called before."""
         self.live.phase = phase.label
-        if self._course.is_new:
+        if self._course.passes():
             yield from self._hooks.fire("on_phase_start", phase.label)
+            yield from self._save_run("phase_start", phase.label)
         for event in self._run_one(phase):
             if isinstance(event, PhaseFinished):
                 self._hooks.results[phase.label] = event.metrics
             yield event
-        if not self._is_cut:
-            yield from self._hooks.fire("on_phase_end", phase.label)
+        if self._is_cut:
+            return
+        self._course.end()
+        self._course.passes()
+        yield from self._hooks.fire("on_phase_end", phase.label)
+        yield from self._save_run("phase_end", phase.label)
+
+    def _save_run(self, at: RunMoment, where: str) -> Iterator[Event]:
+        yield from self._run_rule.save(at, where, self._state)
+
+    def _state(self, phase: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """What the run goes on from, with the state of the phase within which it stands."""
+        hooks = {"around": self._hooks.state(), "checkpoints": self._run_rule.state()}
+        return {**self._course.state(), "hooks": hooks, "phase": phase}
 
     def _run_one(self, phase: TrainPlan | EvalPlan | FitPlan) -> Iterator[Event]:
         self.live.phase, self.live.epoch, self.live.batch = phase.label, 0, 0
         try:
             resumed = self._course.begin()
             if resumed is None and self._course.is_due:
-                yield from _warned(phase.label, self._course.save_start())
+                yield from _warned(phase.label, self._course.save_start(self._state()))
             if self.control.signal:
                 self._is_cut = True
                 return
@@ -201,7 +235,8 @@ class Experiment:
         callbacks = [self._callback(item, program) for item in sorted(plan.callbacks, key=judges)]
         rule = self._rule(plan)
         phase = TrainPhase(plan, program, around, callbacks, rule)
-        kept = _Kept(phase, callbacks, rule)
+        kept = Kept(phase, callbacks, rule)
+        phase.going_on = lambda: self._state(kept.state())
         if resumed is not None and resumed.phase is not None:
             kept.load_state(resumed.phase)
             program.load_state(resumed.program or {})
@@ -225,9 +260,32 @@ class Experiment:
             program.close()
             self.live.latest = Live().latest
         self._is_cut = phase.is_cut
+        if not self._is_cut:
+            self._hand_over(plan, rule)
         status, by = self._ending(phase.stopped_by)
         final = FrozenMap(phase.final)
         yield PhaseFinished(plan.label, "train", status, by, phase.n_epochs, phase.step, final)
+
+    def _hand_over(self, phase: TrainPlan, rule: CheckpointRule | None) -> None:
+        """Give the nodes that wait for this phase their weights (S-14); where nothing is saved, as in a preview, those
+        it ended with."""
+        for node in self._plan.nodes:
+            weights = node.weights
+            if weights is None or weights.kind != "phase" or weights.giver != phase.label:
+                continue
+            given = None
+            if weights.checkpoint and rule is not None:
+                try:
+                    given = self._checkpoint_of(phase.label, weights.checkpoint, rule)
+                except KeyError as error:
+                    message, origin = f"`{node.name}` cannot take its weights: {error.args[0]}", weights.origin
+                    raise SpecError([Diagnostic("wrong-weights", message, origin.span, path=origin.path)]) from error
+            self._runtime.hand_over(node.name, given)
+
+    def _checkpoint_of(self, label: str, name: str, rule: CheckpointRule) -> Any:  # noqa: ANN401 - a store's own form
+        if rule.held is not None:
+            return rule.held.get(name)[0]
+        return self._checkpoints.find(label, name) if self._checkpoints else None
 
     def _callback(self, plan: CallbackPlan, program: TrainProgram) -> Callback:
         if isinstance(plan, (EvaluationPlan, EarlyStoppingPlan)):
@@ -243,7 +301,7 @@ class Experiment:
         yield from _drive(phase.iter_execution(), program.step, around)
         self._is_cut = phase.is_cut
         if self._is_cut:
-            yield from _warned(plan.label, self._course.save_start())
+            yield from _warned(plan.label, self._course.save_start(self._state()))
         metrics = {} if self._is_cut else program.finish()
         status, by = self._ending("")
         yield PhaseFinished(plan.label, "eval", status, by, 0, 0, FrozenMap(metrics))
@@ -266,10 +324,12 @@ class Experiment:
             program.step(context)
         return {f"{plan.prefix}{name}": value for name, value in program.finish().items()}
 
-    def _saved(self, kept: _Kept, program: TrainProgram) -> Iterator[Event]:
-        """Save the state of a phase between two batches, if that is due."""
+    def _saved(self, kept: Kept, program: TrainProgram) -> Iterator[Event]:
+        """Save the state of a phase between two batches, if that is due, and after its last epoch."""
+        if kept.is_over:
+            yield from _warned(kept.label, self._course.save_end(self._state(kept.state()), program.state()))
         if self._course.is_due:
-            yield from _warned(kept.label, self._course.save_within(kept.state(), program.state()))
+            yield from _warned(kept.label, self._course.save_within(self._state(kept.state()), program.state()))
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -283,9 +343,12 @@ class Experiment:
         )
 
     def _rule(self, plan: TrainPlan) -> CheckpointRule | None:
-        if plan.checkpoints is None or self._checkpoints is None:
+        if plan.checkpoints is None:
             return None
-        return CheckpointRule(plan.checkpoints, plan.label, self._checkpoints)
+        if plan.checkpoints.where == "memory":
+            held = Held(lambda: self._runtime.snapshot(plan.trains))
+            return CheckpointRule(plan.checkpoints, plan.label, held)
+        return CheckpointRule(plan.checkpoints, plan.label, self._checkpoints) if self._checkpoints else None
 
     def _ending(self, stopped_by: str) -> tuple[Status, str]:
         if self._is_cut:
@@ -293,63 +356,13 @@ class Experiment:
         return ("stopped", stopped_by) if stopped_by else ("completed", "")
 
 
-class _Kept:
-    """The state of a train phase beside that of its program."""
-
-    def __init__(self, phase: TrainPhase, callbacks: Sequence[Callback], rule: CheckpointRule | None) -> None:
-        self.label = phase.phase
-        self._phase = phase
-        self._callbacks = callbacks
-        self._rule = rule
-
-    def state(self) -> Mapping[str, Any]:
-        """What the phase, its callbacks and the rule of its checkpoints go on from."""
-        rule = self._rule.state() if self._rule else None
-        return {"phase": self._phase.state(), "callbacks": states_of(self._callbacks), "rule": rule}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` told."""
-        self._phase.load_state(state["phase"])
-        load_states(self._callbacks, state["callbacks"])
-        if self._rule and state["rule"]:
-            self._rule.load_state(state["rule"])
-
-
 def _warned(label: str, warning: str) -> Iterator[Event]:
     if warning:
         yield WarningRaised(label, warning)
 
 
-def shortened(phase: PhasePlan, *, n_epochs: int, n_steps: int) -> PhasePlan:
-    """The phase with its train phases cut to so many epochs or steps, on the curve of their full length."""
-    if isinstance(phase, GroupPlan):
-        parts = tuple(shortened(part, n_epochs=n_epochs, n_steps=n_steps) for part in phase.phases)
-        return replace(phase, phases=parts)
-    if not isinstance(phase, TrainPlan) or not (n_epochs or n_steps):
-        return phase
-    schedule = phase.schedule and replace(phase.schedule, n_epochs=phase.n_epochs, n_steps=phase.n_steps)
-    losses = tuple(_at_full_length(loss, phase) for loss in phase.losses)
-    if n_steps:
-        return replace(phase, n_epochs=0, n_steps=n_steps, schedule=schedule, losses=losses)
-    return replace(phase, n_epochs=n_epochs, n_steps=0, schedule=schedule, losses=losses)
-
-
-def _at_full_length(loss: LossPlan, phase: TrainPlan) -> LossPlan:
-    """The loss with the curve of its weight as long as in the phase that is cut."""
-    if loss.curve is None or loss.curve.n_epochs or loss.curve.n_steps:
-        return loss
-    return replace(loss, curve=replace(loss.curve, n_epochs=phase.n_epochs, n_steps=phase.n_steps))
-
-
-def earlier(phases: tuple[PhasePlan, ...], label: str) -> tuple[PhasePlan, ...]:
-    """The phases that run before the one of that label, out of their groups."""
-    leaves = [phase for phase in walk(phases) if not isinstance(phase, GroupPlan)]
-    inside = [phase.label == label or phase.label.startswith(f"{label}/") for phase in leaves]
-    return tuple(leaves[: inside.index(True)])
-
-
 def _drive(
-    contexts: Iterator[ExecutionContext | None],
+    contexts: Iterator[ExecutionContext | Told | None],
     perform: Callable[[ExecutionContext], None],
     around: Surroundings,
     between: Callable[[], Iterator[Event]] = lambda: iter(()),
@@ -365,7 +378,7 @@ def _drive(
                 yield outbox.popleft()
             if context is None:
                 yield from between()
-            else:
+            elif not isinstance(context, Told):
                 perform(context)
     except Exception:
         yield from outbox  # what happened before the failure did happen

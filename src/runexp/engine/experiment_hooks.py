@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from runexp.engine.view import load_states, states_of
 from runexp.events import CallbackReturned, Event, NumbersLogged, WarningRaised
 from runexp.plan.values import FrozenMap, freeze
 
@@ -57,6 +58,7 @@ class ExperimentHooks:
         self.stopped_by = ""
         self.reason = ""
         self.results: dict[str, Mapping[str, float]] = {}
+        self._all = callbacks
         self._callbacks = [(callback.name, callback.hooks()) for callback in callbacks]
         self._now: tuple[str, ExperimentHook] = ("", "on_experiment_start")
         self._outbox: deque[Event] = deque()
@@ -78,6 +80,18 @@ class ExperimentHooks:
             yield from self.fire("on_exception", where)
         except Exception as another:
             yield WarningRaised(where, f"callback `{self._now[0]}` failed in on_exception: {another}")
+
+    def state(self) -> Mapping[str, Any]:
+        """What its callbacks remember, and what they have been told and asked for."""
+        results = {label: dict(numbers) for label, numbers in self.results.items()}
+        asked = {"stopped_by": self.stopped_by, "reason": self.reason}
+        return {"callbacks": states_of(self._all), "results": results, **asked}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""
+        load_states(self._all, state["callbacks"])
+        self.results = dict(state["results"])
+        self.stopped_by, self.reason = state["stopped_by"], state["reason"]
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Report numbers under their names."""

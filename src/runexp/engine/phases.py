@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal, get_args
 
-from runexp.engine.checkpoints import CheckpointRule
-from runexp.engine.control import Control
+from runexp.engine.checkpoints import CheckpointRule, GoingOn, Held, Place
 from runexp.engine.finite import LossWatch, NonFiniteLoss
-from runexp.engine.live import Live
+from runexp.engine.means import means_of
 from runexp.engine.protocol import (
     EpochRecord,
-    EvalProgram,
     ExecutionContext,
-    FitProgram,
     Snapshot,
+    Told,
     TrainProgram,
 )
+from runexp.engine.surroundings import Surroundings
 from runexp.engine.view import Callback, Hook, Restored, View
 from runexp.events import (
     BatchesRecorded,
@@ -29,23 +27,20 @@ from runexp.events import (
     EpochStarted,
     EvaluationFinished,
     Event,
-    NodeFitted,
     NumbersLogged,
     StopRequested,
     WarningRaised,
     WeightsRestored,
 )
-from runexp.plan.guards import OnNan
-from runexp.plan.phases import EvalPlan, EvaluationPlan, FitPlan, TrainPlan
+from runexp.plan.phases import EvalPlan, EvaluationPlan, Moment, TrainPlan
 from runexp.plan.values import FrozenMap, freeze
-
-Outbox = deque[Event]
 
 
 class TrainPhase:
     """Epochs of batches, with the hooks in the order of S-21. It is the view its callbacks see.
 
-    `is_cut` says that an interrupt ended it before its time.
+    `is_cut` says that an interrupt ended it before its time, `is_over` that its last epoch is. Checkpoints hold what
+    `going_on` tells.
     """
 
     def __init__(
@@ -63,9 +58,13 @@ class TrainPhase:
         self.n_epochs = 0
         self.stopped_by = ""
         self.is_cut = False
+        self.is_over = False
+        self.going_on: GoingOn = dict
         self._next_epoch = 0
         self._next_batch = 0
         self._is_in_epoch = False
+        self._is_in_batch = False
+        self._is_ended = False
         self._is_resumed = False
         self._plan = plan
         self._program = program
@@ -94,27 +93,29 @@ class TrainPhase:
             self._reads_newest = False
         return self._measured
 
-    def iter_execution(self) -> Iterator[ExecutionContext | None]:
+    def iter_execution(self) -> Iterator[ExecutionContext | Told | None]:
         """One context a batch. Between them hooks run, numbers are logged, and stop requests are honoured.
 
-        None is a moment at which `state` tells all that a continuation needs.
+        None is a moment at which `state` tells all that a continuation needs; `Told` only has the outbox emptied.
         """
         if not self._is_resumed:
             self._fire("on_phase_start")
+            yield from self._checkpoint("phase_start")
         while not self.stopped_by and self._next_epoch < self._n_epochs():
             yield None
             if self._around.control.signal:
                 self.is_cut = True
                 break
-            self._begin_epoch()
+            if not self._is_in_epoch:
+                yield from self._begin_epoch()
             yield from self._iter_batches(self.epoch)
             record = self._record_batches()
             if self.is_cut:
                 break
-            self._finish_epoch(record)
-            self._next_epoch, self._next_batch, self._is_in_epoch = self.epoch + 1, 0, False
+            yield from self._finish_epoch(record)
         self._around.control.halt = bool(self._around.control.signal)
-        self._fire("on_phase_end")
+        if not self._is_ended:
+            yield from self._end()
 
     def state(self) -> Mapping[str, Any]:
         """Where the phase stands."""
@@ -127,29 +128,41 @@ class TrainPhase:
         self._watch.epoch, self._watch.n_told = self.epoch, state["n_nan_told"]
         self._is_resumed = True
 
-    def _begin_epoch(self) -> None:
-        if self._is_in_epoch:
-            return
+    def _end(self) -> Iterator[Told | None]:
+        if not self.is_cut:
+            self.is_over = True
+            yield None
+        self._fire("on_phase_end")
+        self._is_ended = True
+        if not self.is_cut:
+            yield from self._checkpoint("phase_end")
+
+    def _begin_epoch(self) -> Iterator[Told]:
         self.epoch = self._next_epoch
         self._is_in_epoch = True
         self._watch.epoch = self.epoch
         self._measured = {}
         self._around.outbox.append(EpochStarted(self.phase, self.epoch))
         self._fire("on_epoch_start")
+        yield from self._checkpoint("epoch_start", self.epoch + 1, final=self.epoch + 1 >= self._n_epochs())
 
-    def _iter_batches(self, epoch: int) -> Iterator[ExecutionContext | None]:
+    def _iter_batches(self, epoch: int) -> Iterator[ExecutionContext | Told | None]:
         control, live, label, first = self._around.control, self._around.live, self.phase, self._next_batch
         before, after = self._batch_hooks()
+        saves_after = self._checkpoints is not None and self._checkpoints.at == "batch_end"
         live.epoch, live.batch = epoch, first
         n_left = 0 if control.halt else self._n_batches(epoch) - first
         for batch, batches in enumerate(islice(self._program.draw(epoch, first), n_left), first):
             self.batch = batch
             if before:
-                before()
+                yield from before()
             yield ExecutionContext(label, epoch, batch, batches)
             if after:
                 after()
             live.batch = batch + 1
+            if saves_after:
+                self._next_batch = batch + 1
+                yield from self._checkpoint_of_batch("batch_end")
             if control.halt:
                 break
             if control.due:
@@ -160,12 +173,20 @@ class TrainPhase:
             self.is_cut = True
             yield None
 
-    def _batch_hooks(self) -> tuple[Callable[[], None] | None, Callable[[], None] | None]:
+    def _batch_hooks(self) -> tuple[Callable[[], Iterator[Told]] | None, Callable[[], None] | None]:
         """What runs around a batch; None where nobody asked for anything."""
         started, ended = self._hooks["on_batch_start"], self._hooks["on_batch_end"]
-        before = (lambda: self._fire("on_batch_start")) if started else None
+        saves = self._checkpoints is not None and self._checkpoints.at == "batch_start"
+        before = self._before_batch if started or saves else None
         after = self._after_batch if ended or self._around.wants_batches else None
         return before, after
+
+    def _before_batch(self) -> Iterator[Told]:
+        if not self._is_in_batch:
+            self._fire("on_batch_start")
+            self._next_batch, self._is_in_batch = self.batch, True
+            yield from self._checkpoint_of_batch("batch_start")
+        self._is_in_batch = False
 
     def _after_batch(self) -> None:
         self._measured, self._reads_newest = {}, True
@@ -183,19 +204,38 @@ class TrainPhase:
         self._around.outbox.append(BatchesRecorded(self.phase, self.epoch, 0, record.n_rows, record.columns))
         return record
 
-    def _finish_epoch(self, record: EpochRecord) -> None:
+    def _finish_epoch(self, record: EpochRecord) -> Iterator[Told]:
         n_met = self._watch.check(record)
-        self._measured, self._reads_newest = _means(record, leaves_out_nan=self._watch.spares) | dict(n_met), False
+        self._measured, self._reads_newest = means_of(record, leaves_out_nan=self._watch.spares) | dict(n_met), False
         self._fire("on_epoch_end")
         self._program.after_epoch(self._measured)
-        if self._checkpoints:
-            saved = self._checkpoints.after_epoch(
-                self.epoch, self.step, self._measured, self._program, final=self._is_final_epoch()
-            )
-            self._around.outbox.extend(saved)
+        is_final = self._is_final_epoch()
         self.n_epochs += 1
         self._final = dict(self._measured)
-        self._around.outbox.append(EpochFinished(self.phase, self.epoch, self.step, FrozenMap(self._final)))
+        self._next_epoch, self._next_batch, self._is_in_epoch = self.epoch + 1, 0, False
+        finished = EpochFinished(self.phase, self.epoch, self.step, FrozenMap(self._final))
+        yield from self._checkpoint("epoch_end", self.epoch + 1, final=is_final, then=(finished,))
+        self._around.outbox.append(finished)
+
+    def _checkpoint(
+        self, at: Moment, n: int = 1, *, final: bool = True, then: tuple[Event, ...] = ()
+    ) -> Iterator[Told]:
+        """Save at the n-th moment of its kind, if that is due. All that was told before is on record by then."""
+        rule = self._checkpoints
+        if rule is None or not rule.is_due(at, n, final=final):
+            return
+        yield Told()
+        is_amid = "batch" in at
+        step = self.step + (self._next_batch // self._plan.accumulate if is_amid else 0)
+        measured = self._final if at == "phase_end" else self._measured if at == "epoch_end" else {}
+        place = Place(self.epoch, self.batch if is_amid else 0, step, measured)
+        self._around.outbox.extend(rule.save(place, self._program, self.going_on, then))
+
+    def _checkpoint_of_batch(self, at: Moment) -> Iterator[Told]:
+        n_batches = self._n_batches(self.epoch)
+        is_last = self.batch + 1 == n_batches and self.epoch + 1 >= self._n_epochs()
+        n = self.epoch * self._program.n_batches + self.batch + 1
+        yield from self._checkpoint(at, n, final=is_last or (at == "batch_end" and self._around.control.halt))
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Report numbers under their names. Those of an epoch's end are the epoch's, others have an event."""
@@ -267,6 +307,25 @@ class TrainPhase:
         event = WeightsRestored(self.phase, source.by, source.epoch, source.monitor, source.value)
         self._around.outbox.append(event)
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The checkpoints in memory that can be gone back to."""
+        held = self._held()
+        return held.names if held else ()
+
+    def roll_back(self, by: str, name: str) -> None:
+        """Set weights and buffers back to a checkpoint in memory; `KeyError` where there is none of that name."""
+        held = self._held()
+        if held is None:
+            raise KeyError(name)
+        snapshot, epoch, _ = held.get(name)
+        self._around.restore(snapshot)
+        self._around.outbox.append(WeightsRestored(self.phase, by, epoch, "", math.nan))
+
+    def _held(self) -> Held | None:
+        rule = self._checkpoints
+        return rule.held if rule is not None else None
+
     def _fire(self, hook: Hook) -> None:
         for name, call in self._hooks[hook]:
             self._now = (name, hook)
@@ -293,64 +352,6 @@ class TrainPhase:
         return min(self._program.n_batches, left * self._plan.accumulate)
 
 
-class EvalPhase:
-    """One pass over a split in chunks, without gradients. `is_cut` says that not all of them ran."""
-
-    def __init__(self, plan: EvalPlan, program: EvalProgram, surroundings: Surroundings) -> None:
-        self.is_cut = False
-        self._plan = plan
-        self._program = program
-        self._around = surroundings
-
-    def iter_execution(self) -> Iterator[ExecutionContext]:
-        """One context a chunk."""
-        for batch, batches in enumerate(self._program.draw()):
-            if self._around.control.halt:
-                self.is_cut = True
-                break
-            yield ExecutionContext(self._plan.label, 0, batch, batches)
-
-
-class FitPhase:
-    """One context with all rows."""
-
-    def __init__(self, plan: FitPlan, program: FitProgram, surroundings: Surroundings) -> None:
-        self._plan = plan
-        self._program = program
-        self._around = surroundings
-
-    def iter_execution(self) -> Iterator[ExecutionContext]:
-        """The one context, then the facts."""
-        for batches in self._program.draw():
-            yield ExecutionContext(self._plan.label, 0, 0, batches)
-        for node in self._plan.nodes:
-            self._around.outbox.append(NodeFitted(self._plan.label, node, self._program.n_rows))
-
-
-class Surroundings:
-    """What the experiment lends a phase: an outbox for facts, ways to evaluate and to keep weights, the flags."""
-
-    def __init__(
-        self,
-        control: Control,
-        live: Live,
-        evaluate: Callable[[EvalPlan], Mapping[str, float]],
-        snapshot: Callable[[tuple[str, ...]], Snapshot],
-        restore: Callable[[Snapshot], None],
-        *,
-        wants_batches: bool,
-        on_nan: OnNan = "stop",
-    ) -> None:
-        self.on_nan = on_nan
-        self.control = control
-        self.live = live
-        self.evaluate = evaluate
-        self.snapshot = snapshot
-        self.restore = restore
-        self.wants_batches = wants_batches
-        self.outbox: Outbox = deque()
-
-
 def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[tuple[str, Callable[[View], object]]]]:
     """The calls of each hook, with whose they are; callbacks that measure come first, then those that judge last."""
     hooks: dict[Hook, list[tuple[str, Callable[[View], object]]]] = {hook: [] for hook in get_args(Hook)}
@@ -360,32 +361,8 @@ def _by_hook(callbacks: Sequence[Callback]) -> dict[Hook, list[tuple[str, Callab
     return hooks
 
 
-def _means(record: EpochRecord, *, leaves_out_nan: bool = False) -> dict[str, float]:
-    """Means over rows of the epoch's losses, named `train_…`, the last learning rates, and
-    what else it ended with."""
-    means = {}
-    for name, values in record.columns.items():
-        if name == "lr" or name.startswith("lr/"):
-            means[name] = values[-1]
-            continue
-        counts: Sequence[int] = record.counts.get(name, record.n_rows)
-        if leaves_out_nan:
-            counts = [n if math.isfinite(value) else 0 for n, value in zip(counts, values, strict=True)]
-        means[f"train_{name}"] = _mean(values, counts)
-    if record.weights:  # losses that do not count the same rows: their means add up, not those of the steps
-        counted = {name: weight for name, weight in record.weights.items() if any(record.counts[name])}
-        means["train_loss"] = sum(means[f"train_{name}"] * weight for name, weight in counted.items())
-    return means | dict(record.numbers)
-
-
-def _mean(values: Sequence[float], rows: Sequence[int]) -> float:
-    """The mean by rows; not a number where none counts."""
-    weighted = sum(value * count for value, count in zip(values, rows, strict=True) if count)
-    return weighted / sum(rows) if any(rows) else math.nan
-
-
 # What a phase goes on from: its position and its numbers.
 _STATE = (
-    "epoch", "batch", "step", "n_epochs", "stopped_by", "_next_epoch", "_next_batch", "_is_in_epoch", "_measured",
-    "_final",
+    "epoch", "batch", "step", "n_epochs", "stopped_by", "_next_epoch", "_next_batch", "_is_in_epoch", "_is_in_batch",
+    "_is_ended", "_measured", "_final",
 )  # fmt: skip

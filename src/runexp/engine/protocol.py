@@ -35,6 +35,11 @@ class ExecutionContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A pause in which what has happened so far is passed on."""
+
+
+@dataclass(frozen=True, slots=True)
 class EpochRecord:
     """The batches of an epoch: rows of each, and each named number (losses, `loss`, `lr`) as a typed array.
 
@@ -145,6 +150,9 @@ class Runtime(Protocol):
     def restore(self, snapshot: Snapshot) -> None:
         """Set back what a snapshot holds, bit for bit."""
 
+    def hand_over(self, node: str, given: Any) -> None:  # noqa: ANN401 - a snapshot, or what a store gave
+        """Give a node the weights it takes once a phase is over; None: those of now."""
+
     def explained(self, error: Exception, phase: Leaf, live: Live) -> Exception:
         """The error of a phase in words that help, where the runtime has some; else as it is."""
 
@@ -164,6 +172,9 @@ class ProgressStore(Protocol):
         `OSError` if it cannot be written.
         """
 
+    def save_end(self, state: Mapping[str, Any], program: State, position: Any) -> str:  # noqa: ANN401 - as above
+        """The same after the last epoch of a phase: kept when the run is over, so that the phase can be extended."""
+
 
 class CheckpointStore(Protocol):
     """Where checkpoints go."""
@@ -176,3 +187,13 @@ class CheckpointStore(Protocol):
 
     def point(self, phase: str, pointers: Mapping[str, str]) -> None:
         """Remember which checkpoint of a phase is `last` and which is `best`."""
+
+
+class RunCheckpointStore(CheckpointStore, Protocol):
+    """Where checkpoints go, those of the whole experiment too."""
+
+    def find(self, phase: str, name: str) -> Any:  # noqa: ANN401 - in the store's own form
+        """The checkpoint of a phase that is `last` or `best`, or is called so; `KeyError` where there is none."""
+
+    def save_run(self, name: str, state: Mapping[str, Any]) -> str:
+        """Commit one between phases; returns its name. `OSError` if it cannot be written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -61,6 +61,13 @@ class View(Protocol):
     def restore(self, snapshot: Snapshot, source: Restored) -> None:
         """Set weights and buffers back."""
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The checkpoints in memory that can be gone back to."""
+
+    def roll_back(self, by: str, name: str) -> None:
+        """Set weights and buffers back to a checkpoint in memory; `KeyError` where there is none of that name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
@@ -92,3 +99,15 @@ class Stateful(Protocol):
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` told."""
+
+
+def states_of(callbacks: Sequence[object]) -> list[Mapping[str, Any]]:
+    """What each callback needs in order to go on."""
+    return [callback.state() if isinstance(callback, Stateful) else {} for callback in callbacks]
+
+
+def load_states(callbacks: Sequence[object], states: Sequence[Mapping[str, Any]]) -> None:
+    """Give each callback back what `states_of` took."""
+    for callback, state in zip(callbacks, states, strict=True):
+        if isinstance(callback, Stateful):
+            callback.load_state(state)

@@ -12,8 +12,9 @@ from runexp.plan.data import DataPlan
 from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.guards import GuardsPlan
-from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, TrainPlan
+from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, RunCheckpointPlan, TrainPlan
 from runexp.plan.sweeps import SweepPlan
+from runexp.plan.tracking import RegisterPlan, TrackingPlan
 from runexp.records import dataclass
 
 
@@ -42,7 +43,10 @@ class Plan:
     cv: CVPlan | None = None
     callbacks: tuple[MadePlan, ...] = ()
     guards: GuardsPlan = GuardsPlan()
+    checkpoints: RunCheckpointPlan | None = None
     sweep: SweepPlan | None = None
+    tracking: TrackingPlan | None = None
+    register: RegisterPlan | None = None
 
     def in_fold(self) -> Plan:
         """What one fold of a cross-validation runs; the plan itself where there is none."""
@@ -96,9 +100,9 @@ def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 of what the plan does; where it was written does not count, nor do limits, thresholds and sweeps."""
-    body = _without_origins(dump(plan))
-    del body["sweep"]
+    """SHA-256 of what the plan does; where it was written does not count, nor do limits, thresholds and sweeps, nor who
+    is told of it."""
+    body = _without_origins(dump(replace(plan, sweep=None, tracking=None, register=None)))
     guards = body.pop("guards")
     if guards["on_nan"] != "stop":  # it may change weights
         body["on_nan"] = guards["on_nan"]

@@ -29,12 +29,24 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class WeightsPlan:
-    """A file of weights, relative to the spec's folder, and the node there; `strict`: every parameter must be in it."""
+    """Weights that a node takes from elsewhere: whose, by the node's name there, and from where.
+
+    A file, relative to the spec's folder, before anything runs; those of a train phase of this run once that is over;
+    those of an earlier run, whose reference may end in the name of a checkpoint, before anything runs: `path` is then
+    known once it has been found. `strict`: every parameter must be there.
+    """
 
     path: str
     node: str
     strict: bool
     origin: Origin
+    kind: Literal["file", "phase", "run"] = "file"
+    giver: str = ""
+    checkpoint: str = ""
+
+    def __str__(self) -> str:
+        source = self.path if self.kind == "file" else " ".join((self.kind, self.giver))
+        return " ".join(part for part in (source, self.checkpoint, f"({self.node})" if self.node else "") if part)
 
 
 @dataclass(frozen=True, slots=True)

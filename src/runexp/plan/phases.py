@@ -11,6 +11,10 @@ from runexp.plan.values import Call, FrozenMap, Origin
 from runexp.records import dataclass
 
 Mode = Literal["min", "max"]
+Moment = Literal["phase_start", "epoch_start", "batch_start", "batch_end", "epoch_end", "phase_end"]
+"""The moments of a train phase at which it can save its state."""
+RunMoment = Literal["experiment_start", "group_start", "phase_start", "phase_end", "group_end", "experiment_end"]
+"""Those of the whole experiment."""
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 Recorded = Literal["predictions", "outputs"]
 """What an eval phase keeps of every row."""
@@ -53,7 +57,7 @@ class SchedulePlan:
 
     A curve of ours is a ratio of the optimizer's own rate, by update, with what it reads in `options`. `call` is a
     scheduler of torch instead, stepped after every update or every epoch (`interval`). A curve runs over the phase;
-    over `n_epochs` or `n_steps` where the phase was shortened and keeps its curve.
+    over `n_epochs` or `n_steps` where it has a length of its own, after which it stays at its end.
     """
 
     curve: str
@@ -155,13 +159,25 @@ MadePlan = BuiltInPlan | OwnCallbackPlan
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPlan:
-    """When a train phase saves its state; `monitor` is empty where no best is kept, `max_to_keep` 0 for all."""
+    """When a train phase saves its state, and under which names; `monitor` is empty where no best is kept,
+    `max_to_keep` 0 for all. In memory it keeps weights and buffers alone."""
 
-    at: Literal["epoch_end"]
+    at: Moment
     every_n: int
     max_to_keep: int
     monitor: str
     mode: Mode
+    origin: Origin
+    where: Literal["disk", "memory"] = "disk"
+    name: str = "epoch-{epoch:4}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunCheckpointPlan:
+    """When the whole experiment saves its state; `max_to_keep` 0 for all."""
+
+    at: tuple[RunMoment, ...]
+    max_to_keep: int
     origin: Origin
 
 
@@ -208,6 +224,9 @@ class TrainPlan:
     lanes: tuple[LanePlan, ...] = ()
     batch_schedule: BatchSchedule = "zip_strict"
     turns: tuple[TurnPlan, ...] = ()
+    learns: FrozenMap = FrozenMap({})
+    """Estimators that learn by batches, and the target (feature set, key) of each, None for one that has none; then
+    there is no optimizer and no loss."""
     precision: PrecisionName = "fp32"
 
     @property

@@ -23,9 +23,10 @@ from runexp.plan.picture import Size
 from runexp.plan.values import Call
 from runexp.report.fold_outline import outline_folds
 from runexp.report.mermaid import size_text
-from runexp.report.outline import Branch, called, listed, literal
+from runexp.report.outline import Branch, called, described, listed, literal
 from runexp.report.phase_outline import outline_callback, outline_phase
 from runexp.report.sweep_outline import outline_sweep
+from runexp.report.tracking_outline import outline_tracking
 
 
 def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
@@ -41,6 +42,7 @@ def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
             *((outline_sweep(plan.sweep),) if plan.sweep is not None else ()),
             *_around(plan),
             *_guards(plan.guards),
+            *outline_tracking(plan),
             _execution(plan.execution),
         ),
     )
@@ -48,7 +50,11 @@ def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
 
 def _around(plan: Plan) -> tuple[Branch, ...]:
     below = tuple(outline_callback(callback) for callback in plan.callbacks)
-    return (Branch("experiment callbacks", "around phases and groups", below),) if below else ()
+    saved = plan.checkpoints
+    return (
+        *((Branch("experiment callbacks", "around phases and groups", below),) if below else ()),
+        *((Branch("experiment checkpoints", described(saved)),) if saved else ()),
+    )
 
 
 def _guards(guards: GuardsPlan) -> tuple[Branch, ...]:
@@ -199,7 +205,7 @@ def _node(node: NodePlan, size: Size | None) -> Branch:
         f"gives {listed(node.outputs)}" if node.outputs and node.kind != "output" else "",
         "frozen" if node.freeze else "",
         f"init {literal(node.init)}" if node.init else "",
-        f"weights of {node.weights.path}" if node.weights else "",
+        f"weights of {node.weights}" if node.weights else "",
         f"{node.chunk_size} rows at a time" if node.chunk_size else "",
         "activations computed again" if node.checkpointing else "",
     ]

@@ -106,6 +106,7 @@ class _Curved:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         self._step = state["step"]
+        self._rates.scale(self._ratio(self._step))  # of a phase that was made longer since, another
 
 
 class _Plateau:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from runexp.runtime.data import load_transformer
+from runexp.runtime.data import load_transformer, loaded_transformer
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.packing import pack, unpack
 from runexp.runtime.tensor_files import write_tensors
@@ -93,17 +93,46 @@ def write_checkpoint(folder: Path, graph: Graph, state: Mapping[str, Any], progr
     Files: `weights.safetensors`, `optimizer.safetensors`, `state.json` with the rest that is plain, the tensors of that
     in `state.safetensors`, and `estimators/<node>.skops`. `Unpackable` where a state is of a kind none of them takes.
     """
-    write_tensors(_flat_weights(graph), folder / "weights.safetensors")
+    capture(graph, state, program).write(folder)
+
+
+def capture(graph: Graph, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> Captured:
+    """A copy of everything a continuation needs, which can be written at leisure. `Unpackable` as above."""
     written = dict(state)
     rest: dict[str, Any] = {"random": random_state(), "frozen": sorted(graph.frozen)}
+    files = {"weights": _flat_weights(graph)}
     if program is not None:
         rest["program"] = {key: value for key, value in program.items() if key != "optimizer"}
-        tensors, written["optimizer"] = _split(program["optimizer"])
-        write_tensors(tensors, folder / "optimizer.safetensors")
-    rest["estimators"] = _write_estimators(folder / "estimators", graph.estimators)
-    written["rest"], tensors = pack(_snapshots_taken_apart(rest | {"engine": written.pop("engine", None)}))
-    write_tensors(tensors, folder / "state.safetensors")
-    (folder / "state.json").write_text(json.dumps(written, indent=1), encoding="utf-8")
+        files["optimizer"], written["optimizer"] = _split(program["optimizer"])
+    estimators = {name: _dumped(estimator) for name, estimator in graph.estimators.items()}
+    rest["estimators"] = {name: content is not None for name, content in estimators.items()}
+    written["rest"], files["state"] = pack(_snapshots_taken_apart(rest | {"engine": written.pop("engine", None)}))
+    whole = {name: content for name, content in estimators.items() if content is not None}
+    return Captured(files, json.dumps(written, indent=1), whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The state of a moment: tensors by file, the rest as JSON, estimators as skops writes them."""
+
+    tensors: Mapping[str, dict[str, Tensor]]
+    plain: str
+    estimators: Mapping[str, bytes]
+
+    @property
+    def n_bytes(self) -> int:
+        """What it takes."""
+        return sum(value.nbytes for file in self.tensors.values() for value in file.values())
+
+    def write(self, folder: Path) -> None:
+        """Write it into an empty folder."""
+        for name, tensors in self.tensors.items():
+            write_tensors(tensors, folder / f"{name}.safetensors")
+        if self.estimators:
+            (folder / "estimators").mkdir()
+        for name, content in self.estimators.items():
+            (folder / "estimators" / f"{name}.skops").write_bytes(content)
+        (folder / "state.json").write_text(self.plain, encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,24 +186,15 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -
     optimizer.param_groups = live
 
 
-def _write_estimators(folder: Path, estimators: Mapping[str, Any]) -> dict[str, bool]:
-    """Which of the estimators could be written and can be read back."""
-    if estimators:
-        folder.mkdir()
-    return {name: _is_written(folder / f"{name}.skops", estimator) for name, estimator in estimators.items()}
-
-
-def _is_written(path: Path, estimator: Any) -> bool:  # noqa: ANN401 - scikit-learn is untyped
+def _dumped(estimator: Any) -> bytes | None:  # noqa: ANN401 - scikit-learn is untyped
+    """An estimator as skops writes it; None where it cannot be written, or not be read back."""
     skops = importlib.import_module("skops.io")
     try:
-        path.write_bytes(skops.dumps(estimator))
-        load_transformer(path)
-    except OSError:
-        raise
+        content: bytes = skops.dumps(estimator)
+        loaded_transformer(content, type(estimator).__name__)
     except Exception:  # what skops raises for what it cannot hold is not told beforehand
-        path.unlink(missing_ok=True)
-        return False
-    return True
+        return None
+    return content
 
 
 def _snapshots_taken_apart(value: Any) -> Any:  # noqa: ANN401 - any nested state

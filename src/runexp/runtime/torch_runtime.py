@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.experiment_hooks import ExperimentCallback
@@ -17,25 +18,32 @@ from runexp.engine.live import Live
 from runexp.engine.protocol import ExecutionContext
 from runexp.engine.view import Callback
 from runexp.plan.experiment import Plan
+from runexp.plan.graph import NodePlan
 from runexp.plan.phases import EvalPlan, FitPlan, Leaf, MadePlan, PhasePlan, TrainPlan
 from runexp.runtime.callbacks import open_callback, open_experiment_callback
 from runexp.runtime.callbacks.around import LiveExperiment
 from runexp.runtime.callbacks.live import Folders, LivePhase
 from runexp.runtime.data import FeatureSet, build_feature_set
+from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.evaluation import EvalProgram
 from runexp.runtime.explaining import explained
 from runexp.runtime.fitting import FitProgram
 from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
+from runexp.runtime.graph.weights import check_weights, take_weights
 from runexp.runtime.lanes.opening import Opening
+from runexp.runtime.learning import PartialFitProgram
+from runexp.runtime.pace import Pace
 from runexp.runtime.recorded.evaluation import Recording
 from runexp.runtime.recorded.place import Records
 from runexp.runtime.rehearsal import Rehearsal
 from runexp.runtime.seeds import derive_seed
 from runexp.runtime.settings import check_compiler
 from runexp.runtime.state import (
+    Captured,
     Restored,
     Snapshot,
+    capture,
     read_checkpoint,
     read_weights,
     restore_snapshot,
@@ -68,6 +76,7 @@ class TorchRuntime:
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self.folders = Folders()
         self.records = Records()
+        self.pace: Pace | None = None
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -88,15 +97,20 @@ class TorchRuntime:
         """Make every phase ready that can be by now, and let go of it: what cannot work is a `SpecError` before
         anything starts. What depends on an estimator is found when that is fitted."""
         before = self.snapshot()
-        found = Rehearsal(self.graph, self.sets, self._device, self._seed).run(phases)
+        found = [*Rehearsal(self.graph, self.sets, self._device, self._seed).run(phases)]
         self.restore(before)
-        if found:
-            raise SpecError(found)
+        with collecting(found):
+            self._check_handovers()
+        stop_at(found)
 
-    def open_train(self, plan: TrainPlan) -> TrainProgram:
+    def open_train(self, plan: TrainPlan) -> TrainProgram | PartialFitProgram:
         """Make a train phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
-        return TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        if plan.learns:
+            return PartialFitProgram(plan, self.graph, self.tables.table(plan), self._seed)
+        program = TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        program.pace = self.pace
+        return program
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready; the same one is made once as long as no node is fitted or built anew."""
@@ -126,6 +140,25 @@ class TorchRuntime:
         self._evaluations.clear()
         return FitProgram(plan, self.graph, self.tables.columns(plan), self._seed)
 
+    def hand_over(self, node: str, given: Snapshot | Path | None) -> None:
+        """Give a node the weights that its plan says it takes once a phase is over: those of a snapshot, of a
+        checkpoint in a folder, or of now. `SpecError` where they do not fit."""
+        plan = self.graph.plans[node]
+        if plan.weights is None or node not in self.graph.modules:
+            raise SpecError([_unbuilt(plan)])
+        if given is None:
+            given = take_snapshot(self.graph, (plan.weights.node,))
+        self._evaluations.clear()
+        take_weights(plan, self.graph.modules[node], _flat(given))
+
+    def _check_handovers(self) -> None:
+        for plan in self.graph.plans.values():
+            if plan.weights is None or plan.weights.kind != "phase":
+                continue
+            own, giver = self.graph.modules.get(plan.name), self.graph.modules.get(plan.weights.node)
+            if own is not None and giver is not None:
+                check_weights(plan, own, giver)
+
     def snapshot(self, nodes: tuple[str, ...] | None = None) -> Snapshot:
         """A copy of the state of `nodes`; None: of everything a phase may change."""
         return take_snapshot(self.graph, nodes)
@@ -139,11 +172,18 @@ class TorchRuntime:
         """Write the state of this moment into an empty folder."""
         write_checkpoint(folder, self.graph, state, program)
 
+    def capture_checkpoint(self, state: Mapping[str, Any], program: Mapping[str, Any] | None) -> Captured:
+        """A copy of the state of this moment, which can be written while steps go on."""
+        return capture(self.graph, state, program)
+
     def read_checkpoint(self, folder: Path, fits: Iterable[FitPlan]) -> Restored:
         """Set everything back to a checkpoint. An estimator that could not be written is fitted again by the last of
         `fits`, the fit phases that are over, that fits it."""
         restored = read_checkpoint(folder, self.graph)
         again = {name: fit for fit in fits for name in fit.nodes if name in restored.lost}
+        for name in restored.lost:
+            if name not in again:
+                raise SpecError([_unkept(self.graph.plans[name])])
         for fit in dict.fromkeys(again.values()):
             self.seed(fit.label)
             program = self.open_fit(fit)
@@ -162,6 +202,17 @@ class TorchRuntime:
         set_random_state(state)
 
 
+def _flat(given: Snapshot | Path) -> Mapping[str, torch.Tensor]:
+    if isinstance(given, Path):
+        return load_file(given / "weights.safetensors")
+    return {f"{name}.{key}": value for name, tensors in given.tensors.items() for key, value in tensors.items()}
+
+
+def _unbuilt(plan: NodePlan) -> Diagnostic:
+    message = f"`{plan.name}` is not built yet when it is given weights: what it stands on is not fitted"
+    return Diagnostic("wrong-weights", message, plan.origin.span, path=plan.origin.path)
+
+
 def choose_device(wanted: str) -> torch.device:
     """The device of that name; `auto` is CUDA where there is one. `SpecError` where it is not there."""
     if wanted == "auto":
@@ -178,6 +229,11 @@ def choose_device(wanted: str) -> torch.device:
         )
         raise SpecError([found])
     return device
+
+
+def _unkept(node: NodePlan) -> Diagnostic:
+    message = f"what `{node.name}` has learned so far could not be kept, so that nothing can go on from it"
+    return Diagnostic("unfittable", message, node.origin.span, path=node.origin.path)
 
 
 def _build_sets(plan: Plan, folder: Path, given: Rows) -> dict[str, FeatureSet]:

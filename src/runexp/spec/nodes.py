@@ -22,7 +22,23 @@ Method = Literal["transform", "predict", "predict_proba", "decision_function"]
 class Weights(Section):
     """Weights from elsewhere: a file, a checkpoint, an earlier phase or run."""
 
-    source: Annotated[Reference, Field(alias="from", description="a file, `phase:<label>` or `run:<id>[/checkpoint]`")]
+    source: Annotated[
+        Reference,
+        Field(
+            alias="from",
+            description="a file; `phase:<label>`, a train phase of this run once it is over; `run:<id>`, an earlier "
+            "run by its id, the start of it, its name, or `last`",
+        ),
+    ]
+    checkpoint: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="of a phase or run: `best`, `last`, `epoch-3`, in a run of several trainings `train/best`; "
+            "left out: the weights it ended with",
+        ),
+    ] = None
     node: Annotated[
         str | None, Field(description="the node there, or what the names of its weights begin with, where it differs")
     ] = None
@@ -71,7 +87,7 @@ class Node(Section):
     padding: Annotated[
         float | None, Field(description="merge: shorter inputs are filled up at their ends with this")
     ] = None
-    weights: Annotated[Weights | None, Field(description="start from weights of a file")] = None
+    weights: Annotated[Weights | None, Field(description="weights it takes from elsewhere")] = None
     outputs: Annotated[
         tuple[Name, ...] | None,
         Field(

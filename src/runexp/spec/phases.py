@@ -6,7 +6,6 @@ from pydantic import Field
 
 from runexp.spec.base import Arguments, Count, Name, Positive, Reference, Section, Share, Use
 from runexp.spec.callbacks import CallbackItems, LossItems, MetricItems, Mode
-from runexp.spec.later import Later
 from runexp.spec.samplers import Sampler
 
 InnerLabel = Annotated[
@@ -70,6 +69,10 @@ class Schedule(Section):
     warmup_epochs: Annotated[
         float | None, Field(ge=0, allow_inf_nan=False, description="the same in epochs; one of the two")
     ] = None
+    epochs: Annotated[
+        Count | None, Field(description="length of a curve, which then stays at its end; left out: the phase")
+    ] = None
+    steps: Annotated[Count | None, Field(description="the same in updates; one of the two")] = None
     min_ratio: Annotated[Share, Field(description="the lowest ratio a curve reaches")] = 0.0
     every_n_epochs: Annotated[Count, Field(description="step: epochs between two decays")] = 1
     factor: Annotated[Positive, Field(description="step, exponential, plateau: factor of each decay")] = 0.1
@@ -96,12 +99,11 @@ class Clip(Section):
 
 
 class Checkpoints(Section):
-    """When a train phase saves its state in the run folder."""
+    """When a train phase saves its state."""
 
     at: Annotated[
         Literal["epoch_end", "epoch_start", "phase_start", "phase_end", "batch_start", "batch_end"],
-        Field(description="the moment"),
-        Later("this moment", words=("epoch_start", "phase_start", "phase_end", "batch_start", "batch_end")),
+        Field(description="the moment, after its callbacks"),
     ] = "epoch_end"
     every_n: Annotated[Count, Field(description="every n-th of these moments, and the last")] = 1
     max_to_keep: Annotated[Count | None, Field(description="older ones go; best and last stay")] = None
@@ -109,13 +111,15 @@ class Checkpoints(Section):
     mode: Annotated[Mode | None, Field(description="left out: known from the metric")] = None
     where: Annotated[
         Literal["disk", "memory"],
-        Field(description="in the run folder or in memory"),
-        Later("this place", words=("memory",)),
+        Field(description="in the run folder, or in memory: weights only, for callbacks that go back to them"),
     ] = "disk"
     name: Annotated[
         str | None,
-        Field(max_length=200, description="with {phase}, {epoch}, {batch} and metrics; left out: `epoch-0003`"),
-        Later("a name template"),
+        Field(
+            max_length=200,
+            description="with {phase}, {epoch}, {batch}, {step} and metrics, digits and decimals after a colon: "
+            "`{epoch:4}-{val_loss:.3}`; left out: `epoch-0003`",
+        ),
     ] = None
 
 
@@ -138,7 +142,13 @@ class TrainPhase(Section):
     ]
     epochs: Annotated[Count | None, Field(description="passes over the split")] = None
     steps: Annotated[Count | None, Field(description="optimizer updates, instead of epochs")] = None
-    losses: Annotated[LossItems, Field(min_length=1, description="what is minimised: names or definitions")]
+    losses: Annotated[
+        LossItems,
+        Field(
+            min_length=1,
+            description="what is minimised: names or definitions; left out where estimators learn by batches",
+        ),
+    ] = ()
     optimizer: Annotated[Optimizer | None, Field(description="a torch optimizer")] = None
     optimizers: Annotated[
         dict[Name, NamedOptimizer],
@@ -151,8 +161,16 @@ class TrainPhase(Section):
     ] = 1
     nodes: Annotated[
         tuple[Name, ...] | None,
-        Field(min_length=1, description="the nodes that train; left out: all not frozen"),
+        Field(
+            min_length=1,
+            description="the nodes that train; left out: all modules not frozen. Estimators with `partial_fit`, named "
+            "here, learn from each batch, in a phase of their own",
+        ),
     ] = None
+    targets: Annotated[
+        dict[Name, str],
+        Field(description="estimator → target it learns, where there are several: `{classifier: targets.y}`"),
+    ] = {}
     callbacks: Annotated[CallbackItems, Field(description="names or definitions")] = ()
     checkpoints: Annotated[Checkpoints | None, Field(description="when to save")] = None
     inputs: Annotated[

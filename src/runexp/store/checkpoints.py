@@ -69,6 +69,11 @@ class CheckpointFolder:
         except (OSError, ValueError):
             return False
 
+    def digests(self, name: str) -> dict[str, str]:
+        """The SHA-256 of each file, as it was committed; `OSError` or `ValueError` where that cannot be read."""
+        files = json.loads((self.path(name) / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {str(file): str(facts["sha256"]) for file, facts in files.items()}
+
     def remove(self, name: str) -> None:
         """Delete a checkpoint; half-way it is debris, not a checkpoint. `FileNotFoundError` without one."""
         path = self.path(name)
@@ -102,6 +107,12 @@ class CheckpointFolder:
         if not self._root.is_dir():
             return ()
         return tuple(sorted(path.name for path in self._root.iterdir() if path.is_dir() and not is_aside(path)))
+
+    def all_names(self) -> tuple[str, ...]:
+        """Every checkpoint at any depth, in order, whole or not."""
+        found = (path.parent for path in self._root.rglob(MANIFEST))
+        names = (path.relative_to(self._root) for path in found)
+        return tuple(sorted(name.as_posix() for name in names if not any(is_aside(Path(part)) for part in name.parts)))
 
     def debris(self) -> tuple[Path, ...]:
         """What killed processes left half-written."""

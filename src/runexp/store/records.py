@@ -40,9 +40,11 @@ def write_lock_file(
     argv: Sequence[str],
     spec_folder: Path | None = None,
     code: Mapping[str, str] | None = None,
+    lineage: Sequence[Mapping[str, str]] = (),
 ) -> None:
     """Record everything a repetition needs; `sources` maps feature sets to fingerprints, `code` modules of the user's.
 
+    `lineage` names the checkpoints of earlier runs that weights are from.
     `made` says who ran it, where and how: a repetition may differ there. `git` is that of `spec_folder`.
     """
     commit = commit_of(spec_folder) if spec_folder is not None else None
@@ -58,6 +60,7 @@ def write_lock_file(
         "plan": plan_digest,
         "sources": dict(sorted(sources.items())),
         "code": dict(sorted((code or {}).items())),
+        "lineage": [dict(one) for one in lineage],
         "git": asdict(commit) if commit else None,
         "made": {
             "host": socket.gethostname(),

@@ -11,7 +11,7 @@ from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.engine.experiment import Experiment
 from runexp.engine.live import Live
-from runexp.engine.protocol import CheckpointStore
+from runexp.engine.protocol import RunCheckpointStore
 from runexp.events import Event, FoldFinished, FoldStarted, RunFinished, RunStarted
 from runexp.plan.experiment import Plan
 from runexp.runtime.folds.fold import Fold
@@ -22,7 +22,7 @@ from runexp.runtime.torch_runtime import TorchRuntime
 class Keeping(Protocol):
     """Where the files of folds go; it can be sent to another process."""
 
-    def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> CheckpointStore:
+    def checkpoints(self, fold: Fold, runtime: TorchRuntime) -> RunCheckpointStore:
         """The checkpoints of one fold."""
 
     def place(self, fold: Fold, runtime: TorchRuntime) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from torch import Tensor, nn
 
@@ -85,6 +85,14 @@ class OwnExperimentCallback:
         """Those that the class has."""
         return {hook: self._calling(hook) for hook in get_args(ExperimentHook) if hook in self._own.names}
 
+    def state(self) -> Mapping[str, Any]:
+        """What the user's class remembers."""
+        return self._own.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Hand it back."""
+        self._own.load_state(state)
+
     def _calling(self, hook: ExperimentHook) -> Callable[[ExperimentView], None]:
         return lambda view: self._own.call(hook, view, RunView(self.name, view, self._live))
 
@@ -100,6 +108,14 @@ class _TimeLimit:
     def hooks(self) -> Hooks:
         """The start of the experiment and the ends of phases."""
         return {"on_experiment_start": self._start, "on_phase_end": self._look}
+
+    def state(self) -> Mapping[str, Any]:
+        """The seconds spent."""
+        return {"spent": time.monotonic() - self._started}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self._started = time.monotonic() - state["spent"]
 
     def _start(self, _: ExperimentView) -> None:
         self._started = time.monotonic()

@@ -21,6 +21,10 @@ class _Average:
         self.values: dict[str, Tensor] = {}
         self._own: dict[str, Tensor] = {}
 
+    def take_up(self, values: Mapping[str, Tensor]) -> None:
+        """Go on with an average that was saved."""
+        self.values = {name: value.to(self._parameters[name].device) for name, value in values.items()}
+
     @torch.no_grad()
     def move(self, share: float) -> None:
         """Take `share` of what the parameters are now; the first time all of it."""
@@ -87,7 +91,7 @@ class Ema:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
-        self._average.values = dict(state["average"])
+        self._average.take_up(state["average"])
 
 
 class Swa:
@@ -118,7 +122,8 @@ class Swa:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
-        self._average.values, self._n_counted = dict(state["average"]), state["n_counted"]
+        self._average.take_up(state["average"])
+        self._n_counted = state["n_counted"]
 
     def _count(self, view: View) -> None:
         if view.epoch >= self._from and (view.epoch - self._from) % self._every == 0:

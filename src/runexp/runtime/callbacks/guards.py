@@ -36,6 +36,14 @@ class NanGuard:
         """The ends of batches and of epochs."""
         return {"on_batch_end": self._tell, "on_epoch_end": self._count}
 
+    def state(self) -> Mapping[str, Any]:
+        """What was found in this epoch, and what of it was not told."""
+        return {"n_found": self._n_found, "found": self._found}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self._n_found, self._found = state["n_found"], state["found"]
+
     def before_update(self) -> bool:
         """Whether the update may be taken: always, unless something is wrong and it is to be left out."""
         latest = self._live.program.latest()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
 from runexp.diagnostics import Diagnostic, SpecError, did_you_mean
-from runexp.engine.view import View
 from runexp.plan.phases import BuiltInPlan
 from runexp.runtime.callbacks.live import Hooks, LivePhase
 from runexp.runtime.optim import matches
@@ -60,13 +60,24 @@ class _AtEpoch:
         self._is_held_first = is_held_first
         self._hold = _Hold(plan, live)
         self._hold.check(self._patterns)
+        self._now = -1
 
     def hooks(self) -> Hooks:
-        """The start of every epoch, so that a continuation finds the right state too."""
-        return {"on_epoch_start": self._turn}
+        """The start of every epoch."""
+        return {"on_epoch_start": lambda view: self._turn(view.epoch)}
 
-    def _turn(self, view: View) -> None:
-        self._hold.turn(self._patterns, is_held=(view.epoch < self._epoch) == self._is_held_first)
+    def state(self) -> Mapping[str, Any]:
+        """The epoch it was last told of."""
+        return {"epoch": self._now}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Hold what was held then."""
+        if state["epoch"] >= 0:
+            self._turn(state["epoch"])
+
+    def _turn(self, epoch: int) -> None:
+        self._now = epoch
+        self._hold.turn(self._patterns, is_held=(epoch < self._epoch) == self._is_held_first)
 
 
 class GradualUnfreezing:
@@ -82,13 +93,24 @@ class GradualUnfreezing:
         self._every = int(plan.options["every_n_epochs"])
         self._hold = _Hold(plan, live)
         self._hold.check(self._order[1:])
+        self._now = -1
 
     def hooks(self) -> Hooks:
         """The start of every epoch."""
-        return {"on_epoch_start": self._turn}
+        return {"on_epoch_start": lambda view: self._turn(view.epoch)}
 
-    def _turn(self, view: View) -> None:
-        n_training = 1 + view.epoch // self._every
+    def state(self) -> Mapping[str, Any]:
+        """The epoch it was last told of."""
+        return {"epoch": self._now}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Let train what trained then."""
+        if state["epoch"] >= 0:
+            self._turn(state["epoch"])
+
+    def _turn(self, epoch: int) -> None:
+        self._now = epoch
+        n_training = 1 + epoch // self._every
         for index, name in enumerate(self._order):
             self._hold.turn((name,), is_held=index >= n_training)
 

@@ -89,6 +89,21 @@ class PhaseView:
         """End the phase after this batch or this epoch."""
         self._view.request_stop(self._name, reason, at=at)
 
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """The checkpoints of this phase in memory: `last`, `best` where one is known, and each by its name."""
+        return self._view.held
+
+    def roll_back(self, name: str = "best") -> None:
+        """Set weights and buffers back to a checkpoint in memory (`checkpoints: {where: memory}`); `KeyError` where
+        there is none of that name. The optimizer and the learning rate go on as they are."""
+        if name not in self._view.held:
+            known = (
+                did_you_mean(name, self._view.held, kind="checkpoints") or "`checkpoints: {where: memory}` keeps some"
+            )
+            raise KeyError(f"this phase holds no checkpoint `{name}` in memory: {known}")
+        self._view.roll_back(self._name, name)
+
     def warn(self, message: str) -> None:
         """Tell whoever watches the run."""
         self._view.warn(message)
@@ -109,11 +124,11 @@ class OwnCallback:
         return {hook: self._calling(hook) for hook in _HOOKS if hook in self._own.names}
 
     def state(self) -> Mapping[str, Any]:
-        """What the user's `state()` gives, if there is one."""
+        """What the user's class remembers."""
         return self._own.state()
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Hand it back to the user's `load_state(state)`, if there is one."""
+        """Hand it back."""
         self._own.load_state(state)
 
     def _calling(self, hook: Hook) -> Callable[[View], None]:
@@ -160,15 +175,20 @@ class OwnHooks:
             self._refuse(told, hook, error)
 
     def state(self) -> Mapping[str, Any]:
-        """What the user's `state()` gives, if there is one."""
-        give = getattr(self._own, "state", None)
-        return dict(give()) if callable(give) else {}
+        """What the user's `state()` (or `state_dict()`) gives, if there is one, and whether it was taken out."""
+        give = self._method("state", "state_dict")
+        return {"own": dict(give()) if give else {}, "is_detached": self._is_detached}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Hand it back to the user's `load_state(state)`, if there is one."""
-        take = getattr(self._own, "load_state", None)
-        if callable(take):
-            take(state)
+        """Hand it back to the user's `load_state(state)` (or `load_state_dict`), if there is one."""
+        self._is_detached = state["is_detached"]
+        take = self._method("load_state", "load_state_dict")
+        if take:
+            take(state["own"])
+
+    def _method(self, *names: str) -> Callable[..., Any] | None:
+        found = (getattr(self._own, name, None) for name in names)
+        return next((method for method in found if callable(method)), None)
 
     def _refuse(self, told: Told, hook: str, error: Exception) -> None:
         failed = error if isinstance(error, OwnCodeError) else failure(self._plan.call, error)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,8 @@ from runexp.engine.view import View
 from runexp.plan.phases import BuiltInPlan
 from runexp.runtime.callbacks.live import Hooks, LivePhase
 from runexp.runtime.callbacks.memory import held_bytes
+
+HISTOGRAMS = "histograms.jsonl"
 
 
 class LearningRateMonitor:
@@ -52,6 +56,16 @@ class Norms:
         """The ends of epochs."""
         return {"on_epoch_end": self._report}
 
+    def state(self) -> Mapping[str, Any]:
+        """The norms noted in this epoch."""
+        return {"sums": {name: list(noted) for name, noted in self._sums.items()}}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self._sums = {
+            name: [norm.to(self._groups[name][0].device) for norm in noted] for name, noted in state["sums"].items()
+        }
+
     def before_update(self) -> bool:
         """Note the norms of this update's gradients."""
         for name, parameters in self._groups.items():
@@ -85,6 +99,18 @@ class Histograms:
         """The ends of epochs."""
         return {"on_epoch_end": self._write}
 
+    def state(self) -> Mapping[str, Any]:
+        """The last gradients, and how long the file is."""
+        file = self._live.folder() / HISTOGRAMS
+        return {"gradients": dict(self._gradients), "n_bytes": file.stat().st_size if file.exists() else 0}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave; what was written since is written again."""
+        self._gradients = dict(state["gradients"])
+        file = self._live.folder() / HISTOGRAMS
+        if file.exists():
+            os.truncate(file, min(state["n_bytes"], file.stat().st_size))
+
     def before_update(self) -> bool:
         """Keep hold of the gradients; the next update lets go of them."""
         trained = self._live.program.trained
@@ -97,7 +123,7 @@ class Histograms:
     def _write(self, view: View) -> None:
         if (view.epoch + 1) % self._every:
             return
-        with (self._live.folder() / "histograms.jsonl").open("a", encoding="utf-8") as file:
+        with (self._live.folder() / HISTOGRAMS).open("a", encoding="utf-8") as file:
             for kind, tensors in (("weights", self._live.program.trained), ("gradients", self._gradients)):
                 for name, tensor in tensors.items():
                     line = {"epoch": view.epoch, "of": kind, "parameter": name, **self._histogram(tensor)}
@@ -127,6 +153,14 @@ class Throughput:
     def hooks(self) -> Hooks:
         """The starts and ends of epochs."""
         return {"on_epoch_start": self._start, "on_epoch_end": self._report}
+
+    def state(self) -> Mapping[str, Any]:
+        """The seconds that this epoch has taken."""
+        return {"spent": time.perf_counter() - self._started}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self._started = time.perf_counter() - state["spent"]
 
     def _start(self, _: View) -> None:
         self._started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from runexp.runtime.data.build import build_feature_set, refit
 from runexp.runtime.data.feature_set import FeatureSet, FeatureSetView
-from runexp.runtime.data.keeping import load_transformer, transformer_files
+from runexp.runtime.data.keeping import load_transformer, loaded_transformer, transformer_files
 from runexp.runtime.data.membership import membership
 from runexp.runtime.data.summary import Summary, SummaryRow
 from runexp.runtime.data.tokenizer import Tokenizer, load_tokenizer, tokenizer_files
@@ -16,6 +16,7 @@ __all__ = [
     "build_feature_set",
     "load_tokenizer",
     "load_transformer",
+    "loaded_transformer",
     "membership",
     "refit",
     "tokenizer_files",
