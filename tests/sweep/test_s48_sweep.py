@@ -243,3 +243,10 @@ def test_without_optuna_a_sweep_says_how_to_get_it(write, cli, monkeypatch):
     done = cli("sweep", "small.yaml")
     assert done.exit_code == 2
     assert "pip install 'runexp[sweep]'" in done.stderr
+
+
+def test_a_secret_cannot_vary_since_what_varies_is_written_down(write, monkeypatch):
+    monkeypatch.setenv("TOKEN", "geheim17")
+    found = check(write(GRID.replace("[1, 3, 9]", '[1, "${secret:TOKEN}"]'))).diagnostics
+    assert [(one.code, one.span.line) for one in found if one.is_error] == [("wrong-value", 22)]
+    assert "geheim17" not in str(found)

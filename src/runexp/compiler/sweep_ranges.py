@@ -9,7 +9,7 @@ from typing import Any
 from runexp.compiler.findings import Path
 from runexp.compiler.scope import Scope
 from runexp.diagnostics import did_you_mean
-from runexp.source import MappingNode, Node, SequenceNode
+from runexp.source import MappingNode, Node, ScalarNode, SequenceNode
 from runexp.spec.strategies import Range
 
 _FIXED = ("runexp", "name", "imports", "sweep")
@@ -65,6 +65,10 @@ def _check_values(scope: Scope, values: Range, path: Path) -> None:
         if text in seen:
             scope.found.error("wrong-value", f"the value `{_shown(value)}` stands here twice", (*where, index))
         seen.add(text)
+        node = scope.found.document.find((*where, index))
+        if isinstance(node, ScalarNode) and node.secret:
+            message = "what a sweep varies is written down, and this is a secret"
+            scope.found.error("wrong-value", message, (*where, index))
 
 
 def _check_bounds(scope: Scope, values: Range, path: Path, *, low: float, high: float) -> None:
