@@ -79,7 +79,8 @@ class EventLog:
     def sync(self) -> None:
         """Write what is left, durably, and go on."""
         self._write()
-        os.fsync(self._file)
+        with naming(self._path):
+            os.fsync(self._file)
 
     def close(self) -> None:
         """Write what is left, durably."""
