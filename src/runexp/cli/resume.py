@@ -94,6 +94,9 @@ def resume(
     except (UnknownRun, AmbiguousRun) as error:
         say(f"error: {error}")
         raise typer.Exit(2) from None
+    if schedule is Curves.KEEP and not extend:
+        say("error: --schedule says what becomes of schedules with --extend")
+        raise typer.Exit(2)
     talk = Talk(quiet, verbose, no_color)
     folder = _extended(folder, extend, schedule, runs=runs, talk=talk) if extend else folder
     how = Going(tuple(guards or ()), force=force)
