@@ -26,8 +26,9 @@ from runexp.source.nodes import COMMAND_LINE
 from runexp.store.atomic import is_aside, make_folders, write_atomically
 from runexp.store.checkpoints import MANIFEST, CheckpointFolder
 from runexp.store.find_checkpoint import FINAL
+from runexp.store.locks import LOCK
 from runexp.store.records import LOCK_FILE, SUMMARY
-from runexp.store.run_folder import LOCK, RunFolder
+from runexp.store.run_folder import RunFolder
 from runexp.store.status import STATUS, utc_now
 
 Curves = Literal["extend", "keep"]
