@@ -189,3 +189,35 @@ def test_the_engine_is_left_before_the_sinks_are_closed():
 
     pump(engine(), [Closing()])
     assert order == ["engine", "sink"]
+
+
+def stoppable_run(heard):
+    """An engine that hears of what is thrown at it, and ends as failed."""
+    try:
+        yield EpochStarted("train", 0)
+        yield EpochStarted("train", 1)
+        yield RunFinished("completed")
+    except OSError as error:
+        heard.append(error)
+        yield RunFinished("failed", str(error))
+
+
+def test_the_run_fails_with_a_sink_that_it_cannot_do_without():
+    heard, lost = [], OSError(28, "full")
+    broken, other = Broken(at=EpochStarted, error=lost), Recorder()
+    assert pump(stoppable_run(heard), [broken, other], needed=[broken]).status == "failed"
+    assert heard == [lost]
+    assert [type(event) for event in other.events] == [EpochStarted, RunFinished]
+    assert warnings_of(other) == []
+
+
+@pytest.mark.parametrize("when", ["closed", "end"])
+def test_a_needed_sink_that_cannot_finish_fails_a_run_that_was_complete(when):
+    lost = OSError(28, "full")
+    broken = Broken(when_closed=lost, wants=frozenset({EpochStarted}))
+    if when == "end":
+        broken = Broken(at=RunFinished, error=lost)
+    other = Recorder()
+    with pytest.raises(OSError, match="full"):
+        pump(stoppable_run([]), [broken, other], needed=[broken])
+    assert [event.status for event in other.events if isinstance(event, RunFinished)] == ["failed"]

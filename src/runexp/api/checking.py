@@ -19,7 +19,8 @@ class Checked:
     """What checking one spec gave: the stages it reached, and every diagnostic in document order.
 
     `files` are the texts that were read, by the name diagnostics use, also where no document came of them; `folder`
-    is where relative paths start; `allowed` are prefixes of code that whoever runs the spec has agreed to.
+    is where relative paths start; `allowed` are prefixes of code that whoever runs the spec has agreed to. `overrides`
+    and `stdin` are what it was read with, so that it can be read again with other values.
     """
 
     path: str
@@ -30,6 +31,8 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, str]
     allowed: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    stdin: bytes | None = None
 
     @property
     def is_valid(self) -> bool:
@@ -80,14 +83,14 @@ def check(
     texts: dict[str, str] = {}
     document, found = read(source, overrides=overrides, stdin=stdin, texts=texts)
     if document is None:
-        return Checked(str(source), folder, None, None, None, found, texts)
+        return Checked(str(source), folder, None, None, None, found, texts, (), tuple(overrides), stdin)
     parsed = parse(document)
     linked = link(parsed, folder=folder)
     unread = {one.span for one in found if one.is_error}
     judged = [one for one in linked.diagnostics if one.span not in unread]
     everything = in_document_order(_without_echoes((*found, *judged)))
     plan = linked.plan if not any(item.is_error for item in everything) else None
-    return Checked(str(source), folder, document, parsed, plan, everything, texts)
+    return Checked(str(source), folder, document, parsed, plan, everything, texts, (), tuple(overrides), stdin)
 
 
 def path_of(address: str) -> tuple[str | int, ...]:

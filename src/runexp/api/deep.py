@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from runexp.api.checking import Checked
 from runexp.api.lineage import default_runs, recorded, traced
 from runexp.api.redaction import redacted_text
+from runexp.api.tracking import missing_libraries
 from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import Diagnostic, SpecError, in_document_order
 from runexp.plan.experiment import Plan
@@ -40,7 +41,8 @@ def check_deep(checked: Checked) -> DeepChecked:
     with own_modules(checked):
         plan, lost = _traced(checked.plan)
         deep = deep_check(plan, folder=checked.folder)
-    located = [_located(item, checked.document) for item in (*lost, *deep.diagnostics)]
+    found = (*missing_libraries(checked.plan), *lost, *deep.diagnostics)
+    located = [_located(item, checked.document) for item in found]
     everything = in_document_order(dict.fromkeys((*checked.diagnostics, *located)))
     return DeepChecked(
         replace(checked, diagnostics=everything), _facts(checked.path, deep.sizes, deep.notes), deep.drawn

@@ -33,7 +33,7 @@ REQUIRED = {
     "typer": ("typer", "0.16"),
 }
 # Distribution → what it adds.
-OPTIONAL = {"torchmetrics": "metrics by the names of torchmetrics"}
+OPTIONAL = {"optuna": "sweeps", "torchmetrics": "metrics by the names of torchmetrics"}
 
 _LITTLE_SPACE = 2**30  # bytes
 

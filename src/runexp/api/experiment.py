@@ -11,10 +11,13 @@ from runexp.api.describing import read_set, set_names
 from runexp.api.previewing import Length, Preview, labels
 from runexp.api.running import Place, Run
 from runexp.api.running import run as run_checked
+from runexp.api.sweeping import SweepPlace, run_replicates, run_sweep
+from runexp.api.trials import Unwatched
 from runexp.api.trust import allowing
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import Plan
 from runexp.results import GroupResults, PhaseResults, UnknownNameError
+from runexp.results.trials import SweepResults
 from runexp.runtime.data import FeatureSet
 from runexp.spec import Spec
 
@@ -82,6 +85,21 @@ class Experiment:
         if finished.error is not None:
             raise finished.error
         return finished
+
+    def sweep(
+        self, *, runs: Path | str = "runs", run_dir: Path | str | None = None, retry_failed: bool = False
+    ) -> SweepResults:
+        """Run the trials of the spec's `sweep` that have not ended yet, in a folder of their own.
+
+        `SpecError` for a grid with a value that makes a wrong spec; what single trials fail of is in the results.
+        """
+        place = SweepPlace(Path(runs), Path(run_dir) if run_dir is not None else None, retry_failed)
+        return run_sweep(self._checked, place, watcher=Unwatched())
+
+    def replicate(self, n: int, *, runs: Path | str = "runs", run_dir: Path | str | None = None) -> SweepResults:
+        """Run the plan with `n` seeds, the first its own: numbers with their spread. None is repeated."""
+        place = SweepPlace(Path(runs), Path(run_dir) if run_dir is not None else None)
+        return run_replicates(self._checked, n, place, watcher=Unwatched())
 
     def preview_phase(
         self, label: str, *, n_epochs: int = 0, n_steps: int = 0, with_earlier: bool = False

@@ -25,6 +25,7 @@ from runexp.events import (
 )
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.values import FrozenMap
+from runexp.report.aftermath import aftermath_of
 from runexp.report.run_page import CheckpointFacts, TableFacts
 from runexp.results import GroupResults, PhaseResults, Recorder, RunResults
 from runexp.results.comparison import Comparison, compare
@@ -127,6 +128,11 @@ class StoredRun:
     def requirements(self) -> tuple[Verdict, ...]:
         """What came of the thresholds that its spec demands."""
         return from_json(_json(self.folder / "summary.json").get("requirements"))
+
+    @property
+    def aftermath(self) -> tuple[tuple[str, str], ...]:
+        """What became of it after its end: as what its model was registered, or why not; what trackers lack."""
+        return aftermath_of(_json(self.folder / "registered.json"), _json(self.folder / "tracking.json"))
 
     @property
     def checkpoints(self) -> tuple[CheckpointFacts, ...]:

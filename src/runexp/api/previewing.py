@@ -76,6 +76,7 @@ class Preview:
         """The estimators that must be fitted before it can run."""
         found = [describe(self._runtime, part).waits_for for part in _leaves(self._phase)]
         fitted = {name for part in _leaves(self._phase) if isinstance(part, FitPlan) for name in part.nodes}
+        fitted |= {name for part in _leaves(self._phase) if isinstance(part, TrainPlan) for name in part.learns}
         return tuple(dict.fromkeys(name for names in found for name in names if name not in fitted))
 
     def facts(self, length: Length) -> tuple[PreviewFacts, ...]:

@@ -27,6 +27,7 @@ from runexp.runtime.data import membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.graph.sizes import sizes_of
+from runexp.runtime.model import facts_of
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.versions import library_versions
 from runexp.store.checkpoints import CheckpointFolder
@@ -37,6 +38,7 @@ from runexp.store.run_folder import RunFolder
 
 WRITTEN = "written.yaml"
 GRAPH = "graph.json"
+INPUTS = "artifacts/inputs.json"
 
 
 def write_inputs(
@@ -70,6 +72,7 @@ def write_inputs(
         folder.write("splits.parquet", membership(whole))
     if division.folds:
         folder.write("folds.parquet", fold_membership(division))
+    folder.write(INPUTS, json.dumps(facts_of(whole), indent=1, ensure_ascii=False) + "\n")
     for path, content in transformer_files(whole):
         folder.write(path, content)
     for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
@@ -108,15 +111,16 @@ def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
     understood = checked.parsed_spec.model_dump(
         mode="json", by_alias=True, exclude_none=True, exclude_defaults=not with_defaults
     )
-    return _yaml_of(checked, understood)
+    return yaml_of(checked, understood)
 
 
 def written_yaml(checked: Checked) -> str:
     """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan."""
-    return _yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    return yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
-def _yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
+def yaml_of(checked: Checked, understood: Mapping[str, Any]) -> str:
+    """Plain data of a spec as YAML, with no secret in it."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.api.company import Company
 from runexp.api.concluding import failing_with
 from runexp.api.lineage import recorded
 from runexp.api.progress import forget_later, newest, restore, saved_mark
 from runexp.api.recording import WRITTEN
-from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, build, execute, refuse_limits
+from runexp.api.running import SAVE_EVERY_S, Beginning, Run, Watch, Watched, build, execute, refuse_limits
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
@@ -120,6 +121,7 @@ def resume(
         beginning, warnings = _beginning(run, folder, runtime)
         for warning in warnings:
             tell(warning)
+        control = control or Control()
         with failing_with(folder):
             folder.status.update("running")
         return execute(
@@ -127,8 +129,8 @@ def resume(
             run.checked.linked,
             runtime,
             replace(beginning, document=run.checked.document),
-            watch,
-            control=control or Control(),
+            Watched(watch, Company(run.checked, folder, control, is_resumed=True)),
+            control=control,
             save_every_s=save_every_s,
         )
 

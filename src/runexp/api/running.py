@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from runexp.api.checking import Checked
+from runexp.api.company import Company
 from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.lineage import Ancestor, default_runs, told, traced
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import hiding, redacted_text
+from runexp.api.tracking import missing_libraries
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -22,6 +24,7 @@ from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.live import Live
 from runexp.events import PhaseFinished, PhaseStarted, RunFinished
+from runexp.observe.accompanied import accompanied
 from runexp.observe.event_log import EventLog, Mark
 from runexp.observe.metrics_table import MetricsTable
 from runexp.observe.pump import pump
@@ -58,7 +61,8 @@ class Run:
     """One execution of an experiment: its folder, what it found out, and what it failed of, if it did.
 
     `folder` is None for a preview, which leaves nothing behind. `units` tells, by phase and number, what is in a
-    target's own units and what in those that transforms gave it.
+    target's own units and what in those that transforms gave it. `notes` are what happened after its end: what trackers
+    lack, where its model was registered, or why not.
     """
 
     folder: Path | None
@@ -67,6 +71,7 @@ class Run:
     error: Exception | None = None
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     requirements: tuple[Verdict, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Run({self.results.name!r}, {self.status}, {str(self.folder)!r})"
@@ -91,12 +96,14 @@ class Run:
 class Place:
     """Where a run goes: a new folder below `runs`, or exactly `at`.
 
-    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch.
+    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `group` is the id of what
+    the run is one of, such as a sweep: trackers put its runs below one.
     """
 
     runs: Path = field(default_factory=lambda: Path("runs"))
     at: Path | None = None
     save_every_s: float = SAVE_EVERY_S
+    group: str = ""
 
 
 def build(checked: Checked, plan: Plan | None = None) -> TorchRuntime:
@@ -157,16 +164,24 @@ def _run_built(opened: _Opened, place: Place, watch: Watch, *, code: Mapping[str
         with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
         around = Around(control, Live(), frozenset())
+        company = Company(opened.checked, folder, control, group=place.group)
         if opened.division.folds:
             jobs = jobs_of(opened.checked, opened.division, folder, opened.plan)
             folds = CrossValidation(plan, jobs, first=opened.hand_over())
-            return _run_folds(folder, folds, watch, around, document=opened.checked.document)
+            watched = Watched(watch, company)
+            return _run_folds(folder, folds, watched, around, document=opened.checked.document)
         runtime = opened.hand_over()
         beginning = Beginning(document=opened.checked.document)
-        return execute(folder, plan, runtime, beginning, watch, control=control, save_every_s=place.save_every_s)
+        return execute(
+            folder, plan, runtime, beginning, Watched(watch, company), control=control,
+            save_every_s=place.save_every_s,
+        )  # fmt: skip
 
 
 def _built(checked: Checked, plan: Plan) -> tuple[TorchRuntime, Division]:
+    lacking = missing_libraries(plan)
+    if lacking:
+        raise SpecError(lacking)
     return placed(checked, _open, checked, plan)
 
 
@@ -214,26 +229,38 @@ class Beginning:
     document: Document | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Who shows a run, and who keeps it company: its trackers, its monitor, and what becomes of its model."""
+
+    shows: Watch
+    company: Company
+
+
 def execute(
     folder: RunFolder,
     plan: Plan,
     runtime: TorchRuntime,
     beginning: Beginning,
-    watch: Watch,
+    watch: Watched,
     *,
     control: Control,
     save_every_s: float,
 ) -> Run:
     """Run what is left of a plan in its folder."""
     live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
+    company = watch.company
     with failing_with(folder):
-        runtime.folders.keep_in(folder.inside("callbacks"))
+        runtime.folders.keep_in(lambda names: folder.inside(f"callbacks/{names}"))
         runtime.records.keep_in(folder.path)
         log = EventLog(folder.inside("events.jsonl"), beginning.mark)
         checkpoints = Checkpoints(folder.checkpoints(), runtime, log=log)
         needed = hiding(_needed(folder, log, recorder), beginning.document)
-        sinks = [*needed, *hiding(watch(live), beginning.document)]
-        tell_again(beginning.told, needed[1:3], sinks[len(needed) :])
+        told = hiding(company.open_trackers(), beginning.document)
+        sinks = [*needed, *told, *company.open_monitor(live, runtime)]
+        shown = hiding(watch.shows(live), beginning.document)
+        tell_again(beginning.told, [*needed[1:3], *told], shown)
+        sinks += shown
         progress = Progress(folder.progress(), runtime, log, control, writer=Writer())
         experiment = Interpreter(
             plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
@@ -241,7 +268,8 @@ def execute(
         )  # fmt: skip
         first = beginning.mark.sequence if beginning.mark else 0
         with progress.every(save_every_s), held_to(plan.guards, control, folder.path):
-            finished = pump(experiment.run(), sinks, first=first, needed=needed)
+            events = accompanied(experiment.run(), company.companions)
+            finished = pump(events, sinks, first=first, needed=needed)
         results = recorder.results()
         found = Conclusion({}, ())
         with nullcontext() if experiment.error is None else suppress(OSError):  # what it failed of is to be told
@@ -253,25 +281,29 @@ def execute(
     error = experiment.error
     if isinstance(error, OSError):
         error.add_note(what_to_do(error, folder))
-    return Run(folder.path, results, finished, error, found.units, found.requirements)
+    notes = company.conclude(finished.status, results.summary(), runtime)
+    return Run(folder.path, results, finished, error, found.units, found.requirements, notes)
 
 
 def _run_folds(
-    folder: RunFolder, folds: CrossValidation, watch: Watch, around: Around, *, document: Document | None
+    folder: RunFolder, folds: CrossValidation, watch: Watched, around: Around, *, document: Document | None
 ) -> Run:
-    plan = folds.plan
+    plan, company = folds.plan, watch.company
     recorder = Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
     with failing_with(folder, can_go_on=False):
         folder.checkpoints()  # freed of what is half-written
         log = EventLog(folder.inside("events.jsonl"))
         needed = hiding(_needed(folder, log, recorder), document)
-        sinks = [*needed, *hiding(watch(around.live), document)]
+        beside = [*company.open_trackers(), *watch.shows(around.live)]
+        sinks = [*needed, *company.open_monitor(around.live, None), *hiding(beside, document)]
         with held_to(plan.guards, around.control, folder.path):
-            finished = pump(folds.run(replace(around, wants=subscribed(sinks))), sinks, needed=needed)
+            events = accompanied(folds.run(replace(around, wants=subscribed(sinks))), company.companions)
+            finished = pump(events, sinks, needed=needed)
         files_of(plan, folder).conclude(folds.folds)
         results = recorder.results()
         found = conclude(folder, plan, finished, summary_of(results))
-    return Run(folder.path, results, finished, folds.error, found.units, found.requirements)
+    notes = company.conclude(finished.status, summary_of(results)["metrics"], None)
+    return Run(folder.path, results, finished, folds.error, found.units, found.requirements, notes)
 
 
 def _needed(folder: RunFolder, log: EventLog, recorder: Recorder) -> list[Sink]:

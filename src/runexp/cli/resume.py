@@ -97,6 +97,11 @@ def resume(
     if schedule is Curves.KEEP and not extend:
         say("error: --schedule says what becomes of schedules with --extend")
         raise typer.Exit(2)
+    from runexp.api.stored_sweep import is_sweep
+
+    if is_sweep(folder):
+        say(f"error: {folder} holds many runs; the command that began them, given again, goes on and repeats none")
+        raise typer.Exit(2)
     talk = Talk(quiet, verbose, no_color)
     folder = _extended(folder, extend, schedule, runs=runs, talk=talk) if extend else folder
     how = Going(tuple(guards or ()), force=force)

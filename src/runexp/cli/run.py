@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,9 +26,13 @@ from runexp.cli.options import (
 )
 from runexp.cli.resume import Talk, go_on, unfinished
 from runexp.cli.screen import say, say_on_terminal
+from runexp.cli.sweep import Manner, repeat
 from runexp.cli.trust import trusted
 from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
 from runexp.diagnostics import SpecError
+
+if TYPE_CHECKING:  # imported by the functions, to start fast
+    from runexp.api.checking import Checked
 
 
 class Resuming(StrEnum):
@@ -43,6 +47,14 @@ WhetherResume = Annotated[
 ]
 
 
+Replicates = Annotated[
+    int,
+    typer.Option(
+        "--replicates", min=1, metavar="N", help="Run it with N seeds, the first its own, and show the spread."
+    ),
+]
+
+
 def run(
     spec: SpecPath,
     *,
@@ -54,6 +66,7 @@ def run(
     allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
     resume: WhetherResume = Resuming.NEVER,
+    replicates: Replicates = 1,
     save_every: SaveEvery = 30.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -65,11 +78,21 @@ def run(
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
     checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
+    if checked.linked.sweep is not None and not quiet:
+        say(f"note: this runs {spec} once, with the values written in it; `runexp sweep {spec}` runs its trials")
+    if replicates > 1:
+        manner = Manner(form, quiet, no_color)
+        return repeat(checked, replicates, runs=runs, run_dir=run_dir, save_every=save_every, manner=manner)
     broken_off = unfinished(checked, runs, run_dir) if resume is Resuming.AUTO else None
     how = Talk(quiet, verbose, no_color)
     if broken_off is not None:
         return go_on(broken_off, allow_import=allow_import, form=form, save_every=save_every, talk=how)
-    say_on_terminal("importing torch, reading data, building the graph …", quiet=quiet)
+    _once(checked, runs, run_dir, form=form, save_every=save_every, how=how)
+
+
+def _once(checked: Checked, runs: Path, run_dir: Path | None, *, form: Format, save_every: float, how: Talk) -> None:
+    """Run it once, show it, and leave with its exit code."""
+    say_on_terminal("importing torch, reading data, building the graph …", quiet=how.quiet)
     from runexp.api.running import Place
     from runexp.api.running import run as run_checked
     from runexp.engine.control import Control
@@ -80,15 +103,17 @@ def run(
         finished = run_checked(
             checked,
             Place(runs, run_dir, save_every),
-            watch=lambda live: progress_sinks(live, quiet=quiet, no_color=no_color, as_json=form is Format.JSON),
+            watch=lambda live: progress_sinks(
+                live, quiet=how.quiet, no_color=how.no_color, as_json=form is Format.JSON
+            ),
             control=control,
         )
     except SpecError as error:
-        raise leave_with(error, checked.files, no_color=no_color) from None
+        raise leave_with(error, checked.files, no_color=how.no_color) from None
     except FolderInUse as error:
         say(f"error: {error}")
         raise typer.Exit(2) from None
     except OSError as error:
         raise cannot_write(error) from None
-    report(finished, checked, form=form, no_color=no_color, verbose=verbose)
+    report(finished, checked, form=form, no_color=how.no_color, verbose=how.verbose)
     leave(finished, control)

@@ -11,7 +11,7 @@ import typer
 
 from runexp.cli.options import Format, NoColor, Runs
 from runexp.cli.references import RunReference, require_run
-from runexp.cli.screen import wants_color, width
+from runexp.cli.screen import say, wants_color, width
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.api.opening import StoredRun
@@ -24,6 +24,10 @@ def show(
 ) -> None:
     """Show one run: how it stands, its numbers and curves, checkpoints, environment, data. Runs nothing."""
     folder = require_run(runs, reference)
+    from runexp.api.stored_sweep import is_sweep
+
+    if is_sweep(folder):
+        return _show_sweep(folder, form, no_color=no_color)
     from runexp.api.opening import StoredRun
 
     run = StoredRun(folder)
@@ -34,9 +38,22 @@ def show(
     from runexp.report.run_page import RunFacts, render_run
 
     found = (run.record, run.results, run.checkpoints, run.problems, run.units, run.tables, run.requirements)
-    facts = RunFacts(*found, lines_of(run.lock))
+    facts = RunFacts(*found, lines_of(run.lock), run.aftermath)
     color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_run(facts, console_width=width(), color=color))
+
+
+def _show_sweep(folder: Path, form: Format, *, no_color: bool) -> None:
+    """The trials of a sweep, or the repeats of a run, as far as they have come."""
+    from runexp.api.stored_sweep import open_sweep
+    from runexp.cli.sweep import show_sweep
+
+    try:
+        results = open_sweep(folder)
+    except (OSError, ValueError):
+        say(f"{folder} has no trial that has ended")
+        return
+    show_sweep(results, form, no_color=no_color)
 
 
 def _as_json(run: StoredRun) -> dict[str, Any]:
@@ -55,6 +72,7 @@ def _as_json(run: StoredRun) -> dict[str, Any]:
         "warnings": list(run.results.warnings),
         "units": run.units,
         "requirements": requirements_as_json(run.requirements),
+        "aftermath": dict(run.aftermath),
         "lock": jsonable(run.lock),
         "spec": jsonable(run.spec),
         "problems": list(run.problems),

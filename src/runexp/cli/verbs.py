@@ -20,6 +20,7 @@ Exit codes: 0 done · 1 it ran and failed · 2 the spec or the command line is w
 # In the order of the help.
 VERBS = {
     "run": "runexp.cli.run:run",
+    "sweep": "runexp.cli.sweep:sweep",
     "resume": "runexp.cli.resume:resume",
     "validate": "runexp.cli.validate:validate",
     "preview": "runexp.cli.preview:preview",
@@ -28,10 +29,12 @@ VERBS = {
     "list": "runexp.cli.list_runs:list_runs",
     "show": "runexp.cli.show:show",
     "compare": "runexp.cli.compare:compare",
+    "predict": "runexp.cli.predict:predict",
     "tag": "runexp.cli.annotate:tag",
     "note": "runexp.cli.annotate:note",
     "rm": "runexp.cli.rm:remove",
     "reproduce": "runexp.cli.reproduce:reproduce",
+    "export": "runexp.cli.export:export",
     "init": "runexp.cli.init:init",
     "fmt": "runexp.cli.fmt:fmt",
     "catalog": "runexp.cli.catalog:catalog",

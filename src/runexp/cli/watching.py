@@ -77,6 +77,8 @@ def report(finished: Run, checked: Checked, *, form: Format, no_color: bool, ver
             requirements=finished.requirements,
         )
         sys.stdout.write(text)
+    for note in finished.notes:
+        say(note)
     if finished.error is not None:
         show_failure(finished.error, checked, verbose=verbose)
 

@@ -22,6 +22,8 @@ from runexp.compiler.samplers import link_samplers
 from runexp.compiler.scope import Scope
 from runexp.compiler.streams import check_streams
 from runexp.compiler.surroundings import check_surroundings
+from runexp.compiler.sweeps import link_sweep
+from runexp.compiler.tracking import link_register, link_tracking, with_histograms
 from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import ExecutionPlan, Plan
 from runexp.records import dataclass
@@ -52,6 +54,10 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     nodes = link_handovers(scope, nodes, phases)
     _check_sections(found)
     check_surroundings(scope, phases)
+    sweep = link_sweep(scope, phases)
+    tracking = link_tracking(found)
+    phases = with_histograms(phases, tracking)
+    register = link_register(found)
     cv = link_folds(scope, phases)
     check_streams(scope, phases)
     callbacks = link_experiment_callbacks(scope)
@@ -66,7 +72,7 @@ def link(parsed: Parsed, *, folder: Path) -> Compiled:
     said = spec.execution
     execution = ExecutionPlan(said.device, said.threads or 0, said.compile, said.deterministic, said.allocator)
     sets = tuple(data.values())
-    around = (execution, cv, callbacks, guards, checkpoints)
+    around = (execution, cv, callbacks, guards, checkpoints, sweep, tracking, register)
     plan = Plan(spec.name, spec.description, spec.seed, sets, nodes, phases, *around)
     return Compiled(plan, found.diagnostics)
 

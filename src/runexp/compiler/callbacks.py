@@ -248,9 +248,8 @@ def _modes(
     scope: Scope, watched: Watched, evaluations: Mapping[int, EvaluationPlan], path: Path
 ) -> dict[str, Mode | None]:
     """What the phase and its evaluations report; says so where two of them use one name."""
-    modes: dict[str, Mode | None] = dict.fromkeys(
-        ("train_loss", *(f"train_{loss.name}" for loss in watched.losses)), "min"
-    )
+    total = ("train_loss",) if watched.losses or watched.written else ()
+    modes: dict[str, Mode | None] = dict.fromkeys((*total, *(f"train_{loss.name}" for loss in watched.losses)), "min")
     for index, callback in evaluations.items():
         plan = callback.evaluation
         clash = next((name for name in plan.produces if name in modes), None)

@@ -56,7 +56,7 @@ def link_fit(scope: Scope, phase: FitPhase, path: Path, label: str, fitted: Fitt
     fitted.mark(nodes)
     data = scope.feeding(nodes)
     scope.check_split(phase.split, data, (*path, "split"))
-    targets = {name: target for name in nodes if (target := _target(scope, name, phase, path))}
+    targets = {name: target for name in nodes if (target := link_target(scope, name, phase.targets, path))}
     for name in phase.targets:
         place = (*path, "targets", name)
         if scope.knows_node(name, place, part="key") and name not in nodes:
@@ -96,10 +96,10 @@ def _wanted(scope: Scope, phase: FitPhase, path: Path, fitted: Fitted) -> tuple[
     return tuple(wanted)
 
 
-def _target(scope: Scope, name: str, phase: FitPhase, path: Path) -> tuple[str, str] | None:
+def link_target(scope: Scope, name: str, written: Mapping[str, str], path: Path) -> tuple[str, str] | None:
     """The (feature set, key) an estimator learns; None for one that needs none."""
-    if name in phase.targets:
-        return _written_target(scope, name, phase.targets[name], (*path, "targets", name))
+    if name in written:
+        return _written_target(scope, name, written[name], (*path, "targets", name))
     call = scope.nodes[name].calls[0]
     entry = catalog.lookup(call.name)
     if entry is None or not deciding(call, entry).traits.get("needs_target"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from runexp.compiler.callbacks import Numbers
 from runexp.compiler.findings import Findings, Path
@@ -12,7 +12,6 @@ from runexp.diagnostics import did_you_mean
 from runexp.plan.guards import Comparison, GuardsPlan, LimitPlan, RequirementPlan
 from runexp.plan.phases import BuiltInPlan, CallbackPlan, OwnCallbackPlan, TrainPlan
 from runexp.plan.values import FrozenMap
-from runexp.spec.surroundings import Guards
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 _BYTES = {"B": 1} | {f"{sign}B": 1000**n for n, sign in enumerate("KMGT", 1)}
@@ -34,7 +33,7 @@ def link_guards(found: Findings) -> GuardsPlan:
         memory=_limit(found, guards.memory, _BYTES, "memory"),
         disk=_limit(found, guards.disk, _BYTES, "disk"),
         on_nan=guards.on_nan,
-        require=tuple(_requirements(found, guards)),
+        require=tuple(requirements(found, guards.require, (*_PATH, "require"))),
     )
 
 
@@ -70,7 +69,8 @@ def check_alert(found: Findings, phases: Sequence[TrainPlan]) -> None:
 
 def numbers_of(phase: TrainPlan) -> Iterator[str]:
     """The numbers that a train phase ends with, without those that code of the user's reports."""
-    yield from ("train_loss", *(f"train_{loss.name}" for loss in phase.losses))
+    yield from (["train_loss"] if phase.losses else [])  # estimators that learn by batches have none
+    yield from (f"train_{loss.name}" for loss in phase.losses)
     yield from ("lr", *(f"lr/{turn.name}" for turn in phase.turns))
     yield from (name for plan in phase.evaluations for name in plan.produces)
     yield from (name for item in phase.callbacks if isinstance(item, BuiltInPlan) for name in item.produces)
@@ -97,9 +97,10 @@ def _limit(found: Findings, written: str | None, units: dict[str, int], key: str
     return LimitPlan(bound, written.strip(), found.origin(path))
 
 
-def _requirements(found: Findings, guards: Guards) -> Iterator[RequirementPlan]:
-    for number, written in guards.require.items():
+def requirements(found: Findings, written_at: Mapping[str, str], path: Path) -> Iterator[RequirementPlan]:
+    """The thresholds by number that stand at a path."""
+    for number, written in written_at.items():
         match = _THRESHOLD.fullmatch(written)
         if match is not None:
             comparison: Comparison = match[1]  # type: ignore[assignment]  # what the pattern lets through
-            yield RequirementPlan(number, comparison, float(match[2]), found.origin((*_PATH, "require", number)))
+            yield RequirementPlan(number, comparison, float(match[2]), found.origin((*path, number)))

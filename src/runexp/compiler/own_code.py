@@ -14,6 +14,7 @@ from runexp.records import dataclass
 _CATALOG = frozenset({"torch", "sklearn", "torchmetrics", "runexp"})
 _SUPPLIED = {"dataset": frozenset({"seed", "random_state"}), "optimizer": frozenset({"params"})}
 _CALLED = frozenset({"loss", "metric"})
+_TRACKER = ("start", "log", "keep", "finish")
 
 
 def is_allowed(use: str, imports: Iterable[str]) -> bool:
@@ -52,8 +53,13 @@ def misuse(own: OwnCode, kind: str) -> str:
     """Why a class cannot be what is asked for, as far as its source tells; empty where it can."""
     if kind == "dataset":
         return "is a class, and a source is a function that returns rows" if own.is_class else ""
+    if kind == "tracker" and not own.is_class:
+        return "is a function, and a tracker is a class"
     if not own.is_class or own.ancestors:
         return ""
+    if kind == "tracker":
+        lacking = [name for name in _TRACKER if name not in own.methods]
+        return f"has no `{'`, no `'.join(lacking)}`, which a tracker has" if lacking else ""
     if kind == "module" and not {"forward", "__call__"} & own.methods.keys():
         return "has neither `forward` nor a base class that could bring it"
     if kind in _CALLED and not {"forward", "__call__"} & own.methods.keys():

@@ -12,6 +12,7 @@ from runexp.compiler.freezing import Freezing
 from runexp.compiler.guards import alert_of
 from runexp.compiler.judged_lanes import Judged, link_judged
 from runexp.compiler.lanes import link_lanes
+from runexp.compiler.learning import check_callbacks, learners, link_learning
 from runexp.compiler.losses import link_losses
 from runexp.compiler.metrics import link_metrics
 from runexp.compiler.optimizing import link_optimizer, link_schedule
@@ -26,6 +27,7 @@ from runexp.plan.phases import (
     PhasePlan,
     TrainPlan,
 )
+from runexp.plan.values import FrozenMap
 from runexp.records import dataclass
 from runexp.source.nodes import COMMAND_LINE as OVERRIDES
 from runexp.spec.phases import (
@@ -77,6 +79,12 @@ def _phase(scope: Scope, phase: Phase, path: Path, label: str, progress: Progres
 
 
 def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Progress) -> TrainPlan | None:
+    learning = learners(scope, phase)
+    if learning:
+        return _learn(scope, phase, learning, (path, label), progress)
+    if not phase.losses and not scope.found.is_damaged((*path, "losses")):
+        _report_no_losses(scope, path)
+        return None
     losses = link_losses(scope, phase.losses, (*path, "losses"))
     judged = tuple(dict.fromkeys(loss.node for loss in losses))
     nodes = scope.needed(judged)
@@ -118,6 +126,56 @@ def _train(scope: Scope, phase: TrainPhase, path: Path, label: str, progress: Pr
         batch_schedule=drawing.schedule,
         turns=turns,
         precision=phase.precision or scope.found.spec.execution.precision,
+    )
+
+
+def _learn(
+    scope: Scope, phase: TrainPhase, learning: tuple[str, ...], where: tuple[Path, str], progress: Progress
+) -> TrainPlan | None:
+    """A train phase in which estimators take batches."""
+    path, label = where
+    learns = link_learning(scope, phase, learning, path)
+    nodes = scope.needed(learning)
+    drawing = link_lanes(scope, phase, nodes, (), path)
+    if drawing.lanes:
+        message = f"`{learning[0]}` takes the rows of one feature set, one by one, and here they are drawn together"
+        scope.found.error("wrong-value", message, path, part="key", help="`batches: {size: …, shuffle: true}`")
+    waiting = tuple(name for name in learning if name in progress.fitted.waiting)
+    check_fitted(scope, tuple(name for name in nodes if name not in learning), progress.fitted, path)
+    progress.fitted.mark(learning)
+    _check_length(scope, phase, path)
+    watched = Watched(label, (), (), _judged_length(scope, phase, path), (), ())
+    callbacks, numbers = link_callbacks(scope, phase.callbacks, watched, (*path, "callbacks"))
+    check_callbacks(scope, callbacks, waiting, phase, (*path, "callbacks"))
+    return TrainPlan(
+        label=label,
+        split=drawing.split,
+        data=drawing.data,
+        nodes=nodes,
+        trains=(),
+        losses=(),
+        batches=drawing.batches,
+        n_epochs=phase.epochs or 0,
+        n_steps=phase.steps or 0,
+        optimizer=None,
+        schedule=None,
+        clip=ClipPlan(0.0, 0.0),
+        accumulate=1,
+        callbacks=callbacks,
+        checkpoints=link_checkpoints(scope, phase.checkpoints, numbers, label, (*path, "checkpoints")),
+        origin=scope.found.origin(path),
+        learns=FrozenMap(learns),
+    )
+
+
+def _report_no_losses(scope: Scope, path: Path) -> None:
+    scope.found.error(
+        "missing-key",
+        f"`{dotted(path)}` lacks the key `losses`",
+        path,
+        part="key",
+        label="`losses` is missing",
+        help="what is minimised: names or definitions; estimators with `partial_fit` under `nodes` need none",
     )
 
 

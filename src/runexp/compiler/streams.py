@@ -84,7 +84,7 @@ def check_streams(scope: Scope, phases: Sequence[PhasePlan]) -> None:
 def _check_fit(scope: Scope, phase: FitPlan, name: str, path: Path) -> None:
     for node in phase.nodes:
         call = scope.nodes[node].calls[0]
-        if not _has_partial_fit(call):
+        if not has_partial_fit(call):
             message = f"`{phase.label}` fits `{node}` on all rows at once, and `{name}` is streamed"
             hint = (
                 f"estimators with `partial_fit`, such as IncrementalPCA or SGDClassifier, learn as rows come; {_HOLD}"
@@ -112,10 +112,10 @@ def _check_splits(found: Findings, data: Data, path: Path) -> None:
 def _learns_by_rows(transform: TransformPlan) -> bool:
     if transform.target or transform.is_together or transform.is_column:
         return False
-    return is_learned_by_rows(transform.call) or _has_partial_fit(transform.call)
+    return is_learned_by_rows(transform.call) or has_partial_fit(transform.call)
 
 
-def _has_partial_fit(call: Call) -> bool:
+def has_partial_fit(call: Call) -> bool:
     """Whether an estimator of the catalog learns row by row; one that the catalog does not know may."""
     entry = catalog.lookup(call.name)
     return entry is None or "partial_fit" in entry.words("methods")

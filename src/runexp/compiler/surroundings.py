@@ -1,4 +1,4 @@
-"""The pass over what stands around the phases: samplers, sweeps, guards, registration, and the names in them."""
+"""The pass over what stands around the phases: samplers, guards, registration, and the names in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
 from runexp.plan.names import why_no_run_name
 from runexp.plan.phases import EvalPlan, PhasePlan, TrainPlan
-from runexp.spec.strategies import Range, Sweep
 
 
 def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
@@ -19,8 +18,6 @@ def check_surroundings(scope: Scope, phases: tuple[PhasePlan, ...]) -> None:
     numbers = tuple(_numbers(phases))
     spec = scope.found.spec
     _check_name(scope)
-    if spec.sweep is not None:
-        _check_sweep(scope, spec.sweep, numbers)
     if spec.guards is not None:
         trained = [phase for phase in walk(phases) if isinstance(phase, TrainPlan)]
         check_alert(scope.found, trained)
@@ -53,29 +50,6 @@ def _numbers(phases: tuple[PhasePlan, ...]) -> Iterator[str]:
             yield from (f"{phase.label}.{name}" for name in phase.produces)
         elif isinstance(phase, TrainPlan):
             yield from (f"{phase.label}.{name}" for name in numbers_of(phase))
-
-
-def _check_sweep(scope: Scope, sweep: Sweep, numbers: tuple[str, ...]) -> None:
-    known = tuple(scope.found.document.addresses())
-    for address, values in sweep.parameters.items():
-        path: Path = ("sweep", "parameters", address)
-        if address not in known:
-            scope.found.error(
-                "unknown-path",
-                f"a sweep varies `{address}`, which the spec does not have",
-                path,
-                part="key",
-                label="no such address",
-                help=did_you_mean(address, known, kind="addresses"),
-            )
-        if isinstance(values, Range) and values.low >= values.high:
-            message = f"`low` must be less than `high`, and {values.low:g} is not less than {values.high:g}"
-            scope.found.error("wrong-value", message, (*path, "low"))
-    objective = sweep.objective
-    if isinstance(objective, str):
-        _check_number(scope, objective, numbers, ("sweep", "objective"), part_is_key=False)
-    else:
-        _check_numbers(scope, objective, numbers, ("sweep", "objective"))
 
 
 def _check_numbers(scope: Scope, wanted: object, numbers: tuple[str, ...], path: Path) -> None:

@@ -13,6 +13,8 @@ from runexp.plan.folds import CVPlan
 from runexp.plan.graph import NodePlan
 from runexp.plan.guards import GuardsPlan
 from runexp.plan.phases import GroupPlan, Leaf, MadePlan, PhasePlan, RunCheckpointPlan, TrainPlan
+from runexp.plan.sweeps import SweepPlan
+from runexp.plan.tracking import RegisterPlan, TrackingPlan
 from runexp.records import dataclass
 
 
@@ -42,6 +44,9 @@ class Plan:
     callbacks: tuple[MadePlan, ...] = ()
     guards: GuardsPlan = GuardsPlan()
     checkpoints: RunCheckpointPlan | None = None
+    sweep: SweepPlan | None = None
+    tracking: TrackingPlan | None = None
+    register: RegisterPlan | None = None
 
     def in_fold(self) -> Plan:
         """What one fold of a cross-validation runs; the plan itself where there is none."""
@@ -95,8 +100,9 @@ def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 of what the plan does; where it was written does not count, nor do limits and thresholds."""
-    body = _without_origins(dump(plan))
+    """SHA-256 of what the plan does; where it was written does not count, nor do limits, thresholds and sweeps, nor who
+    is told of it."""
+    body = _without_origins(dump(replace(plan, sweep=None, tracking=None, register=None)))
     guards = body.pop("guards")
     if guards["on_nan"] != "stop":  # it may change weights
         body["on_nan"] = guards["on_nan"]

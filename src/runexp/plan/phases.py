@@ -224,6 +224,9 @@ class TrainPlan:
     lanes: tuple[LanePlan, ...] = ()
     batch_schedule: BatchSchedule = "zip_strict"
     turns: tuple[TurnPlan, ...] = ()
+    learns: FrozenMap = FrozenMap({})
+    """Estimators that learn by batches, and the target (feature set, key) of each, None for one that has none; then
+    there is no optimizer and no loss."""
     precision: PrecisionName = "fp32"
 
     @property

@@ -39,6 +39,8 @@ def outline_phase(phase: PhasePlan) -> Branch:
 
 
 def _train(phase: TrainPlan) -> Branch:
+    if phase.learns:
+        return _learn(phase)
     length = f"{phase.n_epochs} epochs" if phase.n_epochs else f"{phase.n_steps} steps"
     frozen = [name for name in phase.nodes if name not in phase.trains]
     return Branch(
@@ -58,6 +60,24 @@ def _train(phase: TrainPlan) -> Branch:
                 f"{phase.accumulate} batches a step" if phase.accumulate > 1 else "every batch is a step",
             ),
             *((Branch("precision", phase.precision),) if phase.precision != "fp32" else ()),
+            Branch("callbacks", "" if phase.callbacks else "none", tuple(map(outline_callback, phase.callbacks))),
+            _checkpoints(phase.checkpoints),
+        ),
+    )
+
+
+def _learn(phase: TrainPlan) -> Branch:
+    """A phase in which estimators take batches."""
+    length = f"{phase.n_epochs} epochs" if phase.n_epochs else f"{phase.n_steps} steps"
+    learned = [f"{name} ← {'.'.join(target)}" if target else name for name, target in phase.learns.items()]
+    return Branch(
+        phase.label,
+        f"train on {phase.split} for {length}",
+        (
+            Branch("data", listed(phase.data)),
+            Branch("nodes", listed(phase.nodes)),
+            Branch("learn by partial_fit", listed(learned)),
+            Branch("batches", described(phase.batches)),
             Branch("callbacks", "" if phase.callbacks else "none", tuple(map(outline_callback, phase.callbacks))),
             _checkpoints(phase.checkpoints),
         ),

@@ -25,6 +25,8 @@ from runexp.report.fold_outline import outline_folds
 from runexp.report.mermaid import size_text
 from runexp.report.outline import Branch, called, described, listed, literal
 from runexp.report.phase_outline import outline_callback, outline_phase
+from runexp.report.sweep_outline import outline_sweep
+from runexp.report.tracking_outline import outline_tracking
 
 
 def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
@@ -37,8 +39,10 @@ def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
             Branch("graph", "in the order it runs", tuple(_node(node, sizes.get(node.name)) for node in plan.nodes)),
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
             *((outline_folds(plan.cv),) if plan.cv is not None else ()),
+            *((outline_sweep(plan.sweep),) if plan.sweep is not None else ()),
             *_around(plan),
             *_guards(plan.guards),
+            *outline_tracking(plan),
             _execution(plan.execution),
         ),
     )

@@ -10,6 +10,7 @@ from runexp.report.curves import curves_of
 from runexp.report.folds import folds_of
 from runexp.report.numbers import numbers_of
 from runexp.report.page import indented, named, styled, to_text
+from runexp.report.resources import resources_of
 from runexp.report.wording import counted, duration, number, plain
 from runexp.results.phases import FitResults, TrainResults
 from runexp.results.requirements import Verdict
@@ -81,6 +82,7 @@ def _notes(results: RunResults, width: int) -> Iterator[list[RenderableType]]:
                 styled(named(phase.label), "  ", _ending(phase)),
                 *_best(phase),
                 *curves_of(phase, width),
+                *resources_of(phase.facts),
             ]
         elif isinstance(phase, FitResults):
             lines = [styled(named(phase.label), "  ", _fitted(phase))]

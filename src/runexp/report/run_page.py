@@ -42,7 +42,7 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What a page of a run is made of; `problems` says what of its folder cannot be read."""
+    """What a page of a run is made of; `problems` says what of its folder cannot be read, `told` what became of it."""
 
     record: RunRecord
     results: RunResults
@@ -52,6 +52,7 @@ class RunFacts:
     tables: Sequence[TableFacts] = ()
     requirements: Sequence[Verdict] = ()
     lineage: Sequence[str] = ()
+    told: Sequence[tuple[str, str]] = ()
 
 
 def render_run(facts: RunFacts, *, console_width: int, color: bool, unicode: bool = True) -> str:
@@ -84,6 +85,7 @@ def _details(facts: RunFacts) -> Iterator[tuple[str, str]]:
     yield from _under("checkpoints", _checkpoints(facts.checkpoints))
     yield from _under("lineage", facts.lineage)
     yield from _under("recorded", _tables(facts.tables))
+    yield from facts.told
     yield "environment", _environment(record.lock)
     yield "git", _git(record.lock.get("git"))
     yield "data", ", ".join(f"{name} {str(digest)[:12]}" for name, digest in _items(record.lock.get("sources")))

@@ -15,6 +15,7 @@ from runexp.events import (
     EvaluationFinished,
     Event,
     NodeFitted,
+    NumbersLogged,
     PhaseFinished,
     PhaseKind,
     PhaseStarted,
@@ -36,6 +37,8 @@ from runexp.results.metrics import MetricStore
 from runexp.results.series import LossSeries, MetricSeries
 
 E = TypeVar("E", bound=Event)
+RESOURCES = "resources"
+"""The callback that measurements of the machine are said to come from."""
 State = Status | Literal["running", "killed", "unknown"]
 
 
@@ -103,6 +106,15 @@ class PhaseFacts:
         """What a person should know."""
         return tuple(event.message for event in self.all_of(WarningRaised))
 
+    @property
+    def resources(self) -> Mapping[str, tuple[float, ...]]:
+        """What was measured of the machine, by name, in order; empty where `tracking.resources` was not asked for."""
+        found: dict[str, list[float]] = {}
+        for event in self.all_of(NumbersLogged):
+            for name, value in event.metrics.items() if event.callback == RESOURCES else ():
+                found.setdefault(name, []).append(value)
+        return MappingProxyType({name: tuple(values) for name, values in found.items()})
+
 
 def shortly(kind: str, facts: PhaseFacts) -> str:
     """One line for a notebook: the phase, how it ended, its final numbers."""
@@ -128,6 +140,11 @@ class TrainResults:
     def split(self) -> str:
         """The split it trained on."""
         return self.facts.split
+
+    @property
+    def resources(self) -> Mapping[str, tuple[float, ...]]:
+        """CPU, memory, GPU and speed as they were measured, by name; empty unless `tracking.resources` asked for it."""
+        return self.facts.resources
 
     @property
     def status(self) -> State:

@@ -90,10 +90,13 @@ def describe(runtime: TorchRuntime, phase: TrainPlan | EvalPlan | FitPlan) -> De
     """Describe a phase; what its estimators have not been fitted for is left open. Changes nothing."""
     names = phase.runs if isinstance(phase, FitPlan) else phase.nodes
     graph = runtime.graph
-    waits_for = tuple(name for name in names if graph.plans[name].is_estimator and name not in graph.estimators)
+    learns = phase.learns if isinstance(phase, TrainPlan) else ()
+    waits_for = tuple(
+        name for name in names if graph.plans[name].is_estimator and name not in graph.estimators and name not in learns
+    )
     trains = phase.trains if isinstance(phase, TrainPlan) else ()
     fits = isinstance(phase, FitPlan)
-    is_ready = graph.is_built(names)
+    is_ready = graph.is_built(name for name in names if name not in learns)
     n_rows = _n_rows(runtime, phase)
     n_batches = n_steps = 1
     groups: tuple[RateFacts, ...] = ()

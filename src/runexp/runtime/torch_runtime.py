@@ -32,6 +32,8 @@ from runexp.runtime.folds.fold import Fold, Rows
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.graph.weights import check_weights, take_weights
 from runexp.runtime.lanes.opening import Opening
+from runexp.runtime.learning import PartialFitProgram
+from runexp.runtime.pace import Pace
 from runexp.runtime.recorded.evaluation import Recording
 from runexp.runtime.recorded.place import Records
 from runexp.runtime.rehearsal import Rehearsal
@@ -74,6 +76,7 @@ class TorchRuntime:
         self.tables = Opening(self.graph, self.sets, self._device, plan.seed)
         self.folders = Folders()
         self.records = Records()
+        self.pace: Pace | None = None
         self._evaluations: dict[tuple[str, str, int], EvalProgram] = {}
 
     @property
@@ -100,10 +103,14 @@ class TorchRuntime:
             self._check_handovers()
         stop_at(found)
 
-    def open_train(self, plan: TrainPlan) -> TrainProgram:
+    def open_train(self, plan: TrainPlan) -> TrainProgram | PartialFitProgram:
         """Make a train phase ready; evaluations of earlier phases are let go of."""
         self._evaluations.clear()
-        return TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        if plan.learns:
+            return PartialFitProgram(plan, self.graph, self.tables.table(plan), self._seed)
+        program = TrainProgram(plan, self.graph, self.tables.table(plan), self._device, self._seed)
+        program.pace = self.pace
+        return program
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready; the same one is made once as long as no node is fitted or built anew."""
@@ -174,6 +181,9 @@ class TorchRuntime:
         `fits`, the fit phases that are over, that fits it."""
         restored = read_checkpoint(folder, self.graph)
         again = {name: fit for fit in fits for name in fit.nodes if name in restored.lost}
+        for name in restored.lost:
+            if name not in again:
+                raise SpecError([_unkept(self.graph.plans[name])])
         for fit in dict.fromkeys(again.values()):
             self.seed(fit.label)
             program = self.open_fit(fit)
@@ -219,6 +229,11 @@ def choose_device(wanted: str) -> torch.device:
         )
         raise SpecError([found])
     return device
+
+
+def _unkept(node: NodePlan) -> Diagnostic:
+    message = f"what `{node.name}` has learned so far could not be kept, so that nothing can go on from it"
+    return Diagnostic("unfittable", message, node.origin.span, path=node.origin.path)
 
 
 def _build_sets(plan: Plan, folder: Path, given: Rows) -> dict[str, FeatureSet]:

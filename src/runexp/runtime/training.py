@@ -23,6 +23,7 @@ from runexp.runtime.lanes.judging import PartialJudge
 from runexp.runtime.lanes.table import PhaseTable
 from runexp.runtime.losses import bind_losses, weighted_total
 from runexp.runtime.moving import Mover, UpdateWatcher
+from runexp.runtime.pace import Pace
 from runexp.runtime.precision import Precision
 from runexp.runtime.recorded.heard import Heard, OutputSlots, number_rows
 from runexp.runtime.recording import StepRecord
@@ -73,6 +74,7 @@ class TrainProgram:
         names, several = [loss.name for loss in self._losses], [turn.name for turn in plan.turns]
         self._record = StepRecord(names, device, is_plain=self._is_plain, optimizers=several)
         self.watchers: list[UpdateWatcher] = []
+        self.pace: Pace | None = None
         for mover in self._movers:
             mover.watchers = self.watchers
         self._table = columns
@@ -86,7 +88,8 @@ class TrainProgram:
     def draw(self, epoch: int, start: int = 0) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch from the `start`-th on."""
         self._sizes = self._draws.sizes(epoch)
-        return self._draws.draw(epoch, start)
+        drawn = self._draws.draw(epoch, start)
+        return drawn if self.pace is None else self.pace.timed(drawn)
 
     def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
         """Call `meet` for every loss that is not finite; after `skip` the update is left out, bit for bit.

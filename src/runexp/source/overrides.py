@@ -139,7 +139,6 @@ def _changed(node: Node, override: Override, at: int) -> Node:
     """The node with the override's value put in at its step `at` and those that follow."""
     if at == len(override.steps):
         return override.value
-    step = override.steps[at]
     if isinstance(node, SequenceNode):
         index = _index(node, override, at)
         items = list(node.items)
@@ -150,15 +149,26 @@ def _changed(node: Node, override: Override, at: int) -> Node:
     if not isinstance(node, MappingNode):
         message = f"`{override.shown(at)}` is {kind_of(node)}, so nothing can be set inside it"
         _refuse(override, at, message, "")
-    old = node.entry(step.name)
-    here = override.span(override.steps[at : at + 1])
+    name, after = _key(node, override, at)
+    old = node.entry(name)
+    here = override.span(override.steps[at:after])
     if old is None:
         empty = MappingNode((), override.span(override.steps[: at + 1]))
-        return with_entry(node, Entry(step.name, here, _changed(empty, override, at + 1)))
-    value = _changed(old.value, override, at + 1)
-    if at + 1 < len(override.steps):
+        return with_entry(node, Entry(name, here, _changed(empty, override, after)))
+    value = _changed(old.value, override, after)
+    if after < len(override.steps):
         return with_entry(node, replace(old, value=value))
-    return with_entry(node, Entry(step.name, here, value, (old.value, *old.beat)))
+    return with_entry(node, Entry(name, here, value, (old.value, *old.beat)))
+
+
+def _key(node: MappingNode, override: Override, at: int) -> tuple[str, int]:
+    """The key that is meant, and the step after it: a key such as `torch.nn.Linear` takes several."""
+    names = [step.name for step in override.steps[at:]]
+    for n_taken in range(1, len(names) + 1):
+        joined = ".".join(names[:n_taken])
+        if node.entry(joined) is not None:
+            return joined, at + n_taken
+    return names[0], at + 1
 
 
 def _index(node: SequenceNode, override: Override, at: int) -> int:

@@ -7,7 +7,6 @@ from pydantic import Field
 from runexp.spec.base import Name, Section
 from runexp.spec.callbacks import Callback, ExperimentCallback
 from runexp.spec.data import Data
-from runexp.spec.later import Later
 from runexp.spec.losses import Loss, Metric
 from runexp.spec.nodes import Binding, Node
 from runexp.spec.phases import Phase
@@ -45,12 +44,10 @@ class Spec(Section):
     ] = {}
     checkpoints: Annotated[RunCheckpoints | None, Field(description="when the whole experiment saves its state")] = None
     cv: Annotated[CrossValidation | None, Field(description="cross-validation")] = None
-    sweep: Annotated[Sweep | None, Field(description="a search over values"), Later("a sweep")] = None
-    tracking: Annotated[Tracking | None, Field(description="who else receives the numbers"), Later("tracking")] = None
+    sweep: Annotated[Sweep | None, Field(description="a search over values")] = None
+    tracking: Annotated[Tracking | None, Field(description="who else receives the numbers")] = None
     guards: Annotated[Guards | None, Field(description="limits and thresholds")] = None
-    register_as: Annotated[
-        Register | None, Field(alias="register", description="the model in a registry"), Later("registering a model")
-    ] = None
+    register_as: Annotated[Register | None, Field(alias="register", description="the model in a registry")] = None
     imports: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
         Field(description="dotted prefixes of code of yours that may run", examples=[["mylab.layers"]]),

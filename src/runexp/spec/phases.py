@@ -142,7 +142,13 @@ class TrainPhase(Section):
     ]
     epochs: Annotated[Count | None, Field(description="passes over the split")] = None
     steps: Annotated[Count | None, Field(description="optimizer updates, instead of epochs")] = None
-    losses: Annotated[LossItems, Field(min_length=1, description="what is minimised: names or definitions")]
+    losses: Annotated[
+        LossItems,
+        Field(
+            min_length=1,
+            description="what is minimised: names or definitions; left out where estimators learn by batches",
+        ),
+    ] = ()
     optimizer: Annotated[Optimizer | None, Field(description="a torch optimizer")] = None
     optimizers: Annotated[
         dict[Name, NamedOptimizer],
@@ -155,8 +161,16 @@ class TrainPhase(Section):
     ] = 1
     nodes: Annotated[
         tuple[Name, ...] | None,
-        Field(min_length=1, description="the nodes that train; left out: all not frozen"),
+        Field(
+            min_length=1,
+            description="the nodes that train; left out: all modules not frozen. Estimators with `partial_fit`, named "
+            "here, learn from each batch, in a phase of their own",
+        ),
     ] = None
+    targets: Annotated[
+        dict[Name, str],
+        Field(description="estimator → target it learns, where there are several: `{classifier: targets.y}`"),
+    ] = {}
     callbacks: Annotated[CallbackItems, Field(description="names or definitions")] = ()
     checkpoints: Annotated[Checkpoints | None, Field(description="when to save")] = None
     inputs: Annotated[

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Count, Name, Reference, Section, Share, Use
+from runexp.spec.base import Count, Name, Reference, Scalar, Section, Share, Use
 from runexp.spec.callbacks import Mode
 from runexp.spec.later import Later
 
@@ -82,29 +82,60 @@ class CrossValidation(Section):
         return (self.train, *inner, self.held_out_name)
 
 
-class Range(Section):
-    """Numbers between two bounds."""
+When = dict[str, Scalar | tuple[Scalar, ...]]
 
-    low: Annotated[float, Field(allow_inf_nan=False, description="the least")]
-    high: Annotated[float, Field(allow_inf_nan=False, description="the most")]
-    step: Annotated[float | None, Field(gt=0, description="the distance between two")] = None
+
+class Range(Section):
+    """The values that a sweep gives to one address: some of its own, or numbers between two bounds."""
+
+    values: Annotated[
+        tuple[Any, ...] | None,
+        Field(min_length=1, description="these alone; a list instead of the mapping is the same"),
+    ] = None
+    low: Annotated[float | None, Field(allow_inf_nan=False, description="the least")] = None
+    high: Annotated[float | None, Field(allow_inf_nan=False, description="the most")] = None
+    step: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description="the distance between two")] = None
     log: Annotated[bool, Field(description="spread evenly on a logarithmic scale")] = False
     integer: Annotated[bool, Field(description="whole numbers only")] = False
+    when: Annotated[
+        When | None,
+        Field(
+            min_length=1,
+            description="varied only where other parameters of the sweep have these values: `{vars.kind: mlp}`",
+        ),
+    ] = None
 
 
 class Sweep(Section):
     """Trials: the same spec with other values."""
 
     parameters: Annotated[
-        dict[str, tuple[Any, ...] | Range],
+        dict[str, Annotated[tuple[Any, ...], Field(min_length=1)] | Range],
         Field(min_length=1, description="address → values or a range: `{vars.lr: {low: 1e-4, high: 1e-2, log: true}}`"),
     ]
     sampler: Annotated[Literal["grid", "random", "tpe", "cmaes"], Field(description="how values are chosen")] = "tpe"
     trials: Annotated[Count | None, Field(description="how many; left out for a grid")] = None
     objective: Annotated[
-        str | dict[str, Mode], Field(description="the number to improve: `test.accuracy`; several with their modes")
+        str | Annotated[dict[str, Mode], Field(min_length=1)],
+        Field(description="the number to improve: `test.accuracy`; several with their modes"),
     ]
     mode: Annotated[Mode | None, Field(description="left out: known from the metric")] = None
     pruner: Annotated[Literal["none", "median", "halving"], Field(description="ends bad trials early")] = "none"
-    execution: Annotated[Executor, Field(description="how trials are run")] = "sequential"
-    storage: Annotated[str | None, Field(description="left out: a journal in the runs folder")] = None
+    monitor: Annotated[
+        str | None,
+        Field(
+            description="the number of a train phase that the pruner watches: `train.val_loss`; left out: the objective"
+        ),
+    ] = None
+    execution: Annotated[
+        Executor,
+        Field(description="how trials are run"),
+        Later("this way to run trials", words=("vectorized", "dask", "ray")),
+    ] = "sequential"
+    workers: Annotated[
+        Count | None, Field(description="processes at a time; left out: as many as there are processors, or trials")
+    ] = None
+    storage: Annotated[
+        str | None,
+        Field(description="URL of a database for what the sampler remembers; left out: a journal beside the trials"),
+    ] = None

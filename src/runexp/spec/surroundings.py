@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runexp.spec.base import Count, Name, Section
+from runexp.spec.base import Arguments, Count, Name, Positive, Reference, Section
 from runexp.spec.later import Later
 
 Duration = Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*(s|min|h|d)$", description="for instance `90 min`, `2 h`")]
@@ -71,12 +71,22 @@ class TensorBoard(Section):
     histograms_every_n_epochs: Annotated[int, Field(ge=0, description="of weights and gradients; 0: never")] = 0
 
 
+class Tracker(Section):
+    """A tracker of yours, or one that an installed package registers."""
+
+    use: Annotated[Reference, Field(description="a registered name, or a dotted path to a class")]
+    arguments: Annotated[Arguments, Field(alias="with", description="its keyword arguments")] = {}
+    per_batch: Annotated[bool, Field(description="also the losses of every batch")] = False
+
+
 class Tracking(Section):
     """Who else receives a run's numbers; the run folder always does."""
 
     mlflow: Annotated[MLflow | bool, Field(description="MLflow")] = False
     tensorboard: Annotated[TensorBoard | bool, Field(description="TensorBoard")] = False
+    others: Annotated[dict[Name, Tracker], Field(description="further trackers, by a name of yours")] = {}
     resources: Annotated[bool, Field(description="CPU, memory, GPU and throughput as metrics")] = False
+    every_seconds: Annotated[Positive, Field(description="between two looks at the resources")] = 5.0
 
 
 class Register(Section):

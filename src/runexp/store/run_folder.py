@@ -41,7 +41,11 @@ class RunFolder:
 
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
-        """The folder of a run that was broken off, freed of what is half-written; `FolderInUse` where it is running."""
+        """The folder of a run that was broken off, freed of what is half-written; `FolderInUse` where it is running, or
+        holds links."""
+        links = [found for found in path.iterdir() if found.is_symlink()]
+        if links:  # what is written there would land elsewhere
+            raise FolderInUse(f"{links[0]} is a link, and a run goes on among files of its own only")
         lock = hold(path)
         for debris in filter(is_aside, path.iterdir()):
             debris.unlink(missing_ok=True)
@@ -51,7 +55,7 @@ class RunFolder:
 
     def progress(self) -> CheckpointFolder:
         """What this run would go on from after it was broken off, freed of what is half-written."""
-        folder = CheckpointFolder(self.path / "progress")
+        folder = CheckpointFolder(self.inside("progress"))
         folder.clean()
         return folder
 
@@ -73,7 +77,7 @@ class RunFolder:
 
     def checkpoints(self) -> CheckpointFolder:
         """The checkpoints of this run, freed of what a killed process left half-written."""
-        folder = CheckpointFolder(self.path / "checkpoints")
+        folder = CheckpointFolder(self.inside("checkpoints"))
         folder.clean()
         return folder
 

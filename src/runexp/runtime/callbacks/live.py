@@ -31,18 +31,20 @@ class Folders:
     """Where callbacks put their files: below the run folder, or aside and gone at the end for a preview."""
 
     def __init__(self) -> None:
-        self._root: Path | None = None
+        self._inside: Callable[[str], Path] | None = None
         self._aside: Path | None = None
 
-    def keep_in(self, root: Path) -> None:
-        """Files are kept from now on, below `root`."""
-        self._root = root
+    def keep_in(self, inside: Callable[[str], Path]) -> None:
+        """Files are kept from now on, where `inside` says for a path such as `train/save_best`."""
+        self._inside = inside
 
     def folder(self, *names: str) -> Path:
         """The folder of that name, made where it is missing."""
-        if self._root is None and self._aside is None:
-            self._aside = Path(tempfile.mkdtemp(prefix="runexp-"))
-        folder = (self._root or self._aside or Path()).joinpath(*names)
+        if self._inside is not None:
+            folder = self._inside("/".join(names))
+        else:
+            self._aside = self._aside or Path(tempfile.mkdtemp(prefix="runexp-"))
+            folder = self._aside.joinpath(*names)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

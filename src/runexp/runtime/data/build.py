@@ -130,7 +130,10 @@ def survey(plan: DataPlan, source: Source, *, seed: int, given: Mapping[str, Arr
     wanted = {name for transform in plan.transforms for name in transform.gives}
     sound = {name: array for name, array in gathered.items() if name in applied.transforms or name not in wanted}
     made = {**sound, **applied.made}
-    features = FeatureSet(plan.name, ids, splits, source.fingerprint, made, applied.transforms, tokenizer)
+    columns = {match.key.name: match.columns for match in matches}
+    features = FeatureSet(
+        plan.name, ids, splits, source.fingerprint, made, applied.transforms, tokenizer, columns=columns
+    )
     if plan.windows is not None:
         with collecting(found):
             features = replace(features, splits={}, windows=Windowing(plan.windows, np.arange(source.n_rows)))

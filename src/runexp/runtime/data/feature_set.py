@@ -30,7 +30,8 @@ Where = Mapping[str, Any] | Sequence[bool] | Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureSet:
-    """Rows with a stable id, their keys, the splits they are in, and matrices between them (`pairs`).
+    """Rows with a stable id, their keys, the splits they are in, and matrices between them (`pairs`); `columns` are
+    those of the source that each key was read from, where that is known.
 
     Every array that is handed out is read-only: (N, *shape of the key), rows in the order of the source. Seen through
     windows its rows are windows instead, each named by the position of its first row; nothing is copied.
@@ -48,6 +49,7 @@ class FeatureSet:
     windows: Windowing | None = None
     pairs: Mapping[str, PairMatrix] = field(default_factory=dict)
     stream: RowStream | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tensors: dict[tuple[str, torch.device], torch.Tensor] = field(default_factory=dict, init=False, repr=False)
 
     @property

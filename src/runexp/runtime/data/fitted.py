@@ -84,6 +84,14 @@ def fit(
         return transformer, result
 
 
+def apply(transformer: Any, transform: TransformPlan, names: Sequence[str], values: Matrix) -> Matrix:  # noqa: ANN401
+    """What a transformer that was fitted before makes of rows (N, width)."""
+    with scikit_learn_at(transform.origin), running(transform.call):
+        all_rows = given(values, names, transform)
+        check_known(", ".join(names), transform, transformer, all_rows)
+        return taken(transformer.transform(all_rows), all_rows.shape[0], transform)
+
+
 def _made(call: Call) -> Any:  # noqa: ANN401 - any transformer
     """A transformer; a function of the user's is applied to rows as it is."""
     made = make(call)

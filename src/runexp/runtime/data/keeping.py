@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runexp.runtime.data.feature_set import FeatureSet
+from runexp.runtime.data.trees import TREE, check_trees
 
 FOLDER = "artifacts/transforms"
 
@@ -19,6 +20,7 @@ TRUSTED = frozenset(
             for name in ("chi2", "f_classif", "f_regression", "r_regression")
         ),
         *(f"sklearn.feature_selection._mutual_info.mutual_info_{kind}" for kind in ("classif", "regression")),
+        TREE,
         "numpy.dtype",
         "numpy.mean",
         "scipy._lib.array_api_compat.numpy._aliases.asarray",
@@ -39,7 +41,8 @@ def transformer_files(sets: Iterable[FeatureSet]) -> Iterator[tuple[str, bytes]]
 
 
 def load_transformer(path: Path) -> Any:  # noqa: ANN401 - any transformer
-    """A fitted transformer from its file; `ValueError` where the file holds a type that is not trusted."""
+    """A fitted transformer or estimator from its file; `ValueError` where the file holds a type that is not trusted, or
+    a tree that is damaged."""
     return loaded_transformer(path.read_bytes(), path.name)
 
 
@@ -48,7 +51,9 @@ def loaded_transformer(content: bytes, name: str) -> Any:  # noqa: ANN401 - any 
     foreign = set(_skops().get_untrusted_types(data=content)) - TRUSTED
     if foreign:
         raise ValueError(f"{name} holds types that are not trusted: {', '.join(sorted(foreign))}")
-    return _skops().loads(content, trusted=sorted(TRUSTED))
+    loaded = _skops().loads(content, trusted=sorted(TRUSTED))
+    check_trees(loaded)
+    return loaded
 
 
 def _file(path: str, transformer: Any) -> tuple[str, bytes]:  # noqa: ANN401 - any transformer

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from runexp.diagnostics import Diagnostic, did_you_mean
 from runexp.plan.data import DataPlan, TransformPlan
-from runexp.runtime.data.fitted import Fitted, fit, is_finite
+from runexp.runtime.data.fitted import Fitted, apply, fit, is_finite
 from runexp.runtime.data.gathering import Gathered
 from runexp.runtime.data.matrices import Matrix, dense_in_the_end, flat, side_by_side
 from runexp.runtime.data.problems import collecting, problem, shown, wrong
@@ -31,6 +33,13 @@ class Applied:
 
     transforms: Mapping[str, Transformed]
     made: Mapping[str, Gathered]
+
+
+Ready = Callable[[str, int], Any]
+"""Gives the n-th transformer of a key, fitted before."""
+
+_Work = Callable[[Matrix], tuple[Any, Matrix]]
+"""Gives the transformer of rows side by side, and what it makes of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +92,42 @@ def apply_transforms(
                 started = {name: chains.get(name) or _started(name, transform, gathered[name]) for name in names}
                 target = _target(transform, chains, gathered)
                 step_seed = derive_seed(seed, "transform", plan.name, transform.into or "+".join(names))
-                chains |= _extended(plan, transform, started, splits[transform.fit_on], target, seed=step_seed)
+                rows = splits[transform.fit_on]
+                work = partial(_fitted, transform, names, rows=rows, target=target, seed=step_seed)
+                chains |= _extended(plan, transform, started, work)
             if len(found) > n_found:
                 lost |= set(transform.gives if transform.is_together else names)
+    return _done(chains, gathered, lost, found)
+
+
+def apply_fitted(plan: DataPlan, gathered: Mapping[str, Gathered], found: list[Diagnostic], *, ready: Ready) -> Applied:
+    """The same of other rows, by transformers that were fitted before; a key that is not there is passed over."""
+    chains: dict[str, _Chain] = {}
+    for transform in plan.transforms:
+        for names in [transform.keys] if transform.is_together else [(name,) for name in transform.keys]:
+            if any(name not in gathered and name not in chains for name in names):
+                continue
+            with collecting(found):
+                started = {name: chains.get(name) or _started(name, transform, gathered[name]) for name in names}
+                index = 0 if transform.into else len(started[names[0]].steps)
+                work = partial(_applied, transform, names, ready(transform.into or names[0], index))
+                chains |= _extended(plan, transform, started, work)
+    return _done(chains, gathered, set(), found)
+
+
+def _fitted(
+    transform: TransformPlan, names: Sequence[str], joined: Matrix, *, rows: Array, target: Array | None, seed: int
+) -> tuple[Any, Matrix]:
+    return fit(transform, names, joined, rows, target, seed=seed)
+
+
+def _applied(transform: TransformPlan, names: Sequence[str], made: object, joined: Matrix) -> tuple[Any, Matrix]:
+    return made, apply(made, transform, names, joined)
+
+
+def _done(
+    chains: Mapping[str, _Chain], gathered: Mapping[str, Gathered], lost: set[str], found: list[Diagnostic]
+) -> Applied:
     done: dict[str, Transformed] = {}
     for name, chain in chains.items():
         if name not in lost:
@@ -112,19 +154,11 @@ def _target(transform: TransformPlan, chains: Mapping[str, _Chain], gathered: Ma
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _extended(
-    plan: DataPlan,
-    transform: TransformPlan,
-    chains: Mapping[str, _Chain],
-    rows: Array,
-    target: Array | None,
-    *,
-    seed: int,
-) -> dict[str, _Chain]:
+def _extended(plan: DataPlan, transform: TransformPlan, chains: Mapping[str, _Chain], work: _Work) -> dict[str, _Chain]:
     """The chains with one transformer more, or the new one that it makes of them."""
     names = tuple(chains)
     joined = side_by_side([flat(chain.values) for chain in chains.values()], names, transform)
-    transformer, result = fit(transform, names, joined, rows, target, seed=seed)
+    transformer, result = work(joined)
     may_lack = any(chain.gathered.key.gaps == "zero" for chain in chains.values())
     is_fine = is_finite(result, may_lack=may_lack)
     if not is_fine.all():

@@ -126,7 +126,7 @@ def _phase(phase: TrainPlan | EvalPlan, rehearsal: Rehearsal) -> PhaseSize:
     )
     parameters = [parameter for module in trained for parameter in module.parameters()]
     gradients = sum(parameter.nbytes for parameter in parameters)
-    kept = max(map(_kept, phase.optimizers)) if isinstance(phase, TrainPlan) else 0
+    kept = max(map(_kept, phase.optimizers), default=0) if isinstance(phase, TrainPlan) else 0
     size = phase.batch_size * max((len(lane.roles) for lane in phase.lanes), default=1)
     n_trainable = sum(parameter.numel() for parameter in parameters)
     return PhaseSize(phase.label, n_trainable, gradients, kept * gradients, _activations(phase, rehearsal, size))

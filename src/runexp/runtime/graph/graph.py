@@ -64,6 +64,11 @@ class Graph:
         self._folder = folder
         self._examples: dict[str, Any] = {}  # of a node with several outputs, a tuple
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
     def build(self) -> None:
         """Build every module whose inputs are known by now; raises `SpecError` with all that does not fit."""
         found: list[Diagnostic] = []

@@ -55,7 +55,7 @@ class RowRecorder:
         self._judged = [(item, forward.slot(node_slot(item.name, item.role))) for item in judged_by(plan)]
         self._nodes = {
             ".".join(part for part in (slot[1], *slot[3:]) if part): forward.slot(slot)
-            for slot in output_slots(plan.nodes, table)
+            for slot in recording.wanted(plan, table)
             if not table.joins_keys(slot[1])
         }
         columns: dict[str, Callable[[Values], dict[str, Any]]] = {

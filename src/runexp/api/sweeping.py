@@ -1,0 +1,129 @@
+"""A spec run many times: with the values that its sweep asks for, or with other seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runexp.api.checking import Checked
+from runexp.api.recording import resolved_yaml
+from runexp.api.running import SAVE_EVERY_S
+from runexp.api.stored_sweep import BASE
+from runexp.api.trial_specs import mistakes_of_grid
+from runexp.api.trials import Trials, Undertaking, Watcher
+from runexp.api.trust import distrusted
+from runexp.diagnostics import SpecError
+from runexp.engine.control import Control
+from runexp.plan.experiment import digest, dump
+from runexp.plan.sweeps import SweepPlan
+from runexp.results.trials import Objective, SweepResults
+from runexp.store.run_folder import FolderInUse, RunFolder
+from runexp.store.status import utc_now
+from runexp.strategies.listed_search import ListedSearch, repeated_seeds
+from runexp.strategies.sweep_search import SweepSearch, open_study
+
+_WHAT_A_SEARCH_IS = ("parameters", "sampler", "objectives", "monitor", "pruner")
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlace:
+    """Where a sweep goes: its own folder below `runs`, or exactly `at`.
+
+    `again`: trials that failed are run once more. Every `save_every_s` seconds a trial saves what it would go on from.
+    """
+
+    runs: Path = field(default_factory=lambda: Path("runs"))
+    at: Path | None = None
+    again: bool = False
+    save_every_s: float = SAVE_EVERY_S
+
+
+def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control: Control | None = None) -> SweepResults:
+    """Run the trials that a spec's `sweep` asks for and that have not ended yet; the others are not run again.
+
+    `SpecError` for a grid that would run a wrong spec, before anything is written; `FolderInUse`; `StorageError`;
+    `ImportError` without Optuna; `SpecChanged` where the spec changes meanwhile: what ended until then is kept.
+    """
+    plan = checked.require().linked
+    sweep = plan.sweep
+    if sweep is None:
+        raise ValueError("the spec has no section `sweep`")
+    _refuse(checked, sweep)
+    base = digest(plan)
+    with _opened(checked, place, f"sweep-{base[:8]}") as folder:
+        url = checked.spec.sweep.storage if checked.spec.sweep is not None else None
+        study = open_study(sweep, name=f"{plan.name}-{base[:8]}-{_digest(sweep)[:8]}", folder=folder.path, url=url)
+        what = Undertaking(
+            checked,
+            SweepSearch(sweep, seed=plan.seed, study=study, again=place.again),
+            tuple(Objective(one.address, one.mode) for one in sweep.objectives),
+            sweep.monitor if sweep.pruner != "none" else "",
+            sweep.workers if sweep.execution == "processes" else None,
+            place.save_every_s,
+        )
+        return Trials(what, folder, watcher, control or Control()).run()
+
+
+def run_replicates(
+    checked: Checked, n: int, place: SweepPlace, *, watcher: Watcher, control: Control | None = None
+) -> SweepResults:
+    """Run a spec with `n` seeds, of which the first is its own; those that have ended are not run again.
+
+    `FolderInUse` and `SpecChanged` as `run_sweep`.
+    """
+    plan = checked.require().linked
+    _refuse(checked, None)
+    search = ListedSearch([{"seed": seed} for seed in repeated_seeds(plan.seed, n)])
+    with _opened(checked, place, f"replicates-{digest(plan)[:8]}") as folder:
+        what = Undertaking(checked, search, save_every_s=place.save_every_s)
+        return Trials(what, folder, watcher, control or Control()).run()
+
+
+def _refuse(checked: Checked, sweep: SweepPlan | None) -> None:
+    """Raise `SpecError` for code that nobody agreed to, and for a grid with a spec that is not valid."""
+    found = distrusted(checked)
+    if not found and sweep is not None and sweep.sampler == "grid":
+        found = mistakes_of_grid(checked, sweep.parameters)
+    if found:
+        raise SpecError(found)
+
+
+def _opened(checked: Checked, place: SweepPlace, name: str) -> RunFolder:
+    """The folder of these trials, new or gone on with; `FolderInUse` where it is held, or holds something else."""
+    plan = checked.linked
+    path = place.at or place.runs / plan.name / name
+    base = {"base": digest(plan), "kind": name.partition("-")[0]}
+    if not path.is_dir() or not any(path.iterdir()):
+        folder = RunFolder.create(place.runs, plan.name, now=utc_now(), at=path)
+    elif _written(path) in (base, None if place.at is None else base):
+        folder = RunFolder.reopen(path)
+    else:
+        raise FolderInUse(f"{path} holds something else than the trials of this spec as it is now")
+    folder.write(BASE, json.dumps(base) + "\n")
+    folder.write("spec.yaml", checked.files.get(checked.path) or next(iter(checked.files.values())))
+    folder.write("resolved.yaml", resolved_yaml(checked))
+    folder.status.update("running")
+    return folder
+
+
+def _written(path: Path) -> object:
+    """What the folder says that its trials are made of; None where it was broken off before it could."""
+    try:
+        return json.loads((path / BASE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _digest(sweep: SweepPlan) -> str:
+    """What tells one search from another in a storage: not how many trials it has, nor how they are run."""
+    body = dump(sweep)
+    text = json.dumps([_bare(body[name]) for name in _WHAT_A_SEARCH_IS], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bare(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _bare(item) for key, item in value.items() if key != "origin"}
+    return [_bare(item) for item in value] if isinstance(value, list) else value
