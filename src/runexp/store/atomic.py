@@ -56,7 +56,8 @@ def make_folders(folder: Path) -> None:
         return
     make_folders(folder.parent)
     folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
+    with naming(folder):
+        sync_folder(folder.parent)
 
 
 def aside(path: Path) -> Path:
