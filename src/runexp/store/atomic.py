@@ -26,7 +26,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    with naming(path):
+        sync_folder(path.parent)
 
 
 def commit_folder(temporary: Path, final: Path) -> None:
