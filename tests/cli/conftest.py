@@ -28,7 +28,7 @@ def cli(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNEXP_RUNS", str(tmp_path / "runs"))
 
     def call(*args, stdin="", **env):
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
         try:
             return CliRunner(env=env).invoke(app, [str(arg) for arg in args], input=stdin)
         finally:

@@ -71,3 +71,20 @@ def test_plan_and_preview_tell_when_what_is_saved(tmp_path, cli):
     assert "experiment checkpoints" in shown
     page = cli("preview", spec, "--phase", "first", "--dry").stdout
     assert "at batch end, every 2 of them and the last in memory" in page
+
+
+def test_a_finished_training_is_made_longer_in_a_run_of_its_own(tmp_path, cli):
+    """S-40."""
+    spec = tmp_path / "short.yaml"
+    spec.write_text(written(tmp_path).read_text().partition("  both:\n")[0])
+    begin(spec, tmp_path / "runs" / "small" / "one")
+    refused = cli("resume", "one", "--extend", "phases.first.epochs=2")
+    assert refused.exit_code == 2
+    assert "`first` has trained for 3 epochs, and 2 is no more" in refused.stderr
+    assert "--> --set:1:1" in refused.stderr
+    assert cli("resume", "one", "--schedule", "keep").exit_code == 2
+    ended = cli("resume", "one", "--extend", "phases.first.epochs=4", "--schedule", "keep")
+    assert ended.exit_code == 0, ended.stderr
+    assert "goes on with" in ended.stderr
+    assert len(list((tmp_path / "runs" / "small").iterdir())) == 2
+    assert "goes on with small/one: phases.first.epochs=4" in cli("show", "last", COLUMNS="200").stdout

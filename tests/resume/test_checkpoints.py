@@ -78,7 +78,9 @@ def test_the_experiment_saves_between_phases(whole):
     assert [name for name in saved(whole / "whole") if not name.startswith("f")] == NAMES
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.partition(".")[0] != "000"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name[:3] in ("002", "006") else pytest.mark.slow) for name in NAMES[1:]]
+)
 def test_a_run_goes_on_from_a_checkpoint_between_phases(name, whole, tmp_path):
     """S-38, S-40: as if the process had been killed right after it was saved."""
     folder = tmp_path / "run"

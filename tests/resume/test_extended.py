@@ -46,7 +46,9 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("case", KEPT)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case == "kept" else pytest.mark.slow) for case in KEPT]
+)
 def test_an_extended_run_is_that_which_was_as_long_from_the_start(case, tmp_path):
     """Events, metrics, checkpoints and weights, bit for bit; the old run stays as it was."""
     schedule, curves, whole = KEPT[case]

@@ -73,8 +73,8 @@ class Progress:
         """Delete what nothing goes on from any more; the end of the last training stays, so that it can be extended."""
         with suppress(OSError):  # the run is complete without it
             self._writer.finish()
-        for number in numbers(self._folder):
-            self._folder.remove(f"{number:06d}")
+            for number in numbers(self._folder):
+                self._folder.remove(f"{number:06d}")
 
     def _commit(self, name: str, state: Mapping[str, Any], program: State | None, position: Mark) -> str:
         self._log.sync()

@@ -94,6 +94,9 @@ def resume(
     except (UnknownRun, AmbiguousRun) as error:
         say(f"error: {error}")
         raise typer.Exit(2) from None
+    if schedule is Curves.KEEP and not extend:
+        say("error: --schedule says what becomes of schedules with --extend")
+        raise typer.Exit(2)
     from runexp.api.stored_sweep import is_sweep
 
     if is_sweep(folder):

@@ -26,7 +26,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    with naming(path):
+        sync_folder(path.parent)
 
 
 def commit_folder(temporary: Path, final: Path) -> None:
@@ -56,7 +57,8 @@ def make_folders(folder: Path) -> None:
         return
     make_folders(folder.parent)
     folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
+    with naming(folder):
+        sync_folder(folder.parent)
 
 
 def aside(path: Path) -> Path:

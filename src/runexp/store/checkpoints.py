@@ -78,8 +78,9 @@ class CheckpointFolder:
         """Delete a checkpoint; half-way it is debris, not a checkpoint. `FileNotFoundError` without one."""
         path = self.path(name)
         temporary = aside(path)
-        os.rename(path, temporary)
-        sync_folder(path.parent)
+        with naming(path):
+            os.rename(path, temporary)
+            sync_folder(path.parent)
         shutil.rmtree(temporary)
 
     def point(self, phase: str, pointers: Mapping[str, str]) -> None:
