@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -20,8 +21,9 @@ from runexp.api.checking import check
 from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Place, run
 from runexp.engine.control import Control
-from runexp.events import EpochFinished, FoldStarted, PhaseStarted, RunStarted
+from runexp.events import EpochFinished, FoldFinished, FoldStarted, PhaseStarted, RunStarted
 from runexp.observe.event_log import read_events
+from runexp.runtime.folds.divide import divide_folds
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import utc_now
@@ -294,3 +296,20 @@ def test_the_state_is_saved_amid_a_fold_where_it_runs_long(tmp_path):
     place = Place(at=tmp_path / "run", save_every_s=0)
     run(check(path), place, watch=lambda live: [Interrupting(control, 5)], control=control)
     assert len(states(tmp_path / "run")) == 2
+
+
+def test_no_secret_of_the_spec_is_in_what_folds_keep(tmp_path, monkeypatch):
+    """The record of a fold tells as little of it as the log of the run, in this process and in another."""
+    monkeypatch.setenv("API_TOKEN", "hunter2000")
+    path = write_spec(tmp_path)
+    path.write_text(path.read_text().replace("name: folded", 'name: folded\nvars: {word: "${secret:API_TOKEN}"}'))
+    document = check(path).document
+    fold = divide_folds(check(path).linked, folder=tmp_path).folds[0]
+    files = fold_files.FoldFiles(tmp_path / "run", check(path).linked.in_fold(), "test", 30.0, document)
+    record = pickle.loads(pickle.dumps(files)).record(fold)
+    record.open()
+    record.tell(FoldFinished(0, "fold-0", "failed", "ValueError: hunter2000 is wrong"))
+    record.close()
+    written = (tmp_path / "run/progress/fold-0/events.jsonl").read_text()
+    assert "is wrong" in written
+    assert "hunter2000" not in written
