@@ -20,10 +20,6 @@ from runexp.report.explanations import explanations, index_markdown
 PAGES = {page.code: page for page in explanations()}
 TITLES = ("Wrong", "Right", "How to mend it")
 IS_UPDATING = bool(os.environ.get("RUNEXP_UPDATE_GOLDEN"))
-NOT_YET = "not-yet-supported"
-AHEAD = ("unknown-number",)
-"""Mistakes in sections that are checked and cannot run yet, so that any example that holds one says so too."""
-
 ALSO = {"too-many-mistakes": {"duplicate-key"}}
 WIDTH = 90
 every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
@@ -65,8 +61,7 @@ def test_a_page_has_the_shape_of_every_page(page):
 @every_page
 def test_the_bad_example_makes_that_mistake_alone_and_where_it_says(page):
     found, _ = attempt(page, "Wrong")
-    also = {NOT_YET} if page.code in AHEAD else ALSO.get(page.code, set())
-    assert {one.code for one in found} == {page.code} | also
+    assert {one.code for one in found} == {page.code} | ALSO.get(page.code, set())
     assert {one.severity for one in found if one.code == page.code} == {page.severity}
     marked = example(sections(page.text)["Wrong"]).marked
     assert not marked or marked == {(one.span.file, one.span.line) for one in found if one.code == page.code}
@@ -88,7 +83,7 @@ def test_the_text_is_what_runexp_prints(page, root):
 @every_page
 def test_the_good_example_is_free_of_the_mistake_and_of_others(page):
     found, _ = attempt(page, "Right")
-    assert {one.code for one in found} == ({NOT_YET} if page.code in AHEAD else set())
+    assert not found
 
 
 def test_the_documentation_holds_the_pages_that_ship(root):

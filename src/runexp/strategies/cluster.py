@@ -39,14 +39,14 @@ def check_cluster(cv: CVPlan) -> None:
         distributed = import_module("distributed")
     except ImportError as error:
         message = "folds on a cluster are run through Dask, which is not installed"
-        raise SpecError([_wrong(message, "execution", "`pip install 'runexp[cluster]'`")]) from error
+        raise SpecError([_told_at(message, "execution", "`pip install 'runexp[cluster]'`")]) from error
     if cv.cluster:
         try:
             distributed.Client(cv.cluster, timeout=_PATIENCE_S, set_as_default=False).close()
         except (OSError, ValueError) as error:
             message = f"no Dask scheduler answers at `{cv.cluster}`"
             raise SpecError(
-                [_wrong(message, "cluster", "`dask scheduler` tells its address when it starts")]
+                [_told_at(message, "cluster", "`dask scheduler` tells its address when it starts")]
             ) from error
 
 
@@ -128,5 +128,5 @@ def _told(job: FoldJob, task: Any) -> Generator[Told, None, Exception | None]:  
     return RuntimeError(f"{type(lost).__name__}: {lost}")
 
 
-def _wrong(message: str, key: str, hint: str) -> Diagnostic:
+def _told_at(message: str, key: str, hint: str) -> Diagnostic:
     return Diagnostic("wrong-value", message, help=hint, path=f"cv.{key}")
