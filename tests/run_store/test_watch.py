@@ -30,7 +30,9 @@ def as_running(folder, **changes):
 
 def set_state(folder, state, **changes):
     status = json.loads((folder / "status.json").read_text())
-    (folder / "status.json").write_text(json.dumps(status | {"state": state, "host": socket.gethostname()} | changes))
+    told = status | {"state": state, "host": socket.gethostname()} | changes
+    (folder / "status.aside").write_text(json.dumps(told))
+    (folder / "status.aside").replace(folder / "status.json")  # as a run does: whole at every moment
 
 
 @contextmanager

@@ -135,7 +135,10 @@ def checkpoint_folder(run: Path, name: str) -> Path:
     if phase and role in ("best", "last"):
         name = folder.pointers(phase).get(role, name)
     if not folder.verify(name):
-        known = sorted(path.parent.relative_to(run / "checkpoints").as_posix() for path in run.rglob("manifest.json"))
+        known = sorted(
+            path.parent.relative_to(run / "checkpoints").as_posix()
+            for path in (run / "checkpoints").rglob("manifest.json")
+        )
         raise CannotLoad(f"{run} has no whole checkpoint `{name}`; there are {', '.join(known) or 'none'}")
     return folder.path(name)
 
