@@ -28,6 +28,7 @@ from runexp.observe.pump import pump
 from runexp.observe.rich_progress import RichProgress
 
 live = Live()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell is born deaf to it
 
 def paced(events):
     for event in events:
