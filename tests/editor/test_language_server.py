@@ -87,7 +87,7 @@ def test_a_phase_offers_kinds_then_the_keys_of_its_kind(answers):
     assert answers["kind"].told["fit"] == "closed-form fit"
     assert {"train", "eval", "group"} <= answers["kind"].told.keys()
     assert {"epochs", "losses", "optimizer", "callbacks"} <= answers["phase"].told.keys()
-    assert "targets" not in answers["phase"].told
+    assert "freeze_after_fit" not in answers["phase"].told
 
 
 def test_a_loss_offers_the_losses_of_the_catalog(answers):
