@@ -12,6 +12,14 @@ from resume.small import written
 from runexp.spec.built_in_callbacks import BuiltIn
 
 OWN = """\
+import random
+
+import numpy as np
+import torch
+
+def drawn():
+    return [random.random(), float(np.random.rand()), float(torch.rand(()))]
+
 class Counting:
     def __init__(self):
         self.n = 0
@@ -36,9 +44,15 @@ class Around:
     def __init__(self):
         self.labels = []
 
+    def on_experiment_start(self, view):
+        return drawn()
+
+    def on_phase_start(self, view):
+        return drawn()
+
     def on_phase_end(self, view):
         self.labels.append(view.where)
-        return [self.labels, sorted(view.results)]
+        return [self.labels, sorted(view.results), drawn()]
 
     def state(self):
         return {"labels": list(self.labels)}
@@ -116,7 +130,7 @@ def check_round_trip(home, names, cuts):
 
 @pytest.mark.parametrize("names", [TOGETHER, ["swa", "gradual_unfreezing", "own"]], ids=["most", "others"])
 def test_callbacks_go_on_from_what_they_remember(names, home):
-    """Amid an epoch, and in the phase after it."""
+    """Amid an epoch, and in the phase after it; what those of the experiment draw at random is the seed's too (S-50)."""
     check_round_trip(home, names, [5, 10])
 
 

@@ -144,6 +144,7 @@ class Experiment:
         self._hooks = ExperimentHooks([self._runtime.open_experiment_callback(item) for item in callbacks])
         self._run_rule = RunCheckpointRule(self._plan.checkpoints, self._checkpoints)
         if self._resumed is None:
+            self._runtime.seed("")
             yield from self._hooks.fire("on_experiment_start")
             yield from self._save_run("experiment_start", "")
             return
@@ -152,6 +153,7 @@ class Experiment:
         if self._resumed.hooks is not None:
             self._hooks.load_state(self._resumed.hooks["around"])
             self._run_rule.load_state(self._resumed.hooks["checkpoints"])
+        self._runtime.set_random_state(self._resumed.random)  # last: the hooks may have drawn
 
     def _cut_short(self) -> RunFinished:
         """The end of a run that was asked to stop, or that has reached a limit of its spec: that is a failure."""

@@ -127,7 +127,7 @@ class Runtime(Protocol):
     device: str
 
     def seed(self, label: str) -> None:
-        """Seed every random number generator for the phase of that label."""
+        """Seed every random number generator for the phase of that label; "" is what comes before the first."""
 
     def open_train(self, plan: TrainPlan) -> TrainProgram:
         """Make a train phase ready."""
