@@ -14,7 +14,7 @@ from runexp.api.checking import Checked
 from runexp.api.folds import summary_of
 from runexp.api.redaction import redacted_text
 from runexp.api.resuming import CannotResume, open_run, resume
-from runexp.api.running import Place, Run, Watch
+from runexp.api.running import Driven, Place, Run, Watch
 from runexp.api.running import run as run_checked
 from runexp.api.trial_specs import located
 from runexp.diagnostics import Diagnostic, SpecError
@@ -23,6 +23,8 @@ from runexp.engine.live import Live
 from runexp.events import EpochFinished, Event, PhaseFinished, PhaseStarted
 from runexp.observe.sink import Sink, Stamped
 from runexp.plan.experiment import digest
+from runexp.plan.likeness import likeness
+from runexp.plan.phases import PhasePlan
 from runexp.report.diagnostics import render
 from runexp.store.atomic import write_atomically
 from runexp.store.records import SUMMARY
@@ -51,8 +53,21 @@ class SpecTrial:
     monitor: str
     save_every_s: float
 
-    def run(self, control: Control, hear: Hear) -> Outcome:
-        """Run it, or what is left of it. Whatever it fails of is told in the outcome."""
+    @property
+    def likeness(self) -> str:
+        """What it has in common with those it can be trained together with; empty where it is not to be trained."""
+        return "" if not self.checked.is_valid or self._known() is not None else likeness(self.checked.linked)
+
+    @property
+    def phases(self) -> tuple[PhasePlan, ...]:
+        """What it runs."""
+        return self.checked.linked.phases
+
+    def run(self, control: Control, hear: Hear, driven: Driven | None = None) -> Outcome:
+        """Run it, or what is left of it. Whatever it fails of is told in the outcome.
+
+        `driven` gives what its experiment drives; then it runs from its start.
+        """
         if not self.checked.is_valid:
             return self._refused(self.checked.diagnostics)
         known = self._known()
@@ -60,7 +75,7 @@ class SpecTrial:
             return known
         start = time.monotonic()
         try:
-            finished = self._carried_out(control, hear)
+            finished = self._carried_out(control, hear, driven)
         except SpecError as error:
             return self._refused(error.diagnostics)
         except (OSError, FolderInUse, ImportError) as error:
@@ -85,15 +100,14 @@ class SpecTrial:
         files = {**self.base.files, **self.checked.files}
         return Outcome("failed", error=str(SpecError(found)), details=render(found, files, width=100))
 
-    def _carried_out(self, control: Control, hear: Hear) -> Run:
+    def _carried_out(self, control: Control, hear: Hear, driven: Driven | None) -> Run:
         watch = self._watch(hear)
-        gone_on = self._gone_on(control, watch)
+        gone_on = self._gone_on(control, watch) if driven is None else None
         if gone_on is not None:
             return gone_on
         shutil.rmtree(self.folder, ignore_errors=True)
-        return run_checked(
-            self.checked, Place(self.folder.parent, self.folder, self.save_every_s), watch=watch, control=control
-        )
+        place = Place(self.folder.parent, self.folder, self.save_every_s)
+        return run_checked(self.checked, place, watch=watch, control=control, driven=driven)
 
     def _gone_on(self, control: Control, watch: Watch) -> Run | None:
         """The run that was broken off here, brought to its end; None where there is none that can go on."""

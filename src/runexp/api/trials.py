@@ -13,14 +13,15 @@ from runexp.api.checking import Checked
 from runexp.api.relocating import plain_yaml
 from runexp.api.stored_sweep import RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
-from runexp.api.trial_specs import SpecChanged, spec_of
+from runexp.api.trial_specs import SpecChanged, judged, spec_of
 from runexp.engine.control import Control
 from runexp.results.trials import Importance, Objective, SweepResults, Trial
 from runexp.store.records import write_summary
 from runexp.store.run_files import read_record
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import State
-from runexp.strategies.sweep_run import Outcome, TrialProgress, run_in_crew, run_in_turn
+from runexp.strategies.abreast import run_abreast
+from runexp.strategies.sweep_run import IN_TURN, Execution, Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
 
@@ -72,14 +73,19 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one."""
+    """What is run many times, how it is judged, and how it is run."""
 
     checked: Checked
     search: Search
     objectives: tuple[Objective, ...] = ()
     monitor: str = ""
-    workers: int | None = None
+    execution: Execution = IN_TURN
     save_every_s: float = 30.0
+
+    @property
+    def whose(self) -> str:
+        """What many of them are called."""
+        return "trials" if self.objectives else "repeats"
 
 
 class Trials:
@@ -96,13 +102,8 @@ class Trials:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
         what = self._what
         self._watcher.begin(self._results("running"), what.search.n_trials)
-        endings = (
-            run_in_turn(self._next, self._hear, self._control)
-            if what.workers is None
-            else run_in_crew(self._next, self._hear, self._control, n_workers=what.workers)
-        )
         try:
-            for number, outcome in endings:
+            for number, outcome in self._endings():
                 self._note(number, outcome)
         except KeyboardInterrupt:
             self._control.interrupt(self._control.signal or "SIGINT")
@@ -110,6 +111,15 @@ class Trials:
             self._conclude("failed")
             raise
         return self._conclude("interrupted" if self._control.signal else "completed")
+
+    def _endings(self) -> Iterator[tuple[int, Outcome]]:
+        how = self._what.execution
+        if how.manner == "vectorized":
+            whose = self._what.whose
+            return run_abreast(self._next, self._hear, self._control, n_at_once=how.workers, whose=whose)
+        if how.manner == "processes":
+            return run_in_crew(self._next, self._hear, self._control, n_workers=how.workers)
+        return run_in_turn(self._next, self._hear, self._control)
 
     def _next(self) -> tuple[Asked, SpecTrial] | None:
         asked = self._what.search.ask()
@@ -121,7 +131,7 @@ class Trials:
             number=asked.number,
             parent=self._folder.id,
             base=self._what.checked,
-            checked=spec_of(self._what.checked, asked.point),
+            checked=judged(spec_of(self._what.checked, asked.point), self._what.execution, self._what.whose),
             point=asked.point,
             folder=self._place(key),
             monitor=self._what.monitor,

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from runexp.compiler.findings import Path
+from runexp.compiler.fold_stacking import check_stacked_trials
 from runexp.compiler.scope import Scope
 from runexp.compiler.sweep_ranges import check_address, check_range, check_when
 from runexp.diagnostics import did_you_mean
 from runexp.plan.experiment import walk
 from runexp.plan.graph import MetricPlan
 from runexp.plan.phases import EvalPlan, PhasePlan, TrainPlan
-from runexp.plan.sweeps import Direction, ObjectivePlan, ParameterPlan, SweepPlan
+from runexp.plan.sweeps import Direction, ObjectivePlan, ParameterPlan, SweepExecution, SweepPlan
 from runexp.plan.values import FrozenMap, freeze
 from runexp.spec.strategies import Range, Sweep
 
 _PATH: Path = ("sweep",)
 _MOST_POINTS = 10_000
+_EXECUTIONS: Mapping[str, SweepExecution] = {"processes": "processes", "vectorized": "vectorized"}
 
 Modes = Mapping[str, Direction | None]
 
@@ -34,10 +35,10 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         check_when(scope, address, values, written)
     parameters = tuple(_parameter(scope, address, values) for address, values in written.items())
     _check_sampler(scope, sweep, parameters)
+    check_stacked_trials(scope, phases)
     numbers = _final_numbers(scope, phases)
     objectives = _objectives(scope, sweep, numbers)
     monitor, mode = _monitor(scope, sweep, objectives, _trained_numbers(scope, phases) or numbers)
-    execution: Literal["sequential", "processes"] = "processes" if sweep.execution == "processes" else "sequential"
     return SweepPlan(
         parameters=parameters,
         sampler=sweep.sampler,
@@ -46,7 +47,7 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         pruner=sweep.pruner,
         monitor=monitor,
         monitor_mode=mode,
-        execution=execution,
+        execution=_EXECUTIONS.get(sweep.execution, "sequential"),
         workers=sweep.workers or 0,
         is_stored_elsewhere=sweep.storage is not None,
         origin=scope.found.origin(_PATH),

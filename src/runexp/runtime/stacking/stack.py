@@ -60,7 +60,7 @@ class Stack:
         drawing = [program.draw(epoch) for program in self._programs]
         notes: list[_Note] = []
         for batch in range(max(n_batches)):
-            if is_halted():
+            if batch and is_halted():  # whoever has begun an epoch takes a step of it
                 break
             folds = [fold for fold, n_own in enumerate(n_batches) if batch < n_own]
             notes += self._step(batch, {fold: next(drawing[fold]) for fold in folds})
