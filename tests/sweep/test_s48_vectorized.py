@@ -104,9 +104,8 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "optimizer", [pytest.param(name, marks=[pytest.mark.slow] * (name != "AdamW")) for name in OPTIMIZERS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_trials_that_differ_in_numbers_train_at_once_as_one_after_the_other(net, sweep, optimizer):
     path = net(RATES, *OPTIMIZERS[optimizer])
     in_turn = sweep(path, "in_turn")
@@ -116,6 +115,7 @@ def test_trials_that_differ_in_numbers_train_at_once_as_one_after_the_other(net,
     assert_alike(in_turn, at_once)
 
 
+@pytest.mark.slow
 def test_each_trial_stops_where_it_would_alone(net, sweep):
     """Patience runs out in different epochs; the others go on."""
     changes = (("epochs: 5", "epochs: 12"), ("patience: 2", "patience: 1"))
@@ -128,6 +128,7 @@ def test_each_trial_stops_where_it_would_alone(net, sweep):
     assert_alike(sweep(net(RATES, *changes), "in_turn"), results)
 
 
+@pytest.mark.slow
 def test_what_differs_in_more_than_numbers_trains_with_its_like(net, sweep, monkeypatch):
     """Two layer sizes: two groups of two; one trial with rows of its own a batch runs alone."""
     sizes = []
@@ -172,6 +173,7 @@ def test_what_cannot_be_trained_at_once_is_refused_at_its_line_before_anything_i
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_ends_all_that_train_and_the_same_sweep_goes_on(net, sweep):
     control = Control()
 
@@ -211,7 +213,7 @@ def test_repeats_at_once_are_those_one_after_the_other(net, cli):
     path = net()
     found = {}
     for how in ("sequential", "vectorized"):
-        done = cli("run", path, "--replicates", 3, "--execution", how, "--runs", how, "--format", "json")
+        done = cli("run", path, "--replicates", 2, "--execution", how, "--runs", how, "--format", "json")
         assert done.exit_code == 0, done.stderr
         found[how] = runexp.open_sweep(json.loads(done.stdout)["folder"])
     assert_alike(found["sequential"], found["vectorized"])
