@@ -139,5 +139,5 @@ def test_a_constructor_that_fails_is_told_before_anything_is_written(home):
 def test_a_number_it_reports_can_be_what_a_sweep_looks_for(objective, codes, home):
     """Nobody knows its name before it runs, nor which way is better; an evaluation has no numbers of its own."""
     sweep = f"sweep: {{sampler: grid, objective: {objective}, parameters: {{seed: [1, 2]}}}}\n"
-    found = found_in(home, "{use: mine.Mine}", spec=SPEC.replace("phases:\n", sweep + "phases:\n"))
+    found = found_in(home, "validate, {use: mine.Mine}", spec=SPEC.replace("phases:\n", sweep + "phases:\n"))
     assert [code for code, _, _ in found] == codes
