@@ -34,7 +34,9 @@ class StackedMover:
         self._clip = parts[0].mover.clip
         self._are_one = self._are_alike()
         self._is_together = type(parts[0].mover.optimizer) in _ELEMENTWISE and (self._are_one or self._can_vary())
+        self._with_curves = [one for one in parts if one.weights.changing]
         self._follows_curve = any(one.mover.follows_curve for one in parts)
+        self._fixed = [one.mover.rate for one in parts]
         self._joint = self._made() if self._is_together else None
         self._is_together = self._joint is not None
         self._move = update_of(self._joint) if self._joint is not None else None
@@ -49,8 +51,14 @@ class StackedMover:
             self._update_together()
         else:
             self._update_apart(due)
-        for fold in due:
-            self._parts[fold].weights.after_update()
+        for parts in self._with_curves if len(due) == len(self._parts) else [self._parts[fold] for fold in due]:
+            parts.weights.after_update()
+
+    def rates(self, folds: Sequence[int]) -> Sequence[float]:
+        """The rates of some folds now."""
+        if self._follows_curve or len(folds) < len(self._parts):
+            return [self._parts[fold].mover.rate for fold in folds]
+        return self._fixed
 
     def write(self, fold: int) -> None:
         """Bring the state of a fold's own optimizer up to date."""
@@ -69,24 +77,29 @@ class StackedMover:
         self._is_together = False
 
     def _update_together(self) -> None:
-        assert self._joint is not None  # they are together
-        assert self._move is not None
         gradients = [weights.grad for weights in self._held.weights.values() if weights.grad is not None]
         if self._clip.norm:
             clip_norms(gradients, self._clip.norm)
         if self._clip.value:
             for gradient in gradients:
                 gradient.clamp_(-self._clip.value, self._clip.value)
-        if self._are_one:
-            for group, own in zip(self._joint.param_groups, self._parts[0].mover.optimizer.param_groups, strict=True):
-                group.update(_options(own))
-            self._move()
-        else:
-            update_varied(self._joint, self._by_fold())
+        self._move_together()
         for weights in self._held.weights.values():
             weights.grad = None
-        for parts in self._parts:
-            parts.mover.after_joint_update()
+        if self._follows_curve:
+            for parts in self._parts:
+                parts.mover.after_joint_update()
+
+    def _move_together(self) -> None:
+        assert self._joint is not None  # they are together
+        assert self._move is not None
+        if not self._are_one:
+            update_varied(self._joint, self._by_fold())
+            return
+        if self._follows_curve:
+            for group, own in zip(self._joint.param_groups, self._by_fold()[0], strict=True):
+                group.update(own)
+        self._move()
 
     def _update_apart(self, due: Sequence[int]) -> None:
         for fold in due:

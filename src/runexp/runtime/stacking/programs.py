@@ -96,8 +96,9 @@ class StackedProgram:
         self.stack: Stack | None = None
         self.failure: BaseException | None = None
         self._wait = wait
-        self._taken: Sequence[Taken] = ()
+        self._taken = Taken((), (), ())
         self._batch = -1
+        self._are_sound = True
         self._meet: Callable[[str, float, int], None] = lambda name, value, batch: None
 
     def n_batches_of(self, epoch: int) -> int:
@@ -107,9 +108,9 @@ class StackedProgram:
         left = self.plan.n_steps - epoch * self.n_steps_an_epoch
         return min(self.n_batches, left * self.plan.accumulate)
 
-    def go_on(self, taken: Sequence[Taken]) -> None:
+    def go_on(self, taken: Taken) -> None:
         """The steps of an epoch were taken."""
-        self._taken, self._batch = taken, -1
+        self._taken, self._batch, self._are_sound = taken, -1, taken.are_sound
 
     def leave(self) -> None:
         """Part with the others: the optimizer's own state is what counts from now on."""
@@ -132,8 +133,9 @@ class StackedProgram:
         if self.failure is not None:
             raise self.failure
         self._batch = context.batch
-        for name, value in self._broken(self._taken[context.batch]):
-            self._meet(name, value, context.batch)
+        if not self._are_sound:
+            for name, value in self._broken(context.batch):
+                self._meet(name, value, context.batch)
 
     def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
         """Call `meet` for every loss that is not finite, when its batch is told."""
@@ -151,8 +153,7 @@ class StackedProgram:
         """The newest loss and learning rate."""
         if not 0 <= self._batch < len(self._taken):
             return self.inner.latest()
-        taken = self._taken[self._batch]
-        return {"loss": taken.total, "lr": taken.rate}
+        return {"loss": self._taken.totals[self._batch], "lr": self._taken.rates[self._batch]}
 
     def after_epoch(self, measured: Mapping[str, float]) -> None:
         """Let the schedules see the numbers of the epoch."""
@@ -173,12 +174,13 @@ class StackedProgram:
         self.leave()
         self.inner.close()
 
-    def _broken(self, taken: Taken) -> Iterator[tuple[str, float]]:
+    def _broken(self, batch: int) -> Iterator[tuple[str, float]]:
         """Every loss of a step that is not finite; the total where that alone is not."""
-        if not math.isfinite(taken.total):
-            losses = zip(self.plan.losses, taken.losses, strict=True)
-            found = [(loss.name, value) for loss, value in losses if not math.isfinite(value)]
-            yield from found or [("loss", taken.total)]
+        total = self._taken.totals[batch]
+        if not math.isfinite(total):
+            losses = zip(self.plan.losses, self._taken.losses, strict=True)
+            found = [(loss.name, values[batch]) for loss, values in losses if not math.isfinite(values[batch])]
+            yield from found or [("loss", total)]
 
 
 class StackedRuntime:
