@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from runexp import catalog
@@ -79,7 +80,7 @@ def link_callbacks(
     is_whole = len(written) == len(items) and not any(scope.found.is_damaged(place) for place in places)
     modes = _modes(scope, watched, evaluations, path)
     for _, callback, _ in written.values():
-        modes |= produced(callback) if isinstance(callback, (BuiltIn, Custom)) else {}
+        modes |= produced(callback, watched.trains) if isinstance(callback, (BuiltIn, Custom)) else {}
     is_open = any(isinstance(callback, Custom) for _, callback, _ in written.values())
     numbers = Numbers(modes, frozenset(lost), is_whole, is_open)
     check_averages(scope, written)
@@ -108,27 +109,20 @@ def _linked(
         case LossNotDecreasing() | SaveBest():
             mode = monitored(scope, callback.monitor, callback.mode, numbers, (*place, "monitor"))
             return link_built_in(scope, name, callback.model_copy(update={"mode": mode}), (), place)
-        case Evaluation() | Curves():
+        case Curves():
+            for index, metric in enumerate(callback.metrics or ()):
+                _check_number(scope, metric, numbers, (*place, "metrics", index))
+            return link_built_in(scope, name, callback, (), place)
+        case Evaluation():
             return None
         case _:
             check_held(scope, callback, Moving(watched.label, watched.trains, watched.n_epochs), place)
-            return link_built_in(scope, name, callback, tuple(produced(callback)), place)
+            return link_built_in(scope, name, callback, tuple(produced(callback, watched.trains)), place)
 
 
 def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
     """Whether less or more of a monitored number is better; reports one that nothing produces."""
-    is_unknown = monitor not in numbers.modes and monitor not in numbers.lost and numbers.is_whole
-    if is_unknown and not numbers.is_open:
-        meant = nearest(monitor, [*numbers.modes, *sorted(numbers.lost)])
-        scope.found.error(
-            "unknown-monitor",
-            f"nothing in this phase produces the metric `{monitor}`",
-            path,
-            label="never measured",
-            help=did_you_mean(
-                monitor, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"
-            ),
-        )
+    _check_number(scope, monitor, numbers, path)
     if mode is None and numbers.modes.get(monitor, None if numbers.is_open else "min") is None:
         scope.found.error(
             "missing-key",
@@ -138,6 +132,22 @@ def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, p
             help="say `mode: max` or `mode: min` beside it",
         )
     return mode or numbers.modes.get(monitor) or "min"
+
+
+def _check_number(scope: Scope, metric: str, numbers: Numbers, path: Path) -> None:
+    """Report a number that nothing in the phase measures."""
+    is_known = metric in numbers.modes or metric in numbers.lost
+    is_rate = "lr_0" in numbers.modes and re.fullmatch(r"lr_\d+", metric)  # as many as the optimizer has groups
+    if is_known or is_rate or numbers.is_open or not numbers.is_whole:
+        return
+    meant = nearest(metric, [*numbers.modes, *sorted(numbers.lost)])
+    scope.found.error(
+        "unknown-monitor",
+        f"nothing in this phase produces the metric `{metric}`",
+        path,
+        label="never measured",
+        help=did_you_mean(metric, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"),
+    )
 
 
 def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callback, Path] | None:

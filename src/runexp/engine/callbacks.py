@@ -22,8 +22,10 @@ def make_callback(plan: EvaluationPlan | EarlyStoppingPlan) -> Callback:
 
 
 def judges(plan: CallbackPlan) -> bool:
-    """Whether a callback judges numbers, so that those of the others have to be known before."""
-    return isinstance(plan, EarlyStoppingPlan) or (isinstance(plan, BuiltInPlan) and "monitor" in plan.options)
+    """Whether a callback judges or draws numbers, so that those of the others have to be known before."""
+    if isinstance(plan, BuiltInPlan):
+        return "monitor" in plan.options or plan.use == "curves"
+    return isinstance(plan, EarlyStoppingPlan)
 
 
 def improves(value: float, best: float, mode: Mode, min_delta: float = 0.0) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from runexp.spec.base import Arguments, Count, Name, Section
-from runexp.spec.built_in_callbacks import BuiltIn, Curves, OfExperiment
+from runexp.spec.built_in_callbacks import BuiltIn, OfExperiment
 from runexp.spec.losses import Loss, Metric
 
 LossItems = tuple[Name | Loss, ...]
@@ -54,7 +54,7 @@ class Custom(Section):
     on_error: Annotated[Literal["fail", "warn"], Field(description="what an exception in it does to the run")] = "fail"
 
 
-Known = Annotated[Evaluation | EarlyStopping | BuiltIn | Curves, Field(discriminator="use")]
+Known = Annotated[Evaluation | EarlyStopping | BuiltIn, Field(discriminator="use")]
 Callback = Known | Custom
 ExperimentCallback = Annotated[OfExperiment, Field(discriminator="use")] | Custom
 CallbackItems = tuple[Name | Known | Custom, ...]

@@ -61,7 +61,7 @@ class PhaseView:
     @property
     def rates(self) -> tuple[float, ...]:
         """The learning rate of each group of the optimizer."""
-        return tuple(float(group["lr"]) for group in self._live.program.optimizer.param_groups)
+        return self._live.program.rates_now
 
     @property
     def folder(self) -> Path:
