@@ -62,7 +62,7 @@ def spec(tmp_path):
 
 def failing_at(monkeypatch, n, folder, how="full"):
     """Let the n-th call that changes a file below `folder` fail, and all after it where the disk is full; how many
-    there were. `once` is a fault of the device that goes away, `short` one after half of what was to be written."""
+    there were. `once` is a fault of the device that goes away, `torn` one after half of what was to be written."""
     made = [0]
     code = errno.ENOSPC if how == "full" else errno.EIO
 
@@ -70,7 +70,7 @@ def failing_at(monkeypatch, n, folder, how="full"):
         def refusing(*args, **options):
             made[0] += 1
             if made[0] > n if how == "full" else made[0] == n + 1:
-                if how == "short" and name == "write":
+                if how == "torn" and name == "write":
                     call(args[0], bytes(args[1])[: len(args[1]) // 2])
                 where = args[0] if isinstance(args[0], (str, os.PathLike)) else None
                 raise OSError(code, os.strerror(code), *([str(where)] if where else []))
@@ -110,10 +110,10 @@ def test_a_disk_that_is_full_at_any_call_loses_nothing(spec, tmp_path, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["once", "short"])
+@pytest.mark.parametrize("how", ["once", "torn"])
 def test_a_device_that_fails_once_at_any_call_loses_nothing(spec, tmp_path, monkeypatch, how):
     """Every call fails under one of the two: what is written half is as rare as it is dangerous."""
-    assert sweep(spec, tmp_path, monkeypatch, lambda n: range(how == "short", n, 2), how) > 20
+    assert sweep(spec, tmp_path, monkeypatch, lambda n: range(how == "torn", n, 2), how) > 20
 
 
 @pytest.mark.slow
