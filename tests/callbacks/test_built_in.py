@@ -212,6 +212,7 @@ def test_curves_of_a_number_that_nothing_measures_are_refused(home):
 
 
 def test_norms_of_a_node_and_learning_rates_can_be_watched(home):
-    watching = "validate, {use: norms, by_node: true}, {use: learning_rate_monitor}, {use: save_best, monitor: gradient_norm_body}"
-    assert found_in(home, f"{watching}, {{use: curves, metrics: [lr_0, lr_1, weight_norm_head]}}") == []
+    measuring = "validate, {use: norms, by_node: true}, {use: learning_rate_monitor}"
+    watching = "{use: save_best, monitor: gradient_norm_body}, {use: curves, metrics: [lr_0, lr_1, weight_norm_head]}"
+    assert found_in(home, f"{measuring}, {watching}") == []
     assert [code for code, _, _ in found_in(home, "validate, {use: curves, metrics: [lr_0]}")] == ["unknown-monitor"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.folds import summary_of
+from runexp.api.lineage import Ancestor
 from runexp.api.redaction import redacted_text
 from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Place, Run, Watch
@@ -40,7 +41,10 @@ Hear = Callable[[TrialProgress], object]
 
 @dataclass(frozen=True, slots=True)
 class SpecTrial:
-    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches."""
+    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches.
+
+    Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`: never another trial.
+    """
 
     number: int
     parent: str
@@ -50,6 +54,8 @@ class SpecTrial:
     folder: Path
     monitor: str
     save_every_s: float
+    runs: Path
+    lineage: tuple[Ancestor, ...] = ()
 
     def run(self, control: Control, hear: Hear) -> Outcome:
         """Run it, or what is left of it. Whatever it fails of is told in the outcome."""
@@ -91,9 +97,8 @@ class SpecTrial:
         if gone_on is not None:
             return gone_on
         shutil.rmtree(self.folder, ignore_errors=True)
-        return run_checked(
-            self.checked, Place(self.folder.parent, self.folder, self.save_every_s), watch=watch, control=control
-        )
+        place = Place(self.runs, self.folder, self.save_every_s, lineage=self.lineage)
+        return run_checked(self.checked, place, watch=watch, control=control)
 
     def _gone_on(self, control: Control, watch: Watch) -> Run | None:
         """The run that was broken off here, brought to its end; None where there is none that can go on."""

@@ -81,7 +81,8 @@ def link_built_in(scope: Scope, name: str, callback: Section, produces: Sequence
 
 
 def produced(callback: BuiltIn | Custom, trains: Sequence[str]) -> dict[str, Mode | None]:
-    """The numbers a callback is known to report, and in which direction each improves; `trains` are the nodes that do."""
+    """The numbers a callback of a phase that trains these nodes is known to report, and in which direction each
+    improves."""
     match callback:
         case LearningRateMonitor():
             return {"lr_0": None}

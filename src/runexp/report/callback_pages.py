@@ -1,4 +1,4 @@
-"""The pages of the callbacks that runexp brings: what each does, with a spec that runs; the options are the catalog's."""
+"""The pages of the callbacks that runexp brings; their options are the catalog's."""
 
 from __future__ import annotations
 

@@ -35,14 +35,14 @@ def _entry(section: type[Section], levels: tuple[str, ...]) -> Entry:
     required = schema.get("required", ())
     properties: dict[str, dict[str, Any]] = schema["properties"]
     name = str(properties.pop("use")["const"])
-    parameters = tuple(_parameter(option, found, option in required) for option, found in properties.items())
+    parameters = tuple(_parameter(option, found, required=option in required) for option, found in properties.items())
     shown: dict[str, Json] = {one.name: _EXAMPLES[one.name] for one in parameters if one.required}
     traits: dict[str, Json] = {"own": True, "section": True, "levels": levels, "page": True, "example": shown}
     summary = " ".join((section.__doc__ or "").split())
     return Entry(name, "", "callback", summary, parameters, short=(name,), traits=traits)
 
 
-def _parameter(name: str, schema: Mapping[str, Any], required: bool) -> Parameter:  # noqa: FBT001 - of one field
+def _parameter(name: str, schema: Mapping[str, Any], *, required: bool) -> Parameter:
     forms = schema.get("anyOf", [schema])
     default = schema.get("default")
     return Parameter(
