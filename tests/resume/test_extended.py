@@ -153,7 +153,7 @@ def test_a_run_that_is_not_complete_or_whole_is_not_extended(finished, tmp_path)
 
 def test_folds_cannot_be_made_longer_and_say_what_to_do(tmp_path):
     """S-40: each is a run of its own; nothing is begun."""
-    folded = short(tmp_path, text=ONE + "cv: {folds: 2, data: {d: {pool: [train, val]}}}\n")
+    folded = short(tmp_path, text=ONE + "cv: {folds: 2, data: {iris: {pool: [train, val]}}}\n")
     before = sorted(path.name for path in folded.parent.iterdir())
     with pytest.raises(SpecError) as caught:
         extend(folded, ["phases.first.epochs=9"], curves="extend", runs=tmp_path)
