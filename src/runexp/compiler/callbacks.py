@@ -55,13 +55,14 @@ class Numbers:
     """The numbers a phase reports and the direction in which each improves.
 
     `lost` are names that broken definitions would have reported; `is_whole` tells whether those are all known, and
-    `is_open` whether code of the user's may report others.
+    `is_open` whether code of the user's may report others. `by_steps` are measured amid epochs, and not at their ends.
     """
 
     modes: Mapping[str, Mode | None]
     lost: frozenset[str]
     is_whole: bool
     is_open: bool = False
+    by_steps: frozenset[str] = frozenset()
 
 
 def link_callbacks(
@@ -82,7 +83,8 @@ def link_callbacks(
     for _, callback, _ in written.values():
         modes |= produced(callback, watched.trains) if isinstance(callback, (BuiltIn, Custom)) else {}
     is_open = any(isinstance(callback, Custom) for _, callback, _ in written.values())
-    numbers = Numbers(modes, frozenset(lost), is_whole, is_open)
+    amid = [plan.evaluation.produces for plan in evaluations.values() if plan.every_n_steps]
+    numbers = Numbers(modes, frozenset(lost), is_whole, is_open, frozenset(name for names in amid for name in names))
     check_averages(scope, written)
     linked: list[CallbackPlan] = []
     for index, (name, callback, place) in written.items():
@@ -121,6 +123,19 @@ def _linked(
 
 
 def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
+    """Whether less or more of a number that is looked at when an epoch ends is better; reports one that is not there."""
+    if monitor in numbers.by_steps:
+        scope.found.error(
+            "unknown-monitor",
+            f"`{monitor}` is measured by steps, and not at the end of epochs, when it is looked at here",
+            path,
+            label="not measured then",
+            help="`early_stopping` looks at it whenever it is measured; here, evaluate by epochs",
+        )
+    return _direction(scope, monitor, mode, numbers, path)
+
+
+def _direction(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
     """Whether less or more of a monitored number is better; reports one that nothing produces."""
     _check_number(scope, monitor, numbers, path)
     if mode is None and numbers.modes.get(monitor, None if numbers.is_open else "min") is None:
@@ -176,11 +191,25 @@ def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched,
     lanes = link_judged(scope, items, callback.sampler, watched.lanes, path)
     data = lanes[0].data if lanes else data
     origin = scope.found.origin(path)
+    _check_rhythm(scope, callback, path)
     label = f"{watched.label}/{name}"
     evaluation = EvalPlan(
         label, callback.split, data, nodes, losses, metrics, callback.batch_size, _prefix(callback), origin, lanes
     )
-    return EvaluationPlan(name, evaluation, callback.every_n_epochs, callback.at_start, origin)
+    n_steps = callback.every_n_steps or 0
+    return EvaluationPlan(
+        name, evaluation, callback.every_n_epochs, callback.at_start, origin, n_steps, callback.at_end
+    )
+
+
+def _check_rhythm(scope: Scope, callback: Evaluation, path: Path) -> None:
+    if callback.every_n_steps and "every_n_epochs" in callback.model_fields_set:
+        scope.found.error(
+            "exclusive-options",
+            "an evaluation is made by epochs or by steps",
+            (*path, "every_n_steps"),
+            help="two evaluations, with a `prefix:` each, do both",
+        )
 
 
 def _prefix(callback: Evaluation) -> str:
@@ -220,7 +249,7 @@ def _name_of(item: str | Use) -> str:
 def _early_stopping(
     scope: Scope, name: str, callback: EarlyStopping, numbers: Numbers, path: Path
 ) -> EarlyStoppingPlan:
-    mode = monitored(scope, callback.monitor, callback.mode, numbers, (*path, "monitor"))
+    mode = _direction(scope, callback.monitor, callback.mode, numbers, (*path, "monitor"))
     return EarlyStoppingPlan(
         name,
         callback.monitor,
@@ -241,6 +270,8 @@ def _check_patience(
     n_measured = watched.n_epochs
     for each in evaluations:
         if callback.monitor in each.evaluation.produces:
+            if each.every_n_steps:
+                return
             n_measured = watched.n_epochs // each.every_n_epochs + each.at_start
     if callback.patience >= n_measured:
         times = f"{n_measured} time{'' if n_measured == 1 else 's'}"

@@ -9,7 +9,7 @@ from runexp.compiler.findings import Path
 from runexp.compiler.scope import Scope
 from runexp.plan.experiment import walk
 from runexp.plan.graph import NodePlan
-from runexp.plan.phases import RECORD_GRADIENTS, RECORD_OUTPUTS, BuiltInPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import RECORD_GRADIENTS, RECORD_OUTPUTS, BuiltInPlan, EvaluationPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Call
 
 _PATH: Path = ("cv", "execution")
@@ -61,6 +61,8 @@ def _reasons(scope: Scope, phase: TrainPlan) -> Iterator[tuple[str, str]]:
     }
     yield from ((reason, phase.origin.path) for reason, is_so in asked.items() if is_so)
     for item in phase.callbacks:
+        if isinstance(item, EvaluationPlan) and item.every_n_steps:
+            yield f"`{item.name}` evaluates amid epochs", item.origin.path
         if isinstance(item, BuiltInPlan) and item.use in _CALLBACKS:
             yield f"`{item.name}` {_CALLBACKS[item.use]}", item.origin.path
     for name in phase.nodes:

@@ -25,7 +25,11 @@ class Evaluation(Section):
         Field(description="names are `<prefix>_loss`, `<prefix>_<metric>`; left out: the split's name"),
     ] = None
     every_n_epochs: Annotated[Count, Field(description="evaluate after every n-th epoch")] = 1
+    every_n_steps: Annotated[
+        Count | None, Field(description="after every n-th update instead, also amid an epoch; left out: by epochs")
+    ] = None
     at_start: Annotated[bool, Field(description="also evaluate before the first epoch")] = False
+    at_end: Annotated[bool, Field(description="also at the end of the phase, unless that was just evaluated")] = False
     batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
     sampler: Annotated[
         Name | None,

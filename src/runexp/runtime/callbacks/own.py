@@ -17,7 +17,7 @@ from runexp.runtime.graph.graph import Graph
 from runexp.runtime.own_code import OwnCodeError, failure, misfit
 from runexp.runtime.resolve import make
 
-_HOOKS: tuple[Hook, ...] = tuple(hook for hook in get_args(Hook) if "evaluation" not in hook)
+_HOOKS: tuple[Hook, ...] = tuple(hook for hook in get_args(Hook) if hook != "on_measured" and "evaluation" not in hook)
 
 
 class PhaseView:
