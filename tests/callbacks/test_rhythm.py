@@ -1,4 +1,4 @@
-"""When an evaluation is made: by epochs, by updates, before the first and at the end (S-34); what early stopping counts."""
+"""When an evaluation is made: by epochs, by updates, at the start and at the end (S-34); what early stopping counts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from callbacks.specs import SPEC, found_in, of, ran
 from resume.runs import assert_same, begin, go_on
 
 EVALUATION = "{use: evaluation, split: val, OPTIONS}"
+GATHERED = SPEC.replace("losses: [ce]\n", "losses: [ce]\n    accumulate: 2\n", 1).replace("epochs: 4", "epochs: 2")
 LONG = SPEC.replace("epochs: 4", "epochs: 6")
 
 
@@ -31,10 +32,9 @@ def _without_validate(spec):
         ("every_n_steps: 5, at_end: true", SPEC, [(1, 5), (3, 10), (3, 12)]),
         ("every_n_epochs: 3, at_end: true", SPEC, [(2, 9), (3, 12)]),
         ("every_n_epochs: 2, at_end: true", SPEC, [(1, 6), (3, 12)]),
-        ("every_n_steps: 1", SPEC.replace("losses: [ce]\n", "losses: [ce]\n    accumulate: 2\n", 1).replace("epochs: 4", "epochs: 2"),
-         [(0, 1), (0, 2), (1, 3), (1, 4)]),
+        ("every_n_steps: 1", GATHERED, [(0, 1), (0, 2), (1, 3), (1, 4)]),
     ],
-)  # fmt: skip
+)
 def test_an_evaluation_is_made_when_it_was_asked_for(home, options, spec, expected):
     """Amid an epoch it counts updates, not batches."""
     assert evaluated(home, options, spec)[0] == expected

@@ -123,7 +123,7 @@ def _linked(
 
 
 def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
-    """Whether less or more of a number that is looked at when an epoch ends is better; reports one that is not there."""
+    """Whether less or more of a number that is looked at when epochs end is better; reports one that is not there."""
     if monitor in numbers.by_steps:
         scope.found.error(
             "unknown-monitor",

@@ -15,8 +15,8 @@ Hook = Literal[
     "on_phase_start", "on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end", "on_phase_end",
     "on_exception", "on_evaluation_start", "on_evaluation_end", "on_measured",
 ]  # fmt: skip
-"""The moments of a phase, in the order they come; then that of a failure, those around an evaluation, and that after the
-hooks of a batch that evaluated."""
+"""The moments of a phase, in the order they come; then that of a failure, those around an evaluation, and that after
+the hooks of a batch that evaluated."""
 
 
 class View(Protocol):
