@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
@@ -23,6 +23,7 @@ from runexp.events import (
     PhaseStarted,
     RunStarted,
 )
+from runexp.observe.sink import Stamped
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.values import FrozenMap
 from runexp.report.aftermath import aftermath_of
@@ -125,6 +126,11 @@ class StoredRun:
             (phase, time - origin, ended[phase] - origin if ended.get(phase, 0.0) >= time else last - origin)
             for phase, time in begun.items()
         ]
+
+    @property
+    def facts(self) -> Sequence[Stamped]:
+        """Every event but the records of batches, with the time it happened, in order."""
+        return self._log.facts if self._log else ()
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -12,6 +12,11 @@ BASE = "base.json"
 """Says that a folder is one of many runs, and which spec they are of."""
 
 TRIALS = "trials"
+BEST = "best.yaml"
+
+
+class NoTrials(Exception):  # noqa: N818 - it reads as what happened
+    """No trial of a sweep has ended, or nobody can read what they found."""
 
 
 def is_sweep(folder: Path) -> bool:
@@ -27,3 +32,13 @@ def open_sweep(folder: Path | str) -> SweepResults:
         return sweep_results_of(data["results"], path)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path / RESULTS} holds no results of a sweep") from error
+
+
+def require_sweep(folder: Path) -> SweepResults:
+    """The same; `NoTrials` says why there are none."""
+    try:
+        return open_sweep(folder)
+    except FileNotFoundError:
+        raise NoTrials(f"{folder} has no trial that has ended") from None
+    except (OSError, ValueError) as error:
+        raise NoTrials(f"{folder / RESULTS} cannot be read: {error}") from error

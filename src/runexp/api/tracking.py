@@ -20,7 +20,7 @@ from runexp.diagnostics import Diagnostic
 from runexp.events import Event, WarningRaised
 from runexp.observe.tracking.host import Limits, TrackerHost
 from runexp.observe.tracking.mlflow import MLflowTracker, Server
-from runexp.observe.tracking.tensorboard import TensorBoardTracker
+from runexp.observe.tracking.tensorboard import FOLDER, TensorBoardTracker
 from runexp.observe.tracking.tracker import TrackedRun, Tracker
 from runexp.plan.experiment import Plan
 from runexp.plan.tracking import TrackingPlan
@@ -31,6 +31,7 @@ from runexp.store.run_folder import RunFolder
 from runexp.version import __version__
 
 TRACKING = "tracking.json"
+TENSORBOARD = "TensorBoard"
 _WRITTEN = ("name", "description", "runexp", "data", "imports", "tracking", "register", "cv", "sweep", "guards")
 """Sections of a spec that hold no hyperparameters."""
 
@@ -118,6 +119,7 @@ class Trackers:
             host.finish(status)
         told = {
             host.name: {"complete": not host.problem, "problem": redacted_text(host.problem, self._document)}
+            | self._whereabouts(host)
             for host in self.hosts
         }
         if told:
@@ -127,11 +129,20 @@ class Trackers:
             f"{name} lacks a part of the run: {one['problem']}" for name, one in told.items() if one["problem"]
         )
 
+    def _whereabouts(self, host: TrackerHost) -> dict[str, str]:
+        """Where a tracker has put the run, and under which name; nothing of those that do not tell."""
+        if host.name == TENSORBOARD:
+            return {"uri": FOLDER}
+        if host is not self.mlflow_host or self.server is None or self.mlflow is None or not self.mlflow.run_id:
+            return {}
+        uri = redacted_text(self.server.address, self._document)
+        return {"uri": uri, "experiment": self.mlflow.experiment, "run": self.mlflow.run_id}
+
     def _hosted(self, plan: TrackingPlan, run: TrackedRun, home: Home) -> Iterator[TrackerHost]:
         limits = replace(Limits(), is_hurried=home.is_hurried)
         if plan.tensorboard:
             made: Callable[[], Tracker] = TensorBoardTracker
-            yield TrackerHost("TensorBoard", made, run, per_batch=plan.tensorboard.per_batch, limits=limits)
+            yield TrackerHost(TENSORBOARD, made, run, per_batch=plan.tensorboard.per_batch, limits=limits)
         if plan.mlflow:
             self.server = Server(plan.mlflow.uri, home.runs)
             made = partial(self._make_mlflow, self.server, plan.mlflow.experiment)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from runexp.api.checking import Checked
 from runexp.api.relocating import plain_yaml
-from runexp.api.stored_sweep import RESULTS, TRIALS
+from runexp.api.stored_sweep import BEST, RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
 from runexp.api.trial_specs import SpecChanged, spec_of
 from runexp.engine.control import Control
@@ -23,8 +23,6 @@ from runexp.store.status import State
 from runexp.strategies.sweep_run import Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
-
-BEST = "best.yaml"
 
 
 class Search(Protocol):

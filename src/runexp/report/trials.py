@@ -59,7 +59,7 @@ def _parts(results: SweepResults, width: int) -> Iterator[RenderableType]:
 
 def _table(results: SweepResults, ended: Sequence[Trial], width: int) -> Iterator[RenderableType]:
     trials = _most_telling(results, ended)
-    judged = [one.address for one in results.objectives] or _final_numbers(results)
+    judged = [one.address for one in results.objectives] or final_numbers(results)
     short = short_names(results.addresses)
     columns: dict[str, list[str]] = {
         "trial": [str(trial.number) for trial in trials],
@@ -98,7 +98,7 @@ def _change(trial: Trial, name: str) -> str:
     return shown(trial.changes[name]) if name in trial.changes else ""
 
 
-def _final_numbers(results: SweepResults) -> list[str]:
+def final_numbers(results: SweepResults) -> list[str]:
     """The totals first in each phase; a loss that only repeats another number of its phase is left out."""
     names = dict.fromkeys(name for trial in results.completed for name in trial.metrics)
     found: dict[tuple[str, tuple[float | None, ...]], str] = {}
@@ -141,7 +141,7 @@ def _importance(importance: Importance | None) -> Iterator[RenderableType]:
 
 def _spreads(results: SweepResults) -> Iterator[RenderableType]:
     """Mean, spread and interval of every final number."""
-    names = _final_numbers(results)
+    names = final_numbers(results)
     if not names:
         return
     yield Text("")

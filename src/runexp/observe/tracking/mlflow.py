@@ -61,7 +61,7 @@ class MLflowTracker:
     def __init__(self, server: Server, experiment: str) -> None:
         self.run_id = ""
         self._server = server
-        self._experiment = experiment
+        self.experiment = experiment
         self._library = library()
         self._client = client(server)
         self._folds: dict[str, str] = {}
@@ -72,7 +72,7 @@ class MLflowTracker:
         """Make the run, or find that of a run that was resumed; its steps are those it has."""
         self._run = run
         with alone(self._server):
-            self._experiment_id = _experiment(self._client, self._server, self._experiment)
+            self._experiment_id = _experiment(self._client, self._server, self.experiment)
         found = self._found(f"{run.name}/{run.id}") if run.is_resumed else None
         if found is not None:
             self.run_id = found.info.run_id
