@@ -95,15 +95,15 @@ def parallel_chart(results: SweepResults) -> Chart | None:
     n_best = max(1, round(_BEST_SHARE * len(trials)))
     kinds = {trial.number: "best quarter" if rank < n_best else "others" for rank, trial in enumerate(trials)}
     rows = [
-        {"axis": at, "y": axis.places[trial.number], "trial": trial.number, "kind": kinds[trial.number]}
+        {"axis": at, "y": axis.places.get(trial.number), "trial": trial.number, "kind": kinds[trial.number]}
         for trial in reversed(trials)
         for at, axis in enumerate(axes)
-        if trial.number in axis.places
     ]
     names = ", ".join(axis.name for axis in axes)
     described = (
         f"A line for each of {len(trials)} trials through {names}; in colour the best quarter by "
-        f"{results.objectives[0].address}. The table of trials has the numbers."
+        f"{results.objectives[0].address}. It stops where a trial has no such parameter. The table of trials has "
+        "the numbers."
     )
     return Chart("parameters and objectives", cleaned(described), _parallel(axes, rows), (), _WIDTH, _HEIGHT)
 
@@ -173,7 +173,12 @@ def _parallel(axes: Sequence[Axis], rows: Sequence[Spec]) -> Spec:
         "layer": [
             {
                 "data": {"values": list(rows)},
-                "mark": {"type": "line", "strokeWidth": 1.6, "tooltip": {"content": "data"}},
+                "mark": {
+                    "type": "line",
+                    "strokeWidth": 1.6,
+                    "invalid": "break-paths-filter-domains",
+                    "tooltip": {"content": "data"},
+                },
                 "encoding": {"x": x, "y": y, "detail": {"field": "trial"}, "color": colors, "opacity": opacity},
             },
             {
@@ -183,7 +188,7 @@ def _parallel(axes: Sequence[Axis], rows: Sequence[Spec]) -> Spec:
             },
             {
                 "data": {"values": marks},
-                "mark": {**text, "align": "left", "dx": 6, "color": "var(--muted)"},
+                "mark": {**text, "align": "left", "dx": 5, "baseline": "bottom", "dy": -2, "color": "var(--muted)"},
                 "encoding": {"x": x, "y": y, "text": {"field": "text", "type": "nominal"}},
             },
             {
