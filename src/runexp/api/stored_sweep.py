@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from runexp.results.trials import SweepResults, sweep_results_of
+from runexp.results.trials import SweepResults, Trial, sweep_results_of
+from runexp.store.index import as_it_stands
+from runexp.store.run_files import read_record
 
 RESULTS = "sweep.json"
 BASE = "base.json"
@@ -13,6 +17,10 @@ BASE = "base.json"
 
 TRIALS = "trials"
 BEST = "best.yaml"
+
+
+TRIAL = "trial.json"
+"""Says in the folder of a trial which one it is, and what it changes."""
 
 
 class NoTrials(Exception):  # noqa: N818 - it reads as what happened
@@ -42,3 +50,33 @@ def require_sweep(folder: Path) -> SweepResults:
         raise NoTrials(f"{folder} has no trial that has ended") from None
     except (OSError, ValueError) as error:
         raise NoTrials(f"{folder / RESULTS} cannot be read: {error}") from error
+
+
+def as_they_stand(folder: Path) -> tuple[SweepResults, int]:
+    """The trials as they stand now, those that run with their newest numbers; and how many there will be, as far as
+    that is known."""
+    try:
+        data = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+        results, n_trials = sweep_results_of(data["results"], folder), int(data.get("n_trials", 0))
+    except (OSError, ValueError, KeyError, TypeError):  # it was not written yet
+        results, n_trials = SweepResults(folder.parent.name, "running", (), (), folder=folder), 0
+    trials = {trial.number: trial for trial in results.trials if trial.status not in ("running", "interrupted")}
+    running = [trial for trial in _begun(folder) if trial.number not in trials]
+    trials |= {trial.number: trial for trial in running}
+    status = as_it_stands(read_record(folder, "")).status
+    ordered = tuple(trials[number] for number in sorted(trials))
+    return replace(results, trials=ordered, status=status), max(n_trials, len(ordered))
+
+
+def _begun(folder: Path) -> Iterator[Trial]:
+    """Every trial that has a folder, as one that runs."""
+    for path in (folder / TRIALS).glob(f"*/{TRIAL}"):
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            number, changes = int(told["trial"]), dict(told["changes"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        record = read_record(path.parent, "")
+        place = f"{record.phase} {record.epoch + 1}" if record.epoch is not None else record.phase
+        metrics = {f"{phase}.{name}": value for phase, of in record.metrics.items() for name, value in of.items()}
+        yield Trial(number, path.parent.name, changes, "running", metrics=metrics, place=place)

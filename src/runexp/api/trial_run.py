@@ -16,6 +16,7 @@ from runexp.api.redaction import redacted_text
 from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Place, Run, Watch
 from runexp.api.running import run as run_checked
+from runexp.api.stored_sweep import TRIAL
 from runexp.api.trial_specs import located
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -32,7 +33,6 @@ from runexp.store.status import read_status
 from runexp.strategies.sweep_run import PRUNED, Ending, Outcome, TrialProgress
 from runexp.strategies.sweep_space import Point
 
-TRIAL = "trial.json"
 _PATIENCE_S = 60.0  # for a worker whose parent was killed to come to the end of its batch
 
 Hear = Callable[[TrialProgress], object]

@@ -93,6 +93,7 @@ class Trials:
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
         what = self._what
+        self._write(self._results("running"))
         self._watcher.begin(self._results("running"), what.search.n_trials)
         endings = (
             run_in_turn(self._next, self._hear, self._control)
@@ -185,7 +186,7 @@ class Trials:
         return SweepResults(name, status, self._what.objectives, trials, importance, self._folder.path)
 
     def _write(self, results: SweepResults) -> None:
-        body = {"version": 1, "results": results.as_json()}
+        body = {"version": 1, "n_trials": self._what.search.n_trials, "results": results.as_json()}
         self._folder.write(RESULTS, json.dumps(body, indent=1, ensure_ascii=False) + "\n")
 
     def _write_best(self, best: Trial, results: SweepResults) -> None:
