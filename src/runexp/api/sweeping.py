@@ -11,6 +11,7 @@ from runexp.api.checking import Checked
 from runexp.api.recording import resolved_yaml
 from runexp.api.running import SAVE_EVERY_S
 from runexp.api.stored_sweep import BASE
+from runexp.api.sweep_tracking import SweepTrackers
 from runexp.api.trial_specs import mistakes_of_grid
 from runexp.api.trials import Trials, Undertaking, Watcher
 from runexp.api.trust import distrusted
@@ -39,6 +40,11 @@ class SweepPlace:
     again: bool = False
     save_every_s: float = SAVE_EVERY_S
 
+    @property
+    def home(self) -> Path:
+        """Where what runs share lies: the folder of runs, or the sweep's own where that was given exactly."""
+        return self.at or self.runs
+
 
 def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control: Control | None = None) -> SweepResults:
     """Run the trials that a spec's `sweep` asks for and that have not ended yet; the others are not run again.
@@ -62,8 +68,9 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
             sweep.monitor if sweep.pruner != "none" else "",
             sweep.workers if sweep.execution == "processes" else None,
             place.save_every_s,
+            place.home,
         )
-        return Trials(what, folder, watcher, control or Control()).run()
+        return _carried_out(what, folder, watcher, control or Control())
 
 
 def run_replicates(
@@ -77,8 +84,19 @@ def run_replicates(
     _refuse(checked, None)
     search = ListedSearch([{"seed": seed} for seed in repeated_seeds(plan.seed, n)])
     with _opened(checked, place, f"replicates-{digest(plan)[:8]}") as folder:
-        what = Undertaking(checked, search, save_every_s=place.save_every_s)
-        return Trials(what, folder, watcher, control or Control()).run()
+        what = Undertaking(checked, search, save_every_s=place.save_every_s, runs=place.home)
+        return _carried_out(what, folder, watcher, control or Control())
+
+
+def _carried_out(what: Undertaking, folder: RunFolder, watcher: Watcher, control: Control) -> SweepResults:
+    """Run the trials, and tell the trackers of all of them together."""
+    trackers = SweepTrackers(what.checked, folder, what.runs, control)
+    trials = Trials(what, folder, watcher, control)
+    trackers.begin()
+    try:
+        return trials.run()
+    finally:
+        trackers.finish(trials.results)
 
 
 def _refuse(checked: Checked, sweep: SweepPlan | None) -> None:

@@ -17,6 +17,7 @@ from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Place, Run, Watch
 from runexp.api.running import run as run_checked
 from runexp.api.stored_sweep import TRIAL
+from runexp.api.tracking import Member
 from runexp.api.trial_specs import located
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -40,7 +41,10 @@ Hear = Callable[[TrialProgress], object]
 
 @dataclass(frozen=True, slots=True)
 class SpecTrial:
-    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches."""
+    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches.
+
+    `runs` is where trackers keep what the trials share.
+    """
 
     number: int
     parent: str
@@ -50,6 +54,7 @@ class SpecTrial:
     folder: Path
     monitor: str
     save_every_s: float
+    runs: Path
 
     def run(self, control: Control, hear: Hear) -> Outcome:
         """Run it, or what is left of it. Whatever it fails of is told in the outcome."""
@@ -91,9 +96,8 @@ class SpecTrial:
         if gone_on is not None:
             return gone_on
         shutil.rmtree(self.folder, ignore_errors=True)
-        return run_checked(
-            self.checked, Place(self.folder.parent, self.folder, self.save_every_s), watch=watch, control=control
-        )
+        place = Place(self.folder.parent, self.folder, self.save_every_s, self._member)
+        return run_checked(self.checked, place, watch=watch, control=control)
 
     def _gone_on(self, control: Control, watch: Watch) -> Run | None:
         """The run that was broken off here, brought to its end; None where there is none that can go on."""
@@ -105,11 +109,16 @@ class SpecTrial:
             if digest(broken_off.checked.linked) != digest(self.checked.linked):
                 return None
             broken_off = replace(broken_off, checked=replace(broken_off.checked, allowed=self.checked.allowed))
+            every_s, member = self.save_every_s, self._member
             return _patiently(
-                lambda: resume(broken_off, watch=watch, control=control, save_every_s=self.save_every_s), control
+                lambda: resume(broken_off, watch=watch, control=control, save_every_s=every_s, member=member), control
             )
         except CannotResume:
             return None
+
+    @property
+    def _member(self) -> Member:
+        return Member(self.parent, self.runs, self.point)
 
     def _watch(self, hear: Hear) -> Watch:
         def watch(live: Live) -> list[Sink]:

@@ -70,7 +70,8 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one."""
+    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one. `runs` is
+    where trackers keep what the trials share."""
 
     checked: Checked
     search: Search
@@ -78,6 +79,7 @@ class Undertaking:
     monitor: str = ""
     workers: int | None = None
     save_every_s: float = 30.0
+    runs: Path = Path("runs")
 
 
 class Trials:
@@ -89,6 +91,8 @@ class Trials:
         self._watcher = watcher
         self._control = control
         self._trials = {one.number: self._as_trial(one) for one in what.search.remembered()}
+        self.results = self._results("failed")
+        """What they gave, once they were run; as they stood before until then."""
 
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
@@ -125,6 +129,7 @@ class Trials:
             folder=self._place(key),
             monitor=self._what.monitor,
             save_every_s=self._what.save_every_s,
+            runs=self._what.runs,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:
@@ -167,7 +172,7 @@ class Trials:
         self._watcher.receive(trial, details)
 
     def _conclude(self, status: State) -> SweepResults:
-        results = self._results(status, importance=self._what.search.importance())
+        results = self.results = self._results(status, importance=self._what.search.importance())
         self._write(results)
         best = results.best if results.objectives[1:] == () and results.objectives else None
         if best is not None and status != "failed":  # of a spec that has changed, what it was is not known
