@@ -100,7 +100,7 @@ def test_tensorboard_shows_the_trials_as_a_table_of_what_varies(swept):
     request = RequestContext()
     found = context.experiment_from_metadata(
         request, "", include_metrics=True, hparams_run_to_tag_to_content=context.hparams_metadata(request, ""),
-        hparams_from_data_provider=(),
+        data_provider_hparams=(),
     )  # fmt: skip
     assert [info.name for info in found.hparam_infos] == ["vars.lr", "nodes.encoder.layers[1]"]
     assert [info.name.tag for info in found.metric_infos] == ["test/accuracy"]
