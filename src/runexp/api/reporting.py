@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from runexp.api.opening import StoredRun
 from runexp.api.page_facts import alerts_in, committed_in, measured_in
@@ -21,7 +19,7 @@ from runexp.results.judged import Judged
 from runexp.runtime.kept_predictions import judged_in
 from runexp.store.atomic import write_atomically
 from runexp.store.index import as_it_stands
-from runexp.store.run_files import EVENTS, read_record
+from runexp.store.run_files import EVENTS, read_object, read_record
 from runexp.store.run_spec import read_spec
 
 REPORT = "report.html"
@@ -63,8 +61,8 @@ def write_sweep_report(folder: Path, to: Path, *, interactive: bool = False) -> 
 
 def page_facts(run: StoredRun) -> PageFacts:
     """All that a page tells of a run, as far as its folder has it."""
-    plan = _json(run.folder / "plan.json")
-    picture = picture_of(_json(run.folder / GRAPH))
+    plan = read_object(run.folder / "plan.json")
+    picture = picture_of(read_object(run.folder / GRAPH))
     sets = tuple(_sets(run.folder))
     judged, gap = _judged(run.folder, targets_of(plan))
     gaps = {
@@ -90,8 +88,8 @@ def page_facts(run: StoredRun) -> PageFacts:
         measured=measured_in(run.facts),
         alerts=alerts_in(run.facts),
         committed=committed_in(run.facts),
-        tracked=_json(run.folder / TRACKING),
-        registered=_json(run.folder / REGISTERED),
+        tracked=read_object(run.folder / TRACKING),
+        registered=read_object(run.folder / REGISTERED),
     )
 
 
@@ -117,7 +115,7 @@ def _judged(folder: Path, targets: Mapping[str, str]) -> tuple[list[Judged], str
 
 
 def _sets(folder: Path) -> Iterator[SetFacts]:
-    documents = _json(folder / DATA).get("data")
+    documents = read_object(folder / DATA).get("data")
     for document in documents if isinstance(documents, list) else ():
         try:
             yield set_from_document(document)
@@ -140,11 +138,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
