@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.data_provider import MultiplexerDataPr
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 from tensorboard.plugins.hparams import metadata as hparams
 
@@ -96,7 +97,8 @@ def test_tensorboard_shows_the_trials_as_a_table_of_what_varies(swept):
     """Read as the plug-in HParams itself reads a folder of logs."""
     multiplexer = EventMultiplexer().AddRunsFromDirectory(str(swept.folder))
     multiplexer.Reload()
-    context = backend_context.Context(MultiplexerDataProvider(multiplexer, str(swept.folder)))
+    provider = MultiplexerDataProvider(multiplexer, str(swept.folder))
+    context = backend_context.Context(TBContext(data_provider=provider))
     request = RequestContext()
     found = context.experiment_from_metadata(
         request, "", include_metrics=True, hparams_run_to_tag_to_content=context.hparams_metadata(request, ""),

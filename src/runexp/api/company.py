@@ -87,8 +87,8 @@ class Company:
         """Hand over files, register the model, tell the trackers the end. Gives what a person should know."""
         notes: list[str] = []
         trackers = self._trackers or Trackers(self._checked, self._home)
-        is_asked = self._plan.register is not None and self._member is None  # of many runs the best is run alone
-        registering = Registering(self._plan.register, self._folder, self.runs) if is_asked else None
+        asked = self._plan.register if self._member is None else None  # of many runs the best is run alone
+        registering = Registering(asked, self._folder, self.runs) if asked else None
         if registering is not None:
             registering.begin(status, metrics, trackers)
         if trackers.hosts:

@@ -148,5 +148,5 @@ def _spec(rows: Sequence[Spec], unit: str, *, is_alone: bool) -> Spec:
 
 def _is_far(rows: Iterable[Spec]) -> bool:
     """Whether all values lie so far from 0 that what they do could not be seen from there."""
-    values = [row["y"] for row in rows]
+    values = [float(row["y"]) for row in rows]
     return min(values) > 0 and max(values) - min(values) < 0.2 * max(values)

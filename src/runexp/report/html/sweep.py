@@ -95,16 +95,15 @@ def _keys(results: SweepResults) -> list[KeyNumber]:
             KeyNumber(plain(name), number(one.mean), f"± {number(one.std)}" if one.std is not None else "")
             for name, one in spreads.items()
         ]
-    found = []
-    for index, objective in enumerate(results.objectives):
-        sign = -1.0 if objective.mode == "max" else 1.0
-        best = min(results.completed, key=lambda trial, at=index, by=sign: by * trial.values[at], default=None)
-        if best is not None:
-            word = "least" if objective.mode == "min" else "most"
-            found.append(
-                KeyNumber(plain(objective.address), number(best.values[index]), f"{word}, trial {best.number}")
-            )
-    return found
+    return [_extreme(results, index) for index in range(len(results.objectives)) if results.completed]
+
+
+def _extreme(results: SweepResults, index: int) -> KeyNumber:
+    """The best value by one of the objectives."""
+    objective = results.objectives[index]
+    sign, word = (-1.0, "most") if objective.mode == "max" else (1.0, "least")
+    best = min(results.completed, key=lambda trial: sign * trial.values[index])
+    return KeyNumber(plain(objective.address), number(best.values[index]), f"{word}, trial {best.number}")
 
 
 def _winners(results: SweepResults) -> Sequence[Trial]:

@@ -79,7 +79,7 @@ def _pairs(
 ) -> Iterator[Chart]:
     front = {trial.number for trial in results.front}
     for (first, one), (second, other) in pairs:
-        rows = [
+        rows: list[Spec] = [
             {
                 "x": trial.values[first],
                 "y": trial.values[second],
