@@ -131,7 +131,7 @@ def test_alerting_a_loss_that_does_not_fall_is_told_and_a_limit_ends_the_run(spe
     high = untracked(spec, tmp_path / "high", *changes)
     alerts = [one.event for one in read_events(high.folder / "events.jsonl") if isinstance(one.event, WarningRaised)]
     assert any("val_loss" in alert.message for alert in alerts)
-    full = untracked(spec, tmp_path / "full", "guards.disk='60 kB'")
+    full = untracked(spec, tmp_path / "full", "guards.disk='60 KB'")
     assert full.status == "failed" and "guards.disk" in str(full.error)
 
 

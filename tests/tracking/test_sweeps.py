@@ -104,7 +104,7 @@ def test_tensorboard_shows_the_trials_as_a_table_of_what_varies(swept):
         request, "", include_metrics=True, hparams_run_to_tag_to_content=context.hparams_metadata(request, ""),
         data_provider_hparams=(),
     )  # fmt: skip
-    assert [info.name for info in found.hparam_infos] == ["vars.lr", "nodes.encoder.layers[1]"]
+    assert {info.name for info in found.hparam_infos} == {"vars.lr", "nodes.encoder.layers[1]"}
     assert [info.name.tag for info in found.metric_infos] == ["test/accuracy"]
     columns = [
         api_pb2.ColParams(hparam="vars.lr", include_in_result=True),

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from runexp.report.aftermath import aftermath_of
+from runexp.report.trials import shown
+from runexp.results.run_record import RunRecord
 from runexp.results.trials import SweepResults, Trial, sweep_results_of
 from runexp.store.index import as_it_stands
-from runexp.store.run_files import read_record
+from runexp.store.run_files import BASE as BASE
+from runexp.store.run_files import read_object, read_record
 
 RESULTS = "sweep.json"
-BASE = "base.json"
-"""Says that a folder is one of many runs, and which spec they are of."""
-
 TRIALS = "trials"
 BEST = "best.yaml"
 
@@ -50,6 +51,39 @@ def require_sweep(folder: Path) -> SweepResults:
         raise NoTrials(f"{folder} has no trial that has ended") from None
     except (OSError, ValueError) as error:
         raise NoTrials(f"{folder / RESULTS} cannot be read: {error}") from error
+
+
+def around_sweep(folder: Path) -> tuple[RunRecord, tuple[tuple[str, str], ...]]:
+    """How a sweep stands, when and where it ran; and what else is known of it, who was told of it for instance."""
+    record = as_it_stands(read_record(folder, ""))
+    return record, aftermath_of({}, read_object(folder / "tracking.json"))
+
+
+def standing_for(folder: Path) -> Path:
+    """The run that is compared where a sweep is meant: its best trial. Other folders stand for themselves.
+
+    `NoTrials` where there is no best, or where several objectives or none say which that would be.
+    """
+    if not is_sweep(folder):
+        return folder
+    results = require_sweep(folder)
+    if len(results.objectives) != 1:
+        front = ", ".join(f"{folder / TRIALS / trial.id}" for trial in results.front[:3]) if results.objectives else ""
+        advice = f"compare trials of its front, such as {front}" if front else f"compare those below {folder / TRIALS}"
+        raise NoTrials(f"{folder} has no best trial; {advice}")
+    if results.best is None:
+        raise NoTrials(f"no trial of {folder} completed")
+    return folder / TRIALS / results.best.id
+
+
+def trial_of(folder: Path) -> str:
+    """Which trial of a sweep a run is, and what it changes, in a line; empty for any other run."""
+    try:
+        told = json.loads((folder / TRIAL).read_text(encoding="utf-8"))
+        changes = ", ".join(f"{address} {shown(value)}" for address, value in dict(told["changes"]).items())
+        return f"{told['trial']} of {told['sweep']}{f': {changes}' if changes else ''}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def as_they_stand(folder: Path) -> tuple[SweepResults, int]:
