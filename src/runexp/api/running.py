@@ -19,7 +19,7 @@ from runexp.api.lineage import Ancestor, default_runs, told, traced
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import hiding, redacted_text
-from runexp.api.tracking import missing_libraries
+from runexp.api.tracking import Member, missing_libraries
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -111,15 +111,15 @@ class Run:
 class Place:
     """Where a run goes: a new folder below `runs`, or exactly `at`.
 
-    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `group` is the id of what
-    the run is one of, such as a sweep: trackers put its runs below one. Earlier runs that the spec names are looked for
-    below `runs`; of `lineage` those are taken that were taken before.
+    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `member` says what the run
+    is one of, such as a sweep: trackers put its runs below one, and none of them registers a model. Earlier runs that
+    the spec names are looked for below `runs`; of `lineage` those are taken that were taken before.
     """
 
     runs: Path = field(default_factory=lambda: Path("runs"))
     at: Path | None = None
     save_every_s: float = SAVE_EVERY_S
-    group: str = ""
+    member: Member | None = None
     lineage: tuple[Ancestor, ...] = ()
 
 
@@ -206,7 +206,7 @@ def _run_built(
     with create_folder(place.runs, plan.name, place.at) as folder:
         with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
-        watched = Watched(watch, Company(opened.checked, folder, control, group=place.group))
+        watched = Watched(watch, Company(opened.checked, folder, control, member=place.member))
         if opened.division.folds:
             return execute_folds(folder, opened, None, watched, control=control, save_every_s=place.save_every_s)
         runtime = opened.hand_over()

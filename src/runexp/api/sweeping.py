@@ -14,6 +14,7 @@ from runexp.api.lineage import Ancestor, ancestors_of, told, traced
 from runexp.api.recording import resolved_yaml
 from runexp.api.running import SAVE_EVERY_S, build, placed
 from runexp.api.stored_sweep import BASE
+from runexp.api.sweep_tracking import SweepTrackers
 from runexp.api.trial_specs import judged, mistakes_of_grid, unstackable
 from runexp.api.trials import Trials, Undertaking, Watcher
 from runexp.api.trust import distrusted, own_modules
@@ -47,6 +48,11 @@ class SweepPlace:
     again: bool = False
     save_every_s: float = SAVE_EVERY_S
 
+    @property
+    def home(self) -> Path:
+        """Where what runs share lies: the folder of runs, or the sweep's own where that was given exactly."""
+        return self.at or self.runs
+
 
 def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control: Control | None = None) -> SweepResults:
     """Run the trials that a spec's `sweep` asks for and that have not ended yet; the others are not run again.
@@ -72,9 +78,10 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
             how,
             place.save_every_s,
             place.runs,
+            place.home,
             _lineage(folder.path),
         )
-        return Trials(what, folder, watcher, control or Control()).run()
+        return _carried_out(what, folder, watcher, control or Control())
 
 
 def run_replicates(
@@ -101,9 +108,21 @@ def run_replicates(
             execution=execution,
             save_every_s=place.save_every_s,
             runs=place.runs,
+            home=place.home,
             lineage=_lineage(folder.path),
         )
-        return Trials(what, folder, watcher, control or Control()).run()
+        return _carried_out(what, folder, watcher, control or Control())
+
+
+def _carried_out(what: Undertaking, folder: RunFolder, watcher: Watcher, control: Control) -> SweepResults:
+    """Run the trials, and tell the trackers of all of them together."""
+    trackers = SweepTrackers(what.checked, folder, what.home, control)
+    trials = Trials(what, folder, watcher, control)
+    trackers.begin()
+    try:
+        return trials.run()
+    finally:
+        trackers.finish(trials.results)
 
 
 def _lineage(folder: Path) -> tuple[Ancestor, ...]:
