@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from runexp.runtime.model import Model
+from runexp.runtime.model import Ensemble, Model
 from runexp.runtime.model.files import CannotRead, read_blocks, write_blocks
 
 __all__ = ["CannotRead", "Wanted", "predict_file"]
@@ -21,7 +21,7 @@ class Wanted:
     keep: tuple[str, ...] = ()
 
 
-def predict_file(model: Model, wanted: Wanted, target: Path | BinaryIO) -> int:
+def predict_file(model: Model | Ensemble, wanted: Wanted, target: Path | BinaryIO) -> int:
     """Write what a model says of the rows of a CSV or Parquet file, in their order; gives their number.
 
     `target` is a .csv or .parquet file, which appears once it is whole, or a stream that takes CSV. `CannotRead` for a

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from runexp.cli.completion import complete_run
+from runexp.cli.folds import Fold, as_fold
 from runexp.cli.options import AllowImport, Device, Quiet, Runs
 from runexp.cli.screen import say, show_diagnostics
 from runexp.diagnostics import SpecError
@@ -30,6 +31,7 @@ def predict(
     data: Data,
     *,
     output: Output = None,
+    fold: Fold = "",
     checkpoint: Checkpoint = "final",
     nodes: Nodes = None,
     keep: Keep = None,
@@ -41,8 +43,9 @@ def predict(
 ) -> None:
     """Say what a trained model makes of the rows of a table, block by block, in their order.
 
-    Columns: `<node>.class` and `<node>.probability.<class>`, or `<node>` in the target's own units. Exit code 2 where
-    the model or the table cannot be read, or does not fit.
+    Columns: `<node>.class` and `<node>.probability.<class>`, or `<node>` in the target's own units. Of a
+    cross-validation the refit is asked where there is one, else the models of all folds together: their mean, and in
+    `<node>.spread` how far they are apart. Exit code 2 where the model or the table cannot be read, or does not fit.
     """
     from runexp.api.models import load_model
     from runexp.api.predicting import CannotRead, Wanted, predict_file
@@ -51,8 +54,8 @@ def predict(
 
     try:
         loaded = load_model(
-            model, checkpoint=checkpoint, nodes=nodes or None, runs=runs, uri=uri, device=device or "cpu",
-            allow_imports=allow_import or (),
+            model, fold=as_fold(fold), checkpoint=checkpoint, nodes=nodes or None, runs=runs, uri=uri,
+            device=device or "cpu", allow_imports=allow_import or (),
         )  # fmt: skip
         n_rows = predict_file(loaded, Wanted(data, tuple(keep or ())), output or sys.stdout.buffer)
     except SpecError as error:

@@ -22,8 +22,6 @@ from runexp.runtime.model.facts import Facts, stand_in
 from runexp.runtime.model.model import Model
 from runexp.runtime.randomness import kept_randomness
 
-_TRANSFORMS = "artifacts/transforms"
-
 
 class CannotLoad(Exception):  # noqa: N818 - it reads as what happened
     """There is no model to be loaded here, or not in this way."""
@@ -33,14 +31,17 @@ class CannotLoad(Exception):  # noqa: N818 - it reads as what happened
 class Parts:
     """Where a model lies: the folder of a run or bundle, its checkpoint, its plan, and the facts of its data.
 
-    `modules` makes code that the nodes name importable.
+    `transforms` are the folders in which fitted transforms are looked for, one after the other. `modules` makes code
+    that the nodes name importable. `kind` says in words which of several models it is.
     """
 
     folder: Path
     checkpoint: Path
+    transforms: tuple[Path, ...]
     plan: Plan
     facts: Facts
     modules: Callable[[], AbstractContextManager[object]]
+    kind: str = ""
 
 
 def load_parts(parts: Parts, *, nodes: Sequence[str] | None, device: str) -> Model:
@@ -61,7 +62,7 @@ def load_parts(parts: Parts, *, nodes: Sequence[str] | None, device: str) -> Mod
         raise CannotLoad(f"the graph cannot be built again: {error}") from error
     except (OSError, ValueError, LookupError) as error:
         raise CannotLoad(f"{parts.folder} cannot be loaded: {error}") from error
-    return Model(parts.plan.name, graph, data, references, judged=judged, outputs=asked)
+    return Model(parts.plan.name, graph, data, references, judged=judged, outputs=asked, kind=parts.kind)
 
 
 def _outputs(plan: Plan, judged: Mapping[str, Any]) -> tuple[str, ...]:
@@ -104,8 +105,9 @@ def _reference(parts: Parts, name: str) -> FeatureSet:
     plan = next(one for one in parts.plan.data if one.name == name)
 
     def transformer(data: str, key: str, index: int) -> Any:  # noqa: ANN401 - any transformer
-        path = parts.folder / _TRANSFORMS / data / f"{key}-{index}.skops"
-        if not path.is_file():
+        paths = (folder / data / f"{key}-{index}.skops" for folder in parts.transforms)
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             raise CannotLoad(f"the transform {index} of `{data}.{key}` could not be kept in a file by the run")
         return load_transformer(path)
 

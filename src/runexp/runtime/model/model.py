@@ -17,13 +17,14 @@ from runexp.runtime.graph.graph import Graph
 from runexp.runtime.model.predictions import NodePredictions, Predictions, said
 from runexp.runtime.model.tables import as_source, read_keys
 
-_CHUNK = 1024  # rows a forward pass, as evaluations have them by default
+CHUNK = 1024  # rows a forward pass, as evaluations have them by default
 
 
 class Model:
     """The nodes of a run with what they learned, and the transforms of their data. Imports none of the spec's data.
 
-    `name` is the experiment's, `outputs` the nodes that `predict` asks unless told others.
+    `name` is the experiment's, `outputs` the nodes that `predict` asks unless told others, `kind` which of several
+    models it is, such as `fold 3`; empty where there is one.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Model:
         *,
         judged: Mapping[str, Judged],
         outputs: Sequence[str],
+        kind: str = "",
     ) -> None:
         self.name = name
+        self.kind = kind
         self.outputs = tuple(outputs)
         self.graph = graph
         self._data = data
@@ -45,7 +48,8 @@ class Model:
 
     def __repr__(self) -> str:
         read = ", ".join(f"{data}.{key}" for data, keys in self.reads(self.outputs).items() for key in keys)
-        return f"Model({self.name!r}: {read} -> {', '.join(self.outputs)})"
+        which = f", {self.kind}" if self.kind else ""
+        return f"Model({self.name!r}{which}: {read} -> {', '.join(self.outputs)})"
 
     @property
     def modules(self) -> Mapping[str, torch.nn.Module]:
@@ -57,7 +61,7 @@ class Model:
         """The fitted scikit-learn estimators by node."""
         return self.graph.estimators
 
-    def predict(self, table: Any, *, nodes: Sequence[str] | None = None, chunk: int = _CHUNK) -> Predictions:  # noqa: ANN401
+    def predict(self, table: Any, *, nodes: Sequence[str] | None = None, chunk: int = CHUNK) -> Predictions:  # noqa: ANN401
         """What the nodes say of the rows of a table: a pandas or polars frame, an Arrow table, arrays by name, or one
         NumPy array; for several feature sets a mapping of their names to tables.
 
@@ -123,6 +127,10 @@ class Model:
         read = {(feed.name, feed.key) for feed in feeds}
         found = {name: [key.name for key in data.keys if (name, key.name) in read] for name, data in self._data.items()}
         return {name: keys for name, keys in found.items() if keys}
+
+    def judged(self, node: str) -> Judged | None:
+        """How a node was judged; None where it was not."""
+        return self._judged.get(node)
 
     def scaled_target(self, node: str) -> tuple[str, tuple[Fitted, ...]] | None:
         """The transformed target that a node predicts, and its transforms in order; None where it decides or the target

@@ -25,7 +25,8 @@ class NodePredictions:
 
     `values` (N, *shape) is its output, of a target that was transformed in the target's own units. Where the node
     decides between classes: `labels` (N,) as the target had them, words or numbers, and `probabilities` (N, K) of
-    `classes`; of two classes told by one number, both. Otherwise these are None and empty.
+    `classes`; of two classes told by one number, both. Otherwise these are None and empty. Of several models asked
+    together, `spread` says how far they are apart, see `Ensemble`.
     """
 
     node: str
@@ -33,21 +34,23 @@ class NodePredictions:
     labels: Array | None = None
     probabilities: Array | None = None
     classes: tuple[str, ...] = ()
+    spread: Array | None = None
 
     def columns(self) -> Iterator[tuple[str, Array]]:
-        """Flat columns by name: `head.class`, `head.probability.0`; otherwise `head`, or `head.0` and so on."""
+        """Flat columns by name: `head.class`, `head.probability.0`; otherwise `head`, or `head.0` and so on. After
+        them `head.spread`, or `head.spread.0` and so on."""
+        yield from self._said()
+        if self.spread is not None:
+            yield from _flat(f"{self.node}.spread", self.spread)
+
+    def _said(self) -> Iterator[tuple[str, Array]]:
         if self.labels is not None and self.labels.ndim == 1:
             yield f"{self.node}.class", self.labels
             for index, name in enumerate(self.classes):
                 if self.probabilities is not None:
                     yield f"{self.node}.probability.{name}", self.probabilities[:, index]
             return
-        flat = self.values.reshape(len(self.values), -1)
-        if flat.shape[1] == 1:
-            yield self.node, flat[:, 0]
-            return
-        for index in range(flat.shape[1]):
-            yield f"{self.node}.{index}", flat[:, index]
+        yield from _flat(self.node, self.values)
 
 
 class Predictions(Mapping[str, NodePredictions]):
@@ -83,6 +86,16 @@ class Predictions(Mapping[str, NodePredictions]):
     def to_pandas(self) -> Any:  # noqa: ANN401 - pandas is optional
         """The same as a data frame; `ImportError` where pandas is not installed."""
         return to_frame(self.to_arrow())
+
+
+def _flat(name: str, values: Array) -> Iterator[tuple[str, Array]]:
+    """(N, *shape) as a column, or one for each number of a row."""
+    flat = values.reshape(len(values), -1)
+    if flat.shape[1] == 1:
+        yield name, flat[:, 0]
+        return
+    for index in range(flat.shape[1]):
+        yield f"{name}.{index}", flat[:, index]
 
 
 def said(node: str, output: torch.Tensor, judged: Judged | None, reference: FeatureSet | None) -> NodePredictions:
