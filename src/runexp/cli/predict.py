@@ -16,7 +16,9 @@ from runexp.diagnostics import SpecError
 
 _MODEL = "A run (an id, a name, a folder, `last`), the folder of a bundle, or `models:/NAME@ALIAS`."
 Model = Annotated[str, typer.Argument(metavar="RUN", help=_MODEL, autocompletion=complete_run)]
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="A table: .csv, .tsv or .parquet.")]
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", help="A table: .csv, .tsv or .parquet; of a model that reads text: .txt.")
+]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Where to; .csv or .parquet. Left out: CSV on standard output.")
 ]
@@ -48,7 +50,7 @@ def predict(
     `<node>.spread` how far they are apart. Exit code 2 where the model or the table cannot be read, or does not fit.
     """
     from runexp.api.models import load_model
-    from runexp.api.predicting import CannotRead, Wanted, predict_file
+    from runexp.api.predicting import CannotPredict, CannotRead, Wanted, predict_file
     from runexp.runtime.model import CannotLoad
     from runexp.store.find import AmbiguousRun, UnknownRun
 
@@ -57,12 +59,13 @@ def predict(
             model, fold=as_fold(fold), checkpoint=checkpoint, nodes=nodes or None, runs=runs, uri=uri,
             device=device or "cpu", allow_imports=allow_import or (),
         )  # fmt: skip
-        n_rows = predict_file(loaded, Wanted(data, tuple(keep or ())), output or sys.stdout.buffer)
+        written = predict_file(loaded, Wanted(data, tuple(keep or ())), output or sys.stdout.buffer)
     except SpecError as error:
         show_diagnostics(error.diagnostics, {})
         raise typer.Exit(2) from None
-    except (CannotLoad, CannotRead, UnknownRun, AmbiguousRun) as error:
+    except (CannotLoad, CannotPredict, CannotRead, UnknownRun, AmbiguousRun) as error:
         say(f"error: {error}")
         raise typer.Exit(2) from None
     if not quiet:
-        say(f"{n_rows:,} rows by {loaded!r}")
+        said = f", perplexity {written.perplexity:.4g}" if written.perplexity is not None else ""
+        say(f"{written.n_rows:,} rows by {loaded!r}{said}")

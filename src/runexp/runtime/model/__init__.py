@@ -2,8 +2,18 @@
 
 from runexp.runtime.model.ensemble import Ensemble
 from runexp.runtime.model.facts import facts_of
-from runexp.runtime.model.loading import CannotLoad, load_parts
+from runexp.runtime.model.loading import load_parts
 from runexp.runtime.model.model import Model
 from runexp.runtime.model.predictions import NodePredictions, Predictions
+from runexp.runtime.model.problems import CannotLoad, CannotPredict
 
-__all__ = ["CannotLoad", "Ensemble", "Model", "NodePredictions", "Predictions", "facts_of", "load_parts"]
+__all__ = [
+    "CannotLoad",
+    "CannotPredict",
+    "Ensemble",
+    "Model",
+    "NodePredictions",
+    "Predictions",
+    "facts_of",
+    "load_parts",
+]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from runexp.plan.data import WindowPlan
 from runexp.runtime.data.table import Array
-from runexp.runtime.model.loading import CannotLoad
 from runexp.runtime.model.model import CHUNK, Model
 from runexp.runtime.model.predictions import NodePredictions, Predictions
+from runexp.runtime.model.problems import CannotLoad, CannotPredict
 
 
 class Ensemble:
@@ -45,12 +46,41 @@ class Ensemble:
         where it does not; `labels` are of the largest mean. Raises what `Model.predict` does, and `CannotLoad` for a
         node that cannot be averaged.
         """
+        return next(self.predict_parts(table, nodes=nodes, chunk=chunk))
+
+    def predict_parts(
+        self,
+        table: Any,  # noqa: ANN401
+        *,
+        nodes: Sequence[str] | None = None,
+        size: int | None = None,
+        chunk: int = CHUNK,
+    ) -> Iterator[Predictions]:
+        """The same for at most `size` rows or windows at a time; None: for all at once."""
         asked = tuple(nodes) if nodes is not None else self.outputs
         for name in asked:
             self._first.needed([name])
         self._check(asked)
-        found = [model.predict(table, nodes=asked, chunk=chunk) for model in self.members.values()]
-        return Predictions({node: self._together(node, [one[node] for one in found]) for node in asked})
+        members = self.members.values()
+        parts = [model.predict_parts(table, nodes=asked, size=size, chunk=chunk) for model in members]
+        for found in zip(*parts, strict=True):
+            told = {node: self._together(node, [one[node] for one in found]) for node in asked}
+            yield Predictions(told, found[0].lines)
+
+    @property
+    def takes_text(self) -> bool:
+        """As `Model.takes_text`."""
+        return self._first.takes_text
+
+    @property
+    def windows(self) -> WindowPlan | None:
+        """As `Model.windows`."""
+        return self._first.windows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As `Model.columns`."""
+        return self._first.columns
 
     def signature(self) -> dict[str, Any]:
         """Plain data, as that of a model."""
@@ -71,7 +101,7 @@ class Ensemble:
     def _together(self, node: str, said: Sequence[NodePredictions]) -> NodePredictions:
         first = said[0]
         if any(one.values.shape != first.values.shape or one.classes != first.classes for one in said):
-            raise CannotLoad(f"`{node}` has other classes or columns in each fold: ask the model of one fold")
+            raise CannotPredict(f"`{node}` has other classes or columns in each fold: ask the model of one fold")
         if first.probabilities is None:
             return _voted(first, said) if self._gives_classes(node, first) else _averaged(first, said)
         chances = np.stack([one.probabilities for one in said if one.probabilities is not None])
@@ -82,7 +112,8 @@ class Ensemble:
         codes = mean.argmax(axis=1)
         labels = np.asarray(first.classes)[codes] if first.labels.dtype.kind in "UO" else codes
         own = spread[np.arange(len(codes)), codes]
-        return NodePredictions(node, values, labels, mean, first.classes, own)
+        given = None if first.given is None else np.mean([one.given for one in said], axis=0)
+        return NodePredictions(node, values, labels, mean, first.classes, own, given)
 
     def _gives_classes(self, node: str, said: NodePredictions) -> bool:
         """Whether a node gives classes themselves, as classifiers do."""

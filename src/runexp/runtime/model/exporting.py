@@ -17,9 +17,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from runexp.runtime.data.problems import first_line
-from runexp.runtime.model.loading import CannotLoad
 from runexp.runtime.model.model import Model
 from runexp.runtime.model.network import Network, Side
+from runexp.runtime.model.problems import CannotLoad
 
 _TOLERANCE = 1e-4
 _MISSING = "ONNX needs libraries that are not installed: `pip install 'runexp[onnx]'`"

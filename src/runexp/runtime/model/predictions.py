@@ -26,7 +26,8 @@ class NodePredictions:
     `values` (N, *shape) is its output, of a target that was transformed in the target's own units. Where the node
     decides between classes: `labels` (N,) as the target had them, words or numbers, and `probabilities` (N, K) of
     `classes`; of two classes told by one number, both. Otherwise these are None and empty. Of several models asked
-    together, `spread` says how far they are apart, see `Ensemble`.
+    together, `spread` says how far they are apart, see `Ensemble`. Of a model of language `given` (N,) is the
+    probability that each token had from what stands before it, NaN where nothing does; the rest is about what follows.
     """
 
     node: str
@@ -35,6 +36,15 @@ class NodePredictions:
     probabilities: Array | None = None
     classes: tuple[str, ...] = ()
     spread: Array | None = None
+    given: Array | None = None
+
+    @property
+    def perplexity(self) -> float | None:
+        """Of a model of language how surprised it is by the text; None of others, and of a single token."""
+        if self.given is None or np.isnan(self.given).all():
+            return None
+        with np.errstate(divide="ignore"):
+            return float(np.exp(-np.nanmean(np.log(self.given))))
 
     def columns(self) -> Iterator[tuple[str, Array]]:
         """Flat columns by name: `head.class`, `head.probability.0`; otherwise `head`, or `head.0` and so on. After
@@ -44,6 +54,10 @@ class NodePredictions:
             yield from _flat(f"{self.node}.spread", self.spread)
 
     def _said(self) -> Iterator[tuple[str, Array]]:
+        if self.given is not None and self.labels is not None:
+            yield f"{self.node}.probability", np.ma.masked_invalid(self.given)
+            yield f"{self.node}.next", self.labels
+            return
         if self.labels is not None and self.labels.ndim == 1:
             yield f"{self.node}.class", self.labels
             for index, name in enumerate(self.classes):
@@ -54,10 +68,15 @@ class NodePredictions:
 
 
 class Predictions(Mapping[str, NodePredictions]):
-    """What every node that was asked says of the rows, by its name."""
+    """What every node that was asked says of the rows, by its name.
 
-    def __init__(self, nodes: Mapping[str, NodePredictions]) -> None:
+    `lines` says what each prediction is about where that is not simply the row of the table at its place: `row`, from
+    0, the last of a window, and of a text the `token` there.
+    """
+
+    def __init__(self, nodes: Mapping[str, NodePredictions], lines: Mapping[str, Array] | None = None) -> None:
         self._nodes = dict(nodes)
+        self.lines = dict(lines or {})
 
     def __getitem__(self, node: str) -> NodePredictions:
         return self._nodes[node]
@@ -80,8 +99,9 @@ class Predictions(Mapping[str, NodePredictions]):
         return next(iter(self._nodes.values()))
 
     def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
-        """Flat columns as an Arrow table, a row for each row of the input."""
-        return pa.table({name: pa.array(values) for one in self.values() for name, values in one.columns()})
+        """Flat columns as an Arrow table, a row for each row of the input; of windows after `row`, and `token`."""
+        columns = {name: values for one in self.values() for name, values in one.columns()}
+        return pa.table({name: pa.array(values) for name, values in (self.lines | columns).items()})
 
     def to_pandas(self) -> Any:  # noqa: ANN401 - pandas is optional
         """The same as a data frame; `ImportError` where pandas is not installed."""
