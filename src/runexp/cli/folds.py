@@ -17,8 +17,9 @@ def as_fold(written: str) -> int | Literal["all", "refit"] | None:
     """What was written as `load_model` takes it; exit code 2 for anything else."""
     if not written:
         return None
-    if written == "all" or written == "refit":
-        return written
+    named: dict[str, Literal["all", "refit"]] = {"all": "all", "refit": "refit"}
+    if written in named:
+        return named[written]
     if written.isdecimal() and len(written) < 10:
         return int(written)
     raise typer.BadParameter(f"`{written}` is no fold: a number from 0, `all` or `refit`", param_hint="--fold")

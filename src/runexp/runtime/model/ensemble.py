@@ -112,8 +112,10 @@ class Ensemble:
         codes = mean.argmax(axis=1)
         labels = np.asarray(first.classes)[codes] if first.labels.dtype.kind in "UO" else codes
         own = spread[np.arange(len(codes)), codes]
-        given = None if first.given is None else np.mean([one.given for one in said], axis=0)
-        return NodePredictions(node, values, labels, mean, first.classes, own, given)
+        given = [one.given for one in said if one.given is not None]
+        return NodePredictions(
+            node, values, labels, mean, first.classes, own, np.mean(given, axis=0) if given else None
+        )
 
     def _gives_classes(self, node: str, said: NodePredictions) -> bool:
         """Whether a node gives classes themselves, as classifiers do."""

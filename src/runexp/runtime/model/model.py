@@ -290,4 +290,4 @@ def _in_role(name: str, role: str) -> str:
 
 def _part(table: Any, names: Collection[str], name: str) -> Any:  # noqa: ANN401 - any table
     """Of several tables by name the one that is meant; a single table is for all."""
-    return table[name] if isinstance(table, Mapping) and name and names <= table.keys() else table
+    return table[name] if isinstance(table, Mapping) and name and set(names) <= table.keys() else table

@@ -82,10 +82,10 @@ class Reading:
 
     def steps(self, samples: slice) -> Steps:
         """The rows of some windows that no window before them has."""
-        windowing, starts = self.windowing, self.first.starts
-        assert windowing is not None and starts is not None
+        windowing, starts, heads = self.windowing, self.first.starts, self.first.heads
+        assert windowing is not None and starts is not None and heads is not None
         size, own = windowing.plan.size, starts[samples]
         before = starts[samples.start - 1] + size if samples.start else 0
         is_taken = np.arange(size) >= (np.concatenate([[before], own[:-1] + size]) - own)[:, None]
         positions = (own[:, None] + np.arange(size))[is_taken]
-        return Steps(is_taken, positions, windowing.rows[positions], np.isin(positions, self.first.heads))
+        return Steps(is_taken, positions, windowing.rows[positions], np.isin(positions, heads))
