@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from runexp.runtime.model import CannotPredict, Ensemble, Model, Predictions
-from runexp.runtime.model.files import ROWS, CannotRead, read_blocks, read_columns, read_text, write_blocks
+from runexp.runtime.model.files import ROWS, CannotRead, as_rows, read_blocks, read_columns, read_text, write_blocks
 
 __all__ = ["CannotPredict", "CannotRead", "Wanted", "Written", "predict_file"]
 
@@ -80,16 +80,21 @@ def _blocks(model: Model | Ensemble, wanted: Wanted, surprise: _Surprise) -> Ite
             yield said.to_arrow()
     elif model.windows:
         table = read_columns(wanted.path, model.columns, wanted.keep)
-        for said in model.predict_parts(table, size=size):
+        for said in model.predict_parts(as_rows(wanted.path, table), size=size):
             yield _with_kept(said, table.select(wanted.keep).take(said.lines["row"]))
     else:
+        n_before = 0
         for block in read_blocks(wanted.path, wanted.keep):
-            yield _with_kept(model.predict(block), block.select(wanted.keep))
+            yield _with_kept(model.predict(as_rows(wanted.path, block, n_before)), block.select(wanted.keep))
+            n_before += block.num_rows
 
 
 def _with_kept(said: Predictions, kept: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     """What is said, after the columns that are kept."""
     found = said.to_arrow()
+    both = [name for name in kept.column_names if name in found.column_names]
+    if both:
+        raise CannotRead(f"`{both[0]}` cannot be kept: a column of the predictions has that name")
     for index, name in enumerate(kept.column_names):
         found = found.add_column(index, name, kept.column(name))
     return found

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from runexp.runtime.data.arrow_table import TableSource, row_number
 from runexp.runtime.data.problems import first_line
 
 ROWS = 65_536
@@ -41,6 +42,11 @@ def read_blocks(path: Path, keep: Sequence[str]) -> Iterator[Any]:
             raise CannotRead(f"{path} has no rows")
     except (OSError, pa.ArrowException) as error:
         raise CannotRead(f"{path} cannot be read: {first_line(error)}") from error
+
+
+def as_rows(path: Path, block: Any, n_before: int = 0) -> TableSource:  # noqa: ANN401 - pyarrow has no types
+    """A block of a file, so that messages name the file and count its rows; `n_before` rows stand before it."""
+    return TableSource(path.name, block, "", lambda row: row_number(row + n_before))
 
 
 def read_columns(path: Path, columns: Sequence[str], keep: Sequence[str]) -> Any:  # noqa: ANN401 - pyarrow has no types

@@ -24,6 +24,7 @@ from runexp.runtime.model.facts import Facts, stand_in
 from runexp.runtime.model.model import Model
 from runexp.runtime.model.problems import CannotLoad
 from runexp.runtime.randomness import kept_randomness
+from runexp.runtime.torch_runtime import choose_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,24 @@ def load_parts(parts: Parts, *, nodes: Sequence[str] | None, device: str) -> Mod
     judged = judged_nodes(parts.plan)
     asked = tuple(nodes) if nodes is not None else _outputs(parts.plan, judged)
     needed = _needed(parts.plan, asked)
+    place = _device(device)
     data = {plan.name: plan for plan in parts.plan.data if plan.name in parts.facts}
     try:
         with kept_randomness(), parts.modules():
             references = {name: _reference(parts, name) for name in data}
-            graph = _graph(parts, needed, references, torch.device(device))
+            graph = _graph(parts, needed, references, place)
     except SpecError as error:
         raise CannotLoad(f"the graph cannot be built again: {error}") from error
     except (OSError, ValueError, LookupError) as error:
         raise CannotLoad(f"{parts.folder} cannot be loaded: {error}") from error
     return Model(parts.plan.name, graph, data, references, judged=judged, outputs=asked, kind=parts.kind)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return choose_device(name)
+    except (SpecError, RuntimeError) as error:
+        raise CannotLoad(f"there is no device `{name}` here: `cpu`, or `auto` takes what there is") from error
 
 
 def _outputs(plan: Plan, judged: Mapping[str, Any]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from runexp.runtime.model.problems import CannotPredict
 from runexp.runtime.model.reading import Opened
 
 LABEL = "the table"
+_TEXT = "the text"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,14 +68,14 @@ def as_source(table: Any, plan: DataPlan, reference: FeatureSet, keys: Sequence[
     tokens a text. `SpecError` where there are no rows."""
     source = _source(table, reference, keys)
     if not source.n_rows:
-        raise wrong(plan.origin, "empty-source", f"{LABEL} has no rows")
+        raise wrong(plan.origin, "empty-source", f"{_called(source)} has no rows")
     if (plan.tokenizer is None) == isinstance(source, TextStream):
         wanted = "a text, as a file .txt or a string" if plan.tokenizer else "a table, and no text"
         raise wrong(plan.origin, "unreadable-file", f"{shown(plan.name)} is read from {wanted}")
     read = set(_columns(reference, keys))
     twice = [name for name, count in Counter(source.names).items() if count > 1 and name in read]
     if twice:
-        raise wrong(plan.origin, "duplicate-column", f"{LABEL} has column {shown(twice[0])} twice")
+        raise wrong(plan.origin, "duplicate-column", f"{_called(source)} has column {shown(twice[0])} twice")
     return source
 
 
@@ -106,8 +107,10 @@ def read_keys(plan: DataPlan, reference: FeatureSet, source: Source, keys: Seque
 
 
 def _source(table: Any, reference: FeatureSet, keys: Sequence[str]) -> Source:  # noqa: ANN401 - whatever holds rows
+    if isinstance(table, TableSource):
+        return table
     if isinstance(table, str):
-        return TextStream("the text", (Document("the text", table),), (0,), len(table), "")
+        return TextStream(_TEXT, (Document(_TEXT, table),), (0,), len(table), "")
     if isinstance(table, np.ndarray) and not table.dtype.names:
         table = _named(table, _columns(reference, keys))
     if isinstance(table, np.ndarray):
@@ -117,12 +120,16 @@ def _source(table: Any, reference: FeatureSet, keys: Sequence[str]) -> Source:  
         if len({array.shape[:1] for array in arrays.values()}) != 1:
             raise CannotPredict("a mapping of names to arrays must hold arrays, each of equally many rows")
         return NumpySource(LABEL, arrays, "")
+    return TableSource(LABEL, _arrow(table), "")
+
+
+def _arrow(table: Any) -> Any:  # noqa: ANN401 - a frame of any library
     if isinstance(table, pa.RecordBatch):
-        table = pa.Table.from_batches([table])
-    if not isinstance(table, pa.Table):
-        is_pandas = hasattr(table, "iloc")
-        table = pa.Table.from_pandas(table, preserve_index=False) if is_pandas else pa.table(table)
-    return TableSource(LABEL, table, "")
+        return pa.Table.from_batches([table])
+    if isinstance(table, pa.Table):
+        return table
+    is_pandas = hasattr(table, "iloc")
+    return pa.Table.from_pandas(table, preserve_index=False) if is_pandas else pa.table(table)
 
 
 def _windowed(
@@ -135,7 +142,7 @@ def _windowed(
         if key is not None:
             return column_of_key(name, gather(_match(key, reference, source), source, keep_exact=False).raw)
         if name not in source.names:
-            message = f"{LABEL} has no column {shown(name)}, by which windows are ordered or kept apart"
+            message = f"{_called(source)} has no column {shown(name)}, by which windows are ordered or kept apart"
             hint = did_you_mean(name, source.names, kind="columns")
             raise wrong(windows.origin, "unknown-column", message, hint=hint)
         return source.column(name, windows.origin)
@@ -146,7 +153,7 @@ def _windowed(
         whole = FrozenMap({key: (0, found.n_longest) for key in features.keys})
         found = cover(replace(read, size=found.n_longest, cuts=whole), source, column_of)
     if not len(found.starts):
-        what = "its longest series" if windows.group_by else LABEL
+        what = "its longest series" if windows.group_by else _called(source)
         message = f"a window is {read.reach} rows, and {what} has {found.n_longest}"
         raise wrong(windows.origin, "empty-split", message)
     windowing = found.windowing
@@ -185,8 +192,14 @@ def _lacking(key: KeyPlan, missing: Sequence[str], source: Source) -> Exception:
     if isinstance(source, RoleSource):
         ending = f".{source.role}"
         hint = "a line is about rows that are compared: the columns of each end with its role"
-    message = f"{LABEL} has no column {shown(missing[0] + ending)}{others}, which {shown(key.name)} is read from"
+    message = (
+        f"{_called(source)} has no column {shown(missing[0] + ending)}{others}, which {shown(key.name)} is read from"
+    )
     return wrong(key.origin, "unknown-column", message, hint=hint)
+
+
+def _called(source: Source) -> str:
+    return source.label if source.label in (LABEL, _TEXT) else shown(source.label)
 
 
 def _columns(reference: FeatureSet, keys: Sequence[str]) -> list[str]:
