@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from runexp.runtime.model import CannotPredict, Ensemble, Model, Predictions
 from runexp.runtime.model.files import ROWS, CannotRead, as_rows, read_blocks, read_columns, read_text, write_blocks
 
@@ -46,26 +44,24 @@ def predict_file(model: Model | Ensemble, wanted: Wanted, target: Path | BinaryI
 
 
 class _Surprise:
-    """The mean of the logarithms of what tokens were given, part by part."""
+    """How surprising a text is, part by part."""
 
     def __init__(self) -> None:
         self._sum = 0.0
         self._count = 0
 
     def add(self, said: Predictions) -> None:
-        """Count the tokens of the first node that predicts them."""
-        given = next((one.given for one in said.values() if one.given is not None), np.zeros(0))
-        known = given[~np.isnan(given)]
-        with np.errstate(divide="ignore"):
-            self._sum += float(np.log(known).sum())
-        self._count += len(known)
+        """Count the tokens of the first node that predicts any."""
+        surprise, n_tokens = next((one.surprise for one in said.values() if one.given is not None), (0.0, 0))
+        self._sum += surprise
+        self._count += n_tokens
 
     @property
     def perplexity(self) -> float | None:
         """None where no token was predicted."""
         if not self._count:
             return None
-        return math.exp(-self._sum / self._count) if math.isfinite(self._sum) else math.inf
+        return math.exp(self._sum / self._count) if math.isfinite(self._sum) else math.inf
 
 
 def _blocks(model: Model | Ensemble, wanted: Wanted, surprise: _Surprise) -> Iterator[Any]:

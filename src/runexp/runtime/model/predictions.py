@@ -41,10 +41,15 @@ class NodePredictions:
     @property
     def perplexity(self) -> float | None:
         """Of a model of language how surprised it is by the text; None of others, and of a single token."""
-        if self.given is None or np.isnan(self.given).all():
-            return None
+        surprise, n_tokens = self.surprise
+        return float(np.exp(surprise / n_tokens)) if n_tokens else None
+
+    @property
+    def surprise(self) -> tuple[float, int]:
+        """The sum of the negative logarithms of what tokens were given, and of how many; of other models 0 of none."""
+        given = np.zeros(0) if self.given is None else self.given[~np.isnan(self.given)]
         with np.errstate(divide="ignore"):
-            return float(np.exp(-np.nanmean(np.log(self.given))))
+            return float(-np.log(given).sum()), len(given)
 
     def columns(self) -> Iterator[tuple[str, Array]]:
         """Flat columns by name: `head.class`, `head.probability.0`; otherwise `head`, or `head.0` and so on. After
