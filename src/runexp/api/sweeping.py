@@ -11,7 +11,7 @@ from runexp.api.checking import Checked
 from runexp.api.recording import resolved_yaml
 from runexp.api.running import SAVE_EVERY_S
 from runexp.api.stored_sweep import BASE
-from runexp.api.trial_specs import mistakes_of_grid
+from runexp.api.trial_specs import mistakes_of_grid, without_sweep
 from runexp.api.trials import Trials, Undertaking, Watcher
 from runexp.api.trust import distrusted
 from runexp.diagnostics import SpecError
@@ -51,8 +51,8 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
     if sweep is None:
         raise ValueError("the spec has no section `sweep`")
     _refuse(checked, sweep)
-    base = digest(plan)
-    with _opened(checked, place, f"sweep-{base[:8]}") as folder:
+    base = digest(plan.unnested())
+    with opened(checked, place, f"sweep-{base[:8]}", base) as folder:
         url = checked.spec.sweep.storage if checked.spec.sweep is not None else None
         study = open_study(sweep, name=f"{plan.name}-{base[:8]}-{_digest(sweep)[:8]}", folder=folder.path, url=url)
         what = Undertaking(
@@ -62,6 +62,7 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
             sweep.monitor if sweep.pruner != "none" else "",
             sweep.workers if sweep.execution == "processes" else None,
             place.save_every_s,
+            without_sweep(checked),
         )
         return Trials(what, folder, watcher, control or Control()).run()
 
@@ -76,8 +77,10 @@ def run_replicates(
     plan = checked.require().linked
     _refuse(checked, None)
     search = ListedSearch([{"seed": seed} for seed in repeated_seeds(plan.seed, n)])
-    with _opened(checked, place, f"replicates-{digest(plan)[:8]}") as folder:
-        what = Undertaking(checked, search, save_every_s=place.save_every_s)
+    base = digest(plan)
+    fixed = () if plan.cv is not None and plan.cv.is_nested else ("sweep=null",)
+    with opened(checked, place, f"replicates-{base[:8]}", base) as folder:
+        what = Undertaking(checked, search, save_every_s=place.save_every_s, fixed=fixed)
         return Trials(what, folder, watcher, control or Control()).run()
 
 
@@ -90,11 +93,12 @@ def _refuse(checked: Checked, sweep: SweepPlan | None) -> None:
         raise SpecError(found)
 
 
-def _opened(checked: Checked, place: SweepPlace, name: str) -> RunFolder:
-    """The folder of these trials, new or gone on with; `FolderInUse` where it is held, or holds something else."""
+def opened(checked: Checked, place: SweepPlace, name: str, of: str) -> RunFolder:
+    """The folder of these trials, new or gone on with; `of` tells what they are trials of. `FolderInUse` where it is
+    held, or holds something else."""
     plan = checked.linked
     path = place.at or place.runs / plan.name / name
-    base = {"base": digest(plan), "kind": name.partition("-")[0]}
+    base = {"base": of, "kind": name.partition("-")[0]}
     if not path.is_dir() or not any(path.iterdir()):
         folder = RunFolder.create(place.runs, plan.name, now=utc_now(), at=path)
     elif _written(path) in (base, None if place.at is None else base):

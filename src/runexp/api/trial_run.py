@@ -40,7 +40,10 @@ Hear = Callable[[TrialProgress], object]
 
 @dataclass(frozen=True, slots=True)
 class SpecTrial:
-    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches."""
+    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches.
+
+    `fixed` are the overrides that it has in common with all others.
+    """
 
     number: int
     parent: str
@@ -50,6 +53,7 @@ class SpecTrial:
     folder: Path
     monitor: str
     save_every_s: float
+    fixed: tuple[str, ...]
 
     def run(self, control: Control, hear: Hear) -> Outcome:
         """Run it, or what is left of it. Whatever it fails of is told in the outcome."""
@@ -81,7 +85,7 @@ class SpecTrial:
     def _refused(self, diagnostics: Iterable[Diagnostic]) -> Outcome:
         errors = [one for one in diagnostics if one.is_error]
         told = [replace(one, message=redacted_text(one.message, self.checked.document)) for one in errors]
-        found = located(told, self.base, self.point)
+        found = located(told, self.base, self.point, self.fixed)
         files = {**self.base.files, **self.checked.files}
         return Outcome("failed", error=str(SpecError(found)), details=render(found, files, width=100))
 

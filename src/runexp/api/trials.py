@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -72,7 +72,10 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one."""
+    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one.
+
+    `fixed` are the overrides that all trials have.
+    """
 
     checked: Checked
     search: Search
@@ -80,6 +83,7 @@ class Undertaking:
     monitor: str = ""
     workers: int | None = None
     save_every_s: float = 30.0
+    fixed: tuple[str, ...] = ("sweep=null",)
 
 
 class Trials:
@@ -94,6 +98,16 @@ class Trials:
 
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
+        steps = self.steps()
+        try:
+            while True:
+                next(steps)
+        except StopIteration as ended:
+            results: SweepResults = ended.value
+            return results
+
+    def steps(self) -> Generator[None, None, SweepResults]:
+        """The same, with a pause after each trial that has ended."""
         what = self._what
         self._watcher.begin(self._results("running"), what.search.n_trials)
         endings = (
@@ -104,6 +118,7 @@ class Trials:
         try:
             for number, outcome in endings:
                 self._note(number, outcome)
+                yield
         except KeyboardInterrupt:
             self._control.interrupt(self._control.signal or "SIGINT")
         except SpecChanged:
@@ -121,11 +136,12 @@ class Trials:
             number=asked.number,
             parent=self._folder.id,
             base=self._what.checked,
-            checked=spec_of(self._what.checked, asked.point),
+            checked=spec_of(self._what.checked, asked.point, self._what.fixed),
             point=asked.point,
             folder=self._place(key),
             monitor=self._what.monitor,
             save_every_s=self._what.save_every_s,
+            fixed=self._what.fixed,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:
@@ -192,7 +208,7 @@ class Trials:
 
     def _write_best(self, best: Trial, results: SweepResults) -> None:
         """The spec of the best trial, to be run alone. Its variables have given way to their values."""
-        checked = spec_of(self._what.checked, best.changes)
+        checked = spec_of(self._what.checked, best.changes, self._what.fixed)
         objective = results.objectives[0]
         head = f"# The best of {len(results.completed)} trials: {objective.address} {best.values[0]:.6g}"
         head += f" (trial {best.number}, {TRIALS}/{best.id}).\n"

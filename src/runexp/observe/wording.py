@@ -11,6 +11,7 @@ from runexp.events import (
     EvaluationFinished,
     FoldFinished,
     FoldStarted,
+    InnerTrialFinished,
     NodeFitted,
     NonFiniteLossMet,
     PhaseFinished,
@@ -20,6 +21,7 @@ from runexp.events import (
     RunFinished,
     RunStarted,
     StopRequested,
+    ValuesChosen,
     WarningRaised,
     WeightsRestored,
 )
@@ -40,6 +42,14 @@ def numbers(metrics: Mapping[str, float], *, last: Iterable[str] = ("lr",)) -> s
     behind = [name for name in last if name in metrics]
     names = [*(name for name in metrics if name not in behind), *behind]
     return "  ".join(f"{name} {number(metrics[name])}" for name in names)
+
+
+def changed(changes: Mapping[str, object]) -> str:
+    """`address=value` pairs, each by the last part of its address."""
+    return " ".join(
+        f"{address.rpartition('.')[2]}={number(value) if isinstance(value, float) else value}"
+        for address, value in changes.items()
+    )
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
@@ -71,6 +81,20 @@ def _(event: FoldFinished) -> str:
         return ""
     place = f" in phase {event.where}" if event.where else ""
     return printable(f"fold {event.fold} {event.status}{place}" + (f": {event.error}" if event.error else ""))
+
+
+@sentence.register
+def _(event: InnerTrialFinished) -> str:
+    told = f"  {numbers(event.metrics)}" if event.status == "completed" else f" {event.status}"
+    error = f": {event.error}" if event.error else ""
+    count = f"inner trial {event.trial + 1} of {event.n_trials}"
+    return printable(f"{event.group}: {count}{told}{error}  {changed(event.changes)}")
+
+
+@sentence.register
+def _(event: ValuesChosen) -> str:
+    of = f"the best of {plural(event.n_trials, 'trial')}" + (f", {event.n_failed} failed" if event.n_failed else "")
+    return printable(f"{event.group}: chose {changed(event.changes)}  {event.objective} {number(event.value)} ({of})")
 
 
 @sentence.register
