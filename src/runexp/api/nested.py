@@ -6,7 +6,6 @@ import json
 from collections import deque
 from collections.abc import Generator
 from dataclasses import replace
-from math import isfinite
 
 from runexp.api.choosing import InnerSweep
 from runexp.api.lineage import recorded
@@ -94,11 +93,13 @@ class _Telling:
     def __init__(self, fold: Fold) -> None:
         self._fold = fold
         self._n_trials = 0
+        self._objectives: tuple[str, ...] = ()
         self._ended: deque[Trial] = deque()
 
     def begin(self, results: SweepResults, n_trials: int) -> None:
         """Those that had ended before are told again."""
         self._n_trials = n_trials
+        self._objectives = tuple(one.address for one in results.objectives)
         self._ended += results.trials
 
     def receive(self, trial: Trial, details: str = "") -> None:
@@ -120,7 +121,7 @@ class _Telling:
         return results
 
     def _event(self, trial: Trial) -> InnerTrialFinished:
-        metrics = freeze({name: value for name, value in trial.metrics.items() if isfinite(value)})
+        metrics = freeze({name: trial.metrics[name] for name in self._objectives if name in trial.metrics})
         status = trial.status if trial.status in ("completed", "pruned") else "failed"
         return InnerTrialFinished(
             self._fold.index,

@@ -33,7 +33,8 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         _set(scope, name, data) for name, data in folded(scope.found.spec).items() if name in scope.found.names("data")
     )
     check_folds(scope, cv, phases)
-    check_stacking(scope, phases)
+    if cv.inner is None:  # folds with values of their own have no form for all at once
+        check_stacking(scope, phases)
     if not sets:
         return None
     is_alone = cv.inner is not None and cv.inner.of is not None  # the inner folds of one fold, and nothing else

@@ -80,7 +80,7 @@ def _check_together(scope: Scope, cv: CrossValidation, inner: InnerFolds, sets: 
     known = {folded.data: folded for folded in sets}
     for name, data in inner.data.items():
         if name not in known:
-            scope.found.unknown("folded feature set", name, (*_PATH, "data", name), tuple(known), part="key")
+            scope.found.unknown("feature set", name, (*_PATH, "data", name), tuple(known), part="key")
         elif data.column is not None:
             _check_column(scope, inner, data, known[name])
     if inner.rows is not None and inner.of is None:

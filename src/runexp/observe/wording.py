@@ -25,6 +25,7 @@ from runexp.events import (
     WarningRaised,
     WeightsRestored,
 )
+from runexp.results.trials import short_names
 
 
 def printable(text: str) -> str:
@@ -45,10 +46,10 @@ def numbers(metrics: Mapping[str, float], *, last: Iterable[str] = ("lr",)) -> s
 
 
 def changed(changes: Mapping[str, object]) -> str:
-    """`address=value` pairs, each by the last part of its address."""
+    """`name=value` pairs, each by the shortest end of its address that no other has."""
+    short = short_names(changes)
     return " ".join(
-        f"{address.rpartition('.')[2]}={number(value) if isinstance(value, float) else value}"
-        for address, value in changes.items()
+        f"{short[address]}={number(value) if isinstance(value, float) else value}" for address, value in changes.items()
     )
 
 
@@ -85,10 +86,11 @@ def _(event: FoldFinished) -> str:
 
 @sentence.register
 def _(event: InnerTrialFinished) -> str:
-    told = f"  {numbers(event.metrics)}" if event.status == "completed" else f" {event.status}"
+    told = f"{event.group}: inner trial {event.trial} of {event.n_trials}"
     error = f": {event.error}" if event.error else ""
-    count = f"inner trial {event.trial + 1} of {event.n_trials}"
-    return printable(f"{event.group}: {count}{told}{error}  {changed(event.changes)}")
+    if event.status != "completed":
+        return printable(f"{told} {event.status}{error}  {changed(event.changes)}")
+    return printable(f"{told}  {numbers(event.metrics)}  {changed(event.changes)}")
 
 
 @sentence.register
