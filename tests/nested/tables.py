@@ -35,16 +35,16 @@ SWEEP = "{sampler: grid, parameters: {vars.neighbours: [1, 9]}, objective: score
 
 
 def table(folder, seed=0):
-    """Two classes that overlap; every four rows are one group."""
+    """Two classes that overlap; every four rows are one group, and `fold` parts them in two."""
     chance = np.random.default_rng(seed)
     kinds = np.arange(N_ROWS) % 2
     places = chance.normal(size=(N_ROWS, 2)) + kinds[:, None]
     lines = [
-        f"r{row},g{row // 4},{place[0]:.4f},{place[1]:.4f},{'ab'[kind]}"
+        f"r{row},g{row // 4},{place[0]:.4f},{place[1]:.4f},{'ab'[kind]},{row // 2 % 2}"
         for row, (place, kind) in enumerate(zip(places, kinds, strict=True))
     ]
     path = Path(folder, "table.csv")
-    path.write_text("\n".join(["id,group,x0,x1,kind", *lines]) + "\n")
+    path.write_text("\n".join(["id,group,x0,x1,kind,fold", *lines]) + "\n")
     return path
 
 
