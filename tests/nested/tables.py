@@ -23,7 +23,10 @@ data:
     tags: {id: id, group: group}
     transforms: [{on: x, use: standard_scaler}]
 nodes:
-  near: {inputs: t.x, use: sklearn.neighbors.KNeighborsClassifier, with: {n_neighbors: "${vars.neighbours}", algorithm: brute}}
+  near:
+    inputs: t.x
+    use: sklearn.neighbors.KNeighborsClassifier
+    with: {n_neighbors: "${vars.neighbours}", algorithm: brute}
 phases:
   fit: {kind: fit, nodes: [near]}
   score: {kind: eval, split: val, metrics: [accuracy, f1_macro]}

@@ -91,7 +91,7 @@ def test_a_mistake_of_inner_folds_is_one_diagnostic_at_its_line(tmp_path, cv, sw
     found = [one for one in check(spec(tmp_path, cv, sweep)).diagnostics if one.is_error]
     assert [one.path for one in found] == [path]
     assert found[0].code == code
-    assert found[0].span.line in (17, 18)
+    assert found[0].span.line in (20, 21)
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_inner_folds_that_the_rows_do_not_give_are_refused_before_anything_runs(
 def test_validate_deep_finds_inner_folds_that_cannot_be(tmp_path):
     """S-45."""
     found = check_deep(check(spec(tmp_path, CV.replace("inner: {folds: 2}", "inner: {folds: 20}")))).checked.diagnostics
-    assert [(one.code, one.span.line) for one in found] == [("bad-folds", 17)]
+    assert [(one.code, one.span.line) for one in found] == [("bad-folds", 20)]

@@ -78,7 +78,7 @@ def run(
     """
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
     checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
-    if checked.linked.sweep is not None and not quiet:
+    if checked.linked.sweep is not None and not _is_nested(checked) and not quiet:
         say(f"note: this runs {spec} once, with the values written in it; `runexp sweep {spec}` runs its trials")
     if replicates > 1:
         manner = Manner(form, quiet, no_color)
@@ -88,6 +88,12 @@ def run(
     if broken_off is not None:
         return go_on(broken_off, allow_import=allow_import, form=form, save_every=save_every, talk=how)
     _once(checked, runs, run_dir, form=form, save_every=save_every, how=how)
+
+
+def _is_nested(checked: Checked) -> bool:
+    """Whether the sweep is a part of each fold."""
+    cv = checked.linked.cv
+    return cv is not None and cv.is_nested
 
 
 def _once(checked: Checked, runs: Path, run_dir: Path | None, *, form: Format, save_every: float, how: Talk) -> None:

@@ -92,12 +92,8 @@ class RichProgress:
                 conclusion = self._conclusion(event)
                 self._clear()
                 self._console.print(conclusion)
-            case InnerTrialFinished() as event:
-                self._choosing = sentence(event)
-                self._display.start()
-            case ValuesChosen() as event:
-                self._clear()
-                self._console.print(self._marked("completed", sentence(event)))
+            case InnerTrialFinished() | ValuesChosen() as event:
+                self._choose(event)
             case WarningRaised() as event:
                 self._console.print(Text(sentence(event), style="yellow"))
             case RunFinished(status=status) as event if status in ("failed", "interrupted"):
@@ -106,6 +102,18 @@ class RichProgress:
     def close(self) -> None:
         """Give the terminal back as it was."""
         self._clear()
+
+    def _choose(self, event: InnerTrialFinished | ValuesChosen) -> None:
+        """The newest trial inside of a fold is drawn; what failed and what was chosen stays."""
+        line = sentence(event)
+        if isinstance(event, ValuesChosen):
+            self._clear()
+            self._console.print(self._marked("completed", line))
+            return
+        if event.status == "failed":
+            self._console.print(self._marked("failed", line))
+        self._choosing = line
+        self._display.start()
 
     def _clear(self) -> None:
         self._watched = None
