@@ -41,7 +41,7 @@ def fold(number, value, accuracy, *, inside):
     yield FoldStarted(number, group, "", 3, 8, 4)
     yield ValuesChosen(number, group, freeze({C: value}), "score.accuracy", "max", inside, 2, 0)
     yield PhaseStarted(f"{group}/score", "eval", "val", 4, 0, 1, 0)
-    yield PhaseFinished(f"{group}/score", "completed", "", 0, 0, freeze({"accuracy": accuracy}))
+    yield PhaseFinished(f"{group}/score", "eval", "completed", "", 0, 0, freeze({"accuracy": accuracy}))
     yield FoldFinished(number, group, "completed")
 
 
