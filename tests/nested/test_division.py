@@ -36,7 +36,7 @@ def inner_of(outer):
     return "shuffle: false, folds: 3" if "order_by" in outer else "folds: 3"
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(outer=OUTER, which=st.integers(0, 1))
 def test_no_inner_part_has_a_row_that_its_fold_holds_out_and_no_group_is_on_both_sides(outer, which):
     """S-45: whatever divides the rows, outside and inside."""

@@ -18,7 +18,17 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = "{sampler: random, trials: 4, parameters: {vars.neighbours: [1, 3, 5, 9]}, objective: score.accuracy}"
-PATIENCE_S = 120
+PATIENCE_S = 240
+
+
+CV = "{folds: 2, data: {t: {stratify_by: kind}}, inner: {folds: 2}}"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The choices and the scores of a run that nobody ends."""
+    folder = tmp_path_factory.mktemp("whole")
+    return ran(spec(folder, CV, SWEEP), folder / "run").results.cv
 
 
 def command(folder, *words):
@@ -38,10 +48,9 @@ def ended(folder):
     [(signal.SIGKILL, "sequential"), (signal.SIGKILL, "processes"), (signal.SIGINT, "processes")],
     ids=["killed", "killed with its workers", "interrupted with its workers"],
 )
-def test_a_run_that_is_ended_from_outside_goes_on_and_is_as_if_it_never_was(tmp_path, how, execution):
+def test_a_run_that_is_ended_from_outside_goes_on_and_is_as_if_it_never_was(tmp_path, whole, how, execution):
     """S-40, S-47: no trial that had ended is run again."""
-    cv = f"{{folds: 2, execution: {execution}, data: {{t: {{stratify_by: kind}}}}, inner: {{folds: 2}}}}"
-    path = spec(tmp_path, cv, SWEEP)
+    path = spec(tmp_path, CV.replace("folds: 2", f"folds: 2, execution: {execution}", 1), SWEEP)
     process = command(tmp_path, "run", path.name, "--run-dir", "run")
     until = time.monotonic() + PATIENCE_S
     while len(ended(tmp_path)) < 2 and process.poll() is None and time.monotonic() < until:
@@ -56,10 +65,8 @@ def test_a_run_that_is_ended_from_outside_goes_on_and_is_as_if_it_never_was(tmp_
     after = ended(tmp_path)
     assert len(after) == 8
     assert {trial: after[trial] for trial in made} == made
-    (tmp_path / "again").mkdir()
-    whole = ran(spec(tmp_path / "again", cv.replace(execution, "sequential"), SWEEP), tmp_path / "again/run")
     summary = json.loads((tmp_path / "run/summary.json").read_text())["cv"]
-    assert [one["changes"] for one in summary["choices"]] == [one.changes for one in whole.results.cv.choices]
+    assert [one["changes"] for one in summary["choices"]] == [one.changes for one in whole.choices]
     assert [one["metrics"] for one in summary["folds"]] == [
-        {address: values[fold] for address, values in whole.results.cv.table().items()} for fold in (0, 1)
+        {address: values[fold] for address, values in whole.table().items()} for fold in (0, 1)
     ]

@@ -122,6 +122,7 @@ def with_other_rows_in(fold, path):
         writer.writerows(rows)
 
 
+@pytest.mark.slow
 def test_a_trial_inside_of_a_fold_never_sees_a_row_that_the_fold_holds_out(tmp_path):
     """S-45: neither its transforms nor its fits nor its scores are touched by what those rows say."""
     left = []
@@ -268,7 +269,7 @@ def test_nested_scores_and_choices_are_those_of_scikit_learn(tmp_path, root):
     grid = GridSearchCV(SVC(kernel="rbf"), {"C": [1, 10, 100], "gamma": [0.01, 0.1]}, cv=folds)
     theirs = cross_validate(grid, x, y, cv=folds, return_estimator=True)
     found = ran(root / "specs/nested_iris.yaml", tmp_path / "run").results.cv
-    assert list(found.numbers("score.accuracy").values()) == pytest.approx(list(theirs["test_score"]), abs=1e-12)
+    assert list(found.numbers("test.accuracy").values()) == pytest.approx(list(theirs["test_score"]), abs=1e-12)
     for choice, fitted in zip(found.choices, theirs["estimator"], strict=True):
         assert choice.changes == {f"vars.{name}": value for name, value in fitted.best_params_.items()}
         assert choice.value == pytest.approx(fitted.best_score_, abs=1e-12)
