@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked
+from runexp.api.choosing import inner_sweep
 from runexp.api.confusions import write_confusions
 from runexp.api.fold_progress import FoldRecord
 from runexp.api.recording import INPUTS, Checkpoints, inputs_json
@@ -108,7 +109,8 @@ def jobs_of(checked: Checked, division: Division, files: FoldFiles, whole: Plan)
     names = tuple(prefix.removesuffix(".*") for prefix in checked.parsed_spec.imports)
     folders = roots_of(checked) if names else ()
     n_folds = len(division.folds)
-    jobs = [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names) for fold in division.folds]
+    choice = inner_sweep(checked, files.path, save_every_s=files.save_every_s)
+    jobs = [FoldJob(plan, checked.folder, fold, n_folds, files, folders, names, choice) for fold in division.folds]
     if division.refit is not None:
         jobs.append(replace(jobs[0], plan=whole.in_refit(), fold=division.refit))
     return jobs
@@ -137,5 +139,10 @@ def summary_of(results: RunResults) -> dict[str, Any]:
         for facts in results.cv.facts
     ]
     spreads = {address: asdict(spread) for address, spread in results.cv.spreads().items()}
-    told = {"refit": asdict(results.cv.refit)} if results.cv.refit is not None else {}
+    told: dict[str, Any] = {"refit": asdict(results.cv.refit)} if results.cv.refit is not None else {}
+    optimism = results.cv.optimism()
+    if results.cv.choices:
+        told["choices"] = [asdict(choice) for choice in results.cv.choices]
+        told["agreement"] = {address: asdict(found) for address, found in results.cv.agreements().items()}
+        told["optimism"] = asdict(optimism) if optimism is not None else None
     return {"metrics": results.cv.summary() | refit, "cv": {"folds": folds, "spread": spreads} | told}

@@ -20,6 +20,7 @@ from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import hiding, redacted_text
 from runexp.api.tracking import Member, missing_libraries
+from runexp.api.trial_specs import refused_choice
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -218,7 +219,7 @@ def _run_built(
 
 def make_ready(checked: Checked, plan: Plan, ancestors: tuple[Ancestor, ...] = (), *, fold: int = 0) -> Opened:
     """Read the data, divide the folds, build what is live, as `build`."""
-    lacking = missing_libraries(plan)
+    lacking = (*missing_libraries(plan), *refused_choice(checked))
     if lacking:
         raise SpecError(lacking)
     runtime, division = placed(checked, _open, checked, plan, fold)

@@ -47,7 +47,7 @@ class SpecTrial:
     """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches.
 
     Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`: never another trial. `home` is
-    where trackers keep what the trials share.
+    where trackers keep what the trials share. `fixed` are the overrides that it has in common with all others.
     """
 
     number: int
@@ -61,6 +61,7 @@ class SpecTrial:
     runs: Path
     home: Path
     lineage: tuple[Ancestor, ...] = ()
+    fixed: tuple[str, ...] = ()
 
     @property
     def likeness(self) -> str:
@@ -105,7 +106,7 @@ class SpecTrial:
     def _refused(self, diagnostics: Iterable[Diagnostic]) -> Outcome:
         errors = [one for one in diagnostics if one.is_error]
         told = [replace(one, message=redacted_text(one.message, self.checked.document)) for one in errors]
-        found = located(told, self.base, self.point)
+        found = located(told, self.base, self.point, self.fixed)
         files = {**self.base.files, **self.checked.files}
         return Outcome("failed", error=str(SpecError(found)), details=render(found, files, width=100))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -75,7 +75,7 @@ class Undertaking:
     """What is run many times, how it is judged, and how it is run.
 
     Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`; `home` is where trackers keep
-    what the trials share.
+    what the trials share. `fixed` are the overrides that all trials have.
     """
 
     checked: Checked
@@ -87,6 +87,7 @@ class Undertaking:
     runs: Path = Path("runs")
     home: Path = Path("runs")
     lineage: tuple[Ancestor, ...] = ()
+    fixed: tuple[str, ...] = ("sweep=null",)
 
     @property
     def whose(self) -> str:
@@ -108,12 +109,23 @@ class Trials:
 
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
+        steps = self.steps()
+        try:
+            while True:
+                next(steps)
+        except StopIteration as ended:
+            results: SweepResults = ended.value
+            return results
+
+    def steps(self) -> Generator[None, None, SweepResults]:
+        """The same, with a pause after each trial that has ended."""
         what = self._what
         self._write(self._results("running"))
         self._watcher.begin(self._results("running"), what.search.n_trials)
         try:
             for number, outcome in self._endings():
                 self._note(number, outcome)
+                yield
         except KeyboardInterrupt:
             self._control.interrupt(self._control.signal or "SIGINT")
         except SpecChanged:
@@ -140,7 +152,9 @@ class Trials:
             number=asked.number,
             parent=self._folder.id,
             base=self._what.checked,
-            checked=judged(spec_of(self._what.checked, asked.point), self._what.execution, self._what.whose),
+            checked=judged(
+                spec_of(self._what.checked, asked.point, self._what.fixed), self._what.execution, self._what.whose
+            ),
             point=asked.point,
             folder=self._place(key),
             monitor=self._what.monitor,
@@ -148,6 +162,7 @@ class Trials:
             runs=self._what.runs,
             home=self._what.home,
             lineage=self._what.lineage,
+            fixed=self._what.fixed,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:
@@ -214,7 +229,7 @@ class Trials:
 
     def _write_best(self, best: Trial, results: SweepResults) -> None:
         """The spec of the best trial, to be run alone. Its variables have given way to their values."""
-        checked = spec_of(self._what.checked, best.changes)
+        checked = spec_of(self._what.checked, best.changes, self._what.fixed)
         objective = results.objectives[0]
         head = f"# The best of {len(results.completed)} trials: {objective.address} {best.values[0]:.6g}"
         head += f" (trial {best.number}, {TRIALS}/{best.id}).\n"

@@ -88,11 +88,19 @@ class Keeping(Protocol):
         """Write what a fold ended with; gives what a person should know. `OSError` if it cannot be written."""
 
 
+class Choice(Protocol):
+    """Chooses the values that a fold trains with, by what that learns from; it can be sent to another process."""
+
+    def made(self, fold: Fold, plan: Plan, control: Control) -> Generator[Event, None, Plan | None]:
+        """What is told meanwhile, and then the plan of the fold; None where `control` was asked to stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoldJob:
     """Everything that one fold needs to run, in this process or in another. `plan` is that of a fold.
 
-    `code_folders` and `code_names` say where code of the user's is imported from, and below which names.
+    With a `choice`, what the fold trains with is chosen first. `code_folders` and `code_names` say where code of the
+    user's is imported from, and below which names.
     """
 
     plan: Plan
@@ -102,6 +110,7 @@ class FoldJob:
     keeping: Keeping
     code_folders: tuple[Path, ...] = ()
     code_names: tuple[str, ...] = ()
+    choice: Choice | None = None
 
     @property
     def is_over(self) -> bool:
@@ -144,9 +153,58 @@ def run_fold(
         if not told:
             yield record.tell(_started(job))
         with kept_randomness():
-            return (yield from _run(job, around, record, (runtime, driven)))
+            chosen = yield from _with_choice(job, around, record, is_told=bool(told))
+            if isinstance(chosen, _NotChosen):
+                return chosen.error
+            return (yield from _run(chosen, around, record, (runtime if chosen is job else None, driven)))
     finally:
         record.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _NotChosen:
+    """A fold ended before its values were known."""
+
+    error: Exception | None
+
+
+def _with_choice(
+    job: FoldJob, around: Around, record: Record, *, is_told: bool
+) -> Generator[Told, None, FoldJob | _NotChosen]:
+    """The job with the values that are chosen for its fold; `is_told` where the choice was told before."""
+    if job.choice is None:
+        return job
+    try:
+        with kept_randomness():
+            plan = yield from _choice_told(job, job.choice, around, None if is_told else record)
+        if plan is not None:
+            return replace(job, plan=plan)
+    except Exception as error:  # whatever a fold fails of, the others are not lost
+        error.add_note(f"while values were chosen in {job.fold.label}")
+        yield record.tell(finished(job.fold, "failed", f"{type(error).__name__}: {error}", job.fold.label))
+        return _NotChosen(error)
+    yield record.tell(finished(job.fold, "interrupted", around.control.signal, job.fold.label))
+    return _NotChosen(around.control.limit)
+
+
+def _choice_told(
+    job: FoldJob, choice: Choice, around: Around, record: Record | None
+) -> Generator[Told, None, Plan | None]:
+    """Pass on what happens while values are chosen, if anybody is to be told; an interrupt that hits whoever listens
+    ends it."""
+    events = choice.made(job.fold, job.plan, around.control)
+    try:
+        while True:
+            event = next(events)
+            if record is not None:
+                yield record.tell(event)
+    except StopIteration as ended:
+        plan: Plan | None = ended.value
+        return plan
+    except KeyboardInterrupt:
+        events.close()
+        around.control.interrupt(around.control.signal or "SIGINT")
+        return None
 
 
 def _started(job: FoldJob) -> FoldStarted | RefitStarted:
