@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.recording import resolved_yaml
-from runexp.api.running import SAVE_EVERY_S
+from runexp.api.running import SAVE_EVERY_S, placed
 from runexp.api.stored_sweep import BASE
 from runexp.api.trial_specs import mistakes_of_grid
 from runexp.api.trials import Trials, Undertaking, Watcher
@@ -21,6 +21,7 @@ from runexp.plan.sweeps import SweepPlan
 from runexp.results.trials import Objective, SweepResults
 from runexp.store.run_folder import FolderInUse, RunFolder
 from runexp.store.status import utc_now
+from runexp.strategies.clusters import check_cluster, site_of_trials
 from runexp.strategies.listed_search import ListedSearch, repeated_seeds
 from runexp.strategies.sweep_search import SweepSearch, open_study
 
@@ -44,13 +45,15 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
     """Run the trials that a spec's `sweep` asks for and that have not ended yet; the others are not run again.
 
     `SpecError` for a grid that would run a wrong spec, before anything is written; `FolderInUse`; `StorageError`;
-    `ImportError` without Optuna; `SpecChanged` where the spec changes meanwhile: what ended until then is kept.
+    `ImportError` without Optuna; `SpecChanged` where the spec changes meanwhile, `ClusterGone` and `BlindCluster` where
+    the cluster cannot go on: what ended until then is kept.
     """
     plan = checked.require().linked
     sweep = plan.sweep
     if sweep is None:
         raise ValueError("the spec has no section `sweep`")
     _refuse(checked, sweep)
+    placed(checked, check_cluster, site_of_trials(plan))
     base = digest(plan)
     with _opened(checked, place, f"sweep-{base[:8]}") as folder:
         url = checked.spec.sweep.storage if checked.spec.sweep is not None else None
@@ -62,6 +65,7 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
             sweep.monitor if sweep.pruner != "none" else "",
             sweep.workers if sweep.execution == "processes" else None,
             place.save_every_s,
+            site_of_trials(plan),
         )
         return Trials(what, folder, watcher, control or Control()).run()
 

@@ -20,6 +20,8 @@ from runexp.store.records import write_summary
 from runexp.store.run_files import read_record
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import State
+from runexp.strategies.engines import ClusterGone, Site
+from runexp.strategies.sweep_cluster import BlindCluster, run_on_cluster
 from runexp.strategies.sweep_run import Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
@@ -72,7 +74,8 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one."""
+    """What is run many times, how it is judged, and where: on a cluster, in some processes, or, with `workers` None and
+    no `site`, in this one."""
 
     checked: Checked
     search: Search
@@ -80,6 +83,7 @@ class Undertaking:
     monitor: str = ""
     workers: int | None = None
     save_every_s: float = 30.0
+    site: Site | None = None
 
 
 class Trials:
@@ -93,23 +97,30 @@ class Trials:
         self._trials = {one.number: self._as_trial(one) for one in what.search.remembered()}
 
     def run(self) -> SweepResults:
-        """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
+        """Run to the end, or to a signal, and write down what was found.
+
+        `SpecChanged` where the spec was changed; `ClusterGone` and `BlindCluster` where the cluster cannot go on.
+        """
         what = self._what
         self._watcher.begin(self._results("running"), what.search.n_trials)
-        endings = (
-            run_in_turn(self._next, self._hear, self._control)
-            if what.workers is None
-            else run_in_crew(self._next, self._hear, self._control, n_workers=what.workers)
-        )
         try:
-            for number, outcome in endings:
+            for number, outcome in self._endings():
                 self._note(number, outcome)
         except KeyboardInterrupt:
             self._control.interrupt(self._control.signal or "SIGINT")
-        except SpecChanged:
+        except (SpecChanged, ClusterGone, BlindCluster):
             self._conclude("failed")
             raise
         return self._conclude("interrupted" if self._control.signal else "completed")
+
+    def _endings(self) -> Iterator[tuple[int, Outcome]]:
+        what, asked = self._what, (self._next, self._hear, self._control)
+        if what.site is not None:
+            n_jobs, folder = max(1, what.search.n_trials), self._folder.inside("progress")
+            return run_on_cluster(*asked, site=what.site, n_jobs=n_jobs, folder=folder)
+        if what.workers is not None:
+            return run_in_crew(*asked, n_workers=what.workers)
+        return run_in_turn(*asked)
 
     def _next(self) -> tuple[Asked, SpecTrial] | None:
         asked = self._what.search.ask()

@@ -17,6 +17,7 @@ _EXECUTIONS: dict[str, Execution] = {
     "processes": "processes",
     "vectorized": "vectorized",
     "dask": "dask",
+    "ray": "ray",
 }
 
 

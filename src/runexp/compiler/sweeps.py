@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
+from runexp.compiler.execution_checks import check_execution, check_nesting
 from runexp.compiler.findings import Path
 from runexp.compiler.scope import Scope
 from runexp.compiler.sweep_ranges import check_address, check_range, check_when
@@ -37,7 +37,8 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
     numbers = _final_numbers(scope, phases)
     objectives = _objectives(scope, sweep, numbers)
     monitor, mode = _monitor(scope, sweep, objectives, _trained_numbers(scope, phases) or numbers)
-    execution: Literal["sequential", "processes"] = "processes" if sweep.execution == "processes" else "sequential"
+    check_execution(scope, sweep)
+    check_nesting(scope, sweep)
     return SweepPlan(
         parameters=parameters,
         sampler=sweep.sampler,
@@ -46,10 +47,11 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         pruner=sweep.pruner,
         monitor=monitor,
         monitor_mode=mode,
-        execution=execution,
+        execution="sequential" if sweep.execution == "vectorized" else sweep.execution,
         workers=sweep.workers or 0,
         is_stored_elsewhere=sweep.storage is not None,
         origin=scope.found.origin(_PATH),
+        cluster=sweep.cluster or "",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runexp.plan.sweeps import ParameterPlan, SweepPlan
+from runexp.report.fold_outline import through
 from runexp.report.outline import Branch, literal
 
 _SAMPLERS = {
@@ -45,4 +46,12 @@ def _values(one: ParameterPlan) -> str:
 def _execution(sweep: SweepPlan) -> str:
     if sweep.execution == "sequential":
         return "one after the other"
+    if sweep.cluster:
+        return through(sweep.execution, sweep.cluster)
+    if sweep.execution != "processes":
+        return f"{through(sweep.execution)}, {_workers(sweep)}"
+    return _workers(sweep)
+
+
+def _workers(sweep: SweepPlan) -> str:
     return f"in {sweep.workers} processes" if sweep.workers else "in as many processes as there are processors"

@@ -54,17 +54,16 @@ class CrossValidation(Section):
     phases: Annotated[
         tuple[str, ...] | None, Field(min_length=1, description="the phases of a fold; left out: all")
     ] = None
-    execution: Annotated[
-        Executor,
-        Field(description="how folds are run"),
-        Later("this way to run folds", words=("ray",)),
-    ] = "sequential"
+    execution: Annotated[Executor, Field(description="how folds are run")] = "sequential"
     workers: Annotated[
         Count | None, Field(description="processes at a time; left out: as many as there are processors, or folds")
     ] = None
     cluster: Annotated[
         str | None,
-        Field(description="the address of a Dask scheduler, `tcp://host:8786`; left out: workers of this machine"),
+        Field(
+            description="the address of a Dask scheduler, `tcp://host:8786`, or a Ray cluster, `host:6379` or `auto`; "
+            "left out: workers of this machine"
+        ),
     ] = None
     new_seed: Annotated[bool, Field(description="another seed for each fold")] = False
     refit: Annotated[
@@ -136,10 +135,17 @@ class Sweep(Section):
     execution: Annotated[
         Executor,
         Field(description="how trials are run"),
-        Later("this way to run trials", words=("vectorized", "dask", "ray")),
+        Later("this way to run trials", words=("vectorized",)),
     ] = "sequential"
     workers: Annotated[
         Count | None, Field(description="processes at a time; left out: as many as there are processors, or trials")
+    ] = None
+    cluster: Annotated[
+        str | None,
+        Field(
+            description="the address of a Dask scheduler, `tcp://host:8786`, or a Ray cluster, `host:6379` or `auto`; "
+            "left out: workers of this machine"
+        ),
     ] = None
     storage: Annotated[
         str | None,
