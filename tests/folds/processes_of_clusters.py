@@ -38,7 +38,7 @@ class DaskCluster:
 
     def worker(self) -> subprocess.Popen[bytes]:
         """One more worker, of one thread."""
-        return self.start(WORKER, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "5")
+        return self.start(WORKER, "--nthreads", "1", "--no-nanny", "--no-dashboard")
 
     def __enter__(self) -> DaskCluster:
         return self

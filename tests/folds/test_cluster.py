@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
+from folds.processes_of_clusters import DaskCluster
 from folds.tables import ran, spec
 from folds.test_s47_going_on import assert_alike, write_spec
 from runexp.api.checking import check
 from runexp.diagnostics import SpecError
-from runexp.strategies import cluster
-
-SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
-WORKER = "from distributed.cli.dask_worker import main; main()"
-
-
-class Processes:
-    """A scheduler and workers of a cluster, as processes of their own."""
-
-    def __init__(self, folder):
-        self._file = folder / "scheduler.json"
-        self._processes = []
-        self.start(SCHEDULER, "--port", "0", "--no-dashboard", "--no-show")
-        while not self._file.exists():
-            time.sleep(0.1)
-        self.address = next(part for part in self._file.read_text().split('"') if part.startswith("tcp://"))
-
-    def start(self, code, *options):
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", code, "--scheduler-file", str(self._file), *options]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        self._processes.append(process)
-        return process
-
-    def worker(self):
-        return self.start(WORKER, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for process in self._processes:
-            process.kill()
-            process.wait()
+from runexp.strategies import dask_engine
 
 
 @pytest.mark.slow
@@ -56,7 +22,7 @@ def test_a_cluster_gives_the_bits_of_one_process_though_a_worker_is_killed(tmp_p
     path = write_spec(tmp_path)
     path.write_text(path.read_text().replace("epochs: 2", "epochs: 40"))
     assert ran(path, tmp_path / "whole").status == "completed"
-    with Processes(tmp_path) as processes:
+    with DaskCluster(tmp_path) as processes:
         workers = [processes.worker(), processes.worker()]
         killer = subprocess.Popen([sys.executable, "-c", KILLER, str(tmp_path / "run"), str(workers[0].pid)])
         finished = ran(path, tmp_path / "run", "cv.execution=dask", f"cv.cluster={processes.address}")
@@ -87,7 +53,7 @@ def test_without_an_address_workers_of_this_machine_run_the_folds(tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_named_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(dask_engine, "PATIENCE_S", 0.5)
     path = spec(tmp_path, "{folds: 2, execution: dask, cluster: 'tcp://127.0.0.1:9'}")
     with pytest.raises(SpecError, match=r"no Dask scheduler answers at `tcp://127\.0\.0\.1:9`"):
         ran(path, tmp_path / "run")
@@ -104,11 +70,27 @@ def test_without_dask_it_is_said_how_to_install_it(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("cv", "message"),
     [
-        ("{folds: 2, cluster: 'tcp://a:1'}", "`cluster` is the address of a Dask scheduler"),
+        ("{folds: 2, cluster: 'tcp://a:1'}", "`cluster` is the address of a Dask scheduler or a Ray cluster"),
         ("{folds: 2, execution: dask, cluster: 'tcp://a:1', workers: 2}", "`workers` counts processes of this machine"),
+        ("{folds: 2, execution: ray, cluster: auto, workers: 2}", "`workers` counts processes of this machine"),
     ],
 )
 def test_options_that_exclude_each_other_are_refused(cv, message, tmp_path):
     found = [item.message for item in check(spec(tmp_path, cv)).diagnostics if item.code == "exclusive-keys"]
     assert len(found) == 1
     assert found[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("cv", "message", "help"),
+    [
+        ("{execution: dask, cluster: auto}", "`auto` is an address of Ray, and Dask is asked for", "`execution: ray`"),
+        ("{execution: ray, cluster: 'tcp://a:1'}", "`tcp://a:1` is an address of Dask, and", "`execution: dask`"),
+        ("{execution: dask, cluster: head}", "`head` is no address of a cluster: it lacks a port", "`tcp://host:8786`"),
+    ],
+)
+def test_an_address_of_another_kind_of_cluster_is_known_before_it_is_asked(cv, message, help, tmp_path):
+    (found,) = [item for item in check(spec(tmp_path, cv)).diagnostics if item.is_error]
+    assert found.code == "wrong-value"
+    assert found.message.startswith(message)
+    assert found.help.startswith(help)
