@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 
@@ -12,8 +14,11 @@ from folds.processes_of_clusters import DaskCluster
 from folds.tables import ran, spec
 from folds.test_s47_going_on import assert_alike, write_spec
 from runexp.api.checking import check
+from runexp.api.resuming import open_run, resume
 from runexp.diagnostics import SpecError
-from runexp.strategies import dask_engine
+from runexp.engine.control import Control
+from runexp.strategies import cluster, dask_engine
+from runexp.strategies.engines import ClusterGone
 
 
 @pytest.mark.slow
@@ -50,6 +55,71 @@ def test_without_an_address_workers_of_this_machine_run_the_folds(tmp_path):
     finished = ran(path, tmp_path / "run", "cv.execution=dask", "cv.workers=2")
     assert finished.status == "completed"
     assert_alike(tmp_path / "run", tmp_path / "whole")
+
+
+class AtOnce:
+    """A cluster that does each job when it is given out, in this process, as long as it is there."""
+
+    n_slots = 1
+
+    def __init__(self, n_jobs=99, looks=None):
+        self.n_jobs = n_jobs
+        self.looks = looks or {}
+
+    def submit(self, work, *given):
+        self.n_jobs -= 1
+        return Done(work(*given) if self.n_jobs >= 0 else None)
+
+    def on_each(self, work, *given):
+        return self.looks
+
+
+class Done:
+    is_done = True
+
+    def __init__(self, ended):
+        self._ended = ended
+
+    def result(self):
+        if self._ended is None:
+            raise ClusterGone("the Dask scheduler does not answer any more")
+        return self._ended
+
+    def cancel(self):
+        pass
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """Let this cluster answer, whoever is asked for."""
+
+    def answer(engine):
+        monkeypatch.setattr(cluster, "connected", lambda site, n_jobs: nullcontext(engine))
+
+    return answer
+
+
+def test_where_the_cluster_goes_away_the_run_says_so_and_goes_on_with_what_is_left(tmp_path, answering):
+    """S-47: folds that were over are not run again; all is as it would be."""
+    path = write_spec(tmp_path)
+    assert ran(path, tmp_path / "whole").status == "completed"
+    answering(AtOnce(n_jobs=1))
+    finished = ran(path, tmp_path / "run", "cv.execution=dask")
+    assert finished.status == "failed"
+    told = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert "2 of 3 folds failed (fold-1, fold-2); fold-1: the Dask scheduler does not answer" in told["error"]["message"]
+    answering(AtOnce())
+    assert resume(open_run(tmp_path / "run"), watch=lambda live: [], control=Control()).status == "completed"
+    assert_alike(tmp_path / "run", tmp_path / "whole")
+
+
+def test_machines_that_do_not_see_the_run_folder_are_named_and_nothing_is_given_to_them(tmp_path, answering):
+    engine = AtOnce(looks={"tcp://b:2": "b does not see the folder /runs, where the run is"})
+    answering(engine)
+    finished = ran(spec(tmp_path, "{folds: 2, execution: dask}"), tmp_path / "run")
+    assert finished.status == "failed"
+    assert "tcp://b:2: b does not see the folder /runs, where the run is: all machines" in finished.finished.error
+    assert engine.n_jobs == 99
 
 
 def test_a_scheduler_that_does_not_answer_is_named_before_anything_is_written(tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ A fold whose worker dies is given to another, and goes on there from its record.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,15 +35,19 @@ def run_on_cluster(jobs: Sequence[FoldJob], around: Around, site: Site) -> Led:
     Folds that are over are told again from their records. Where the cluster goes away, what is left fails.
     """
     left = [job for job in jobs if not job.is_over]
-    with connected(site, max(1, len(left))) as engine, Board(jobs[0].keeping.cluster) as board:
-        blind = _blind(engine, board)
-        tasks = {} if blind else {job.fold.index: _given(engine, job, around, board) for job in left}
+    with ExitStack() as way_out:
+        try:
+            engine = way_out.enter_context(connected(site, max(1, len(left))))
+            board = way_out.enter_context(Board(jobs[0].keeping.cluster))
+            tasks, why = _given_out(left, around, engine, board)
+        except ClusterGone as gone:
+            tasks, why = dict[int, Task](), str(gone)
         for job in jobs:
             index = job.fold.index
             if job not in left:
                 yield job, run_fold(job, around)
-            elif blind:
-                yield job, _failed(job, blind)
+            elif index not in tasks:
+                yield job, _failed(job, why)
             elif _has_ended(tasks[index], index, around, board):
                 yield job, _told(job, tasks[index], around)
             else:
@@ -68,14 +72,14 @@ def work(job: FoldJob, wants: frozenset[type], post: Post) -> Ended:
                 return ended_by(ended.value)
 
 
-def _given(engine: Engine, job: FoldJob, around: Around, board: Board) -> Task:
-    return engine.submit(work, job, around.wants, board.post(job.fold.index))
-
-
-def _blind(engine: Engine, board: Board) -> str:
-    """Why some machine of the cluster cannot work; empty where all can that are there."""
+def _given_out(jobs: Sequence[FoldJob], around: Around, engine: Engine, board: Board) -> tuple[Mapping[int, Task], str]:
+    """The tasks of all jobs; none where a machine of the cluster does not see the run folder, and then why."""
     said = engine.on_each(Post.look, board.post(0))
-    return next((f"{name}: {why}: all machines of a cluster have to share it" for name, why in said.items() if why), "")
+    for name, why in said.items():
+        if why:
+            return {}, f"{name}: {why}: all machines of a cluster have to share it"
+    given = {job.fold.index: (work, job, around.wants, board.post(job.fold.index)) for job in jobs}
+    return {index: engine.submit(*what) for index, what in given.items()}, ""
 
 
 def _has_ended(task: Task, index: int, around: Around, board: Board) -> bool:

@@ -73,9 +73,13 @@ class DaskEngine:
 
     def on_each(self, work: Callable[..., str], *given: object) -> Mapping[str, str]:
         """What every worker says, by its address."""
-        said: dict[str, Any] = self._client.run(work, *given, on_error="return")
+        try:
+            said: dict[str, Any] = self._client.run(work, *given, on_error="return")
+        except (OSError, RuntimeError) as error:
+            raise ClusterGone(gone(self._address)) from error
+        answered = {name: told for name, told in said.items() if not isinstance(told, OSError)}
         return {
-            name: told if isinstance(told, str) else f"{type(told).__name__}: {told}" for name, told in said.items()
+            name: told if isinstance(told, str) else f"{type(told).__name__}: {told}" for name, told in answered.items()
         }
 
 
