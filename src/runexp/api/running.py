@@ -327,6 +327,7 @@ def execute_folds(
         results = recorder.results()
         found = conclude(folder, plan, finished, summary_of(results))
         if finished.status == "completed":
+            folder.checkpoints()  # freed of what workers that died left half-written
             folder.forget_progress()  # last: a run without a summary is not over
     notes = company.conclude(finished.status, summary_of(results)["metrics"], None)
     return Run(folder.path, results, finished, folds.error, found.units, found.requirements, notes)

@@ -62,11 +62,12 @@ def inherit(folder: Path, *, patience_s: float) -> int:
         try:
             return _hold_now(folder)
         except FolderInUse:
-            if time.monotonic() >= until:
-                if is_locked(folder):
-                    raise
-                (folder / LOCK).unlink(missing_ok=True)
-            time.sleep(0.02)
+            is_over = time.monotonic() >= until
+            if is_over and is_locked(folder):
+                raise
+        if is_over:
+            (folder / LOCK).unlink(missing_ok=True)
+        time.sleep(0.02)
 
 
 def _is_orphaned(folder: Path) -> bool:

@@ -64,12 +64,16 @@ def work(job: FoldJob, wants: frozenset[type], post: Post) -> Ended:
         if control.signal:
             return Ended()
         with _held(job.keeping.cluster / job.fold.label):
-            events = run_fold(job, Around(control, Live(), wants))
-            try:
-                while True:
-                    next(events)
-            except StopIteration as ended:
-                return ended_by(ended.value)
+            return _run_to_its_end(job, Around(control, Live(), wants))
+
+
+def _run_to_its_end(job: FoldJob, around: Around) -> Ended:
+    events = run_fold(job, around)
+    try:
+        while True:
+            next(events)
+    except StopIteration as ended:
+        return ended_by(ended.value)
 
 
 def _given_out(jobs: Sequence[FoldJob], around: Around, engine: Engine, board: Board) -> tuple[Mapping[int, Task], str]:

@@ -100,7 +100,7 @@ class DaskTask:
         status = self.future.status
         if status in _GONE:
             raise ClusterGone(gone(self.address))
-        if status == "finished":
+        if status != "error":  # what a worker gave that died since is computed anew
             return self.future.result()
         error = self.future.exception()
         if type(error).__name__ == "KilledWorker":

@@ -15,7 +15,7 @@ from runexp.engine.control import Control
 from runexp.store.locks import LOCK, inherit, release
 from runexp.strategies.board import Board, Post
 from runexp.strategies.clusters import connected
-from runexp.strategies.engines import ClusterGone, Site, Task, WorkLost
+from runexp.strategies.engines import ClusterGone, Engine, Site, Task, WorkLost
 from runexp.strategies.sweep_run import PRUNED, Hear, Next, Outcome, TrialJob, TrialProgress
 
 _TICK_S = 0.2
@@ -37,14 +37,11 @@ def run_on_cluster(
     try:
         with connected(site, n_jobs) as engine, Board(folder) as board:
             _refuse(engine.on_each(Post.look, board.post(0)))
-            while True:
-                while not control.signal and len(running) < max(1, engine.n_slots) and (given := following()):
-                    asked, job = given
-                    running[asked.number] = engine.submit(work, job, board.post(asked.number))
-                if not running:
-                    break
+            _give_out(running, following, control, (engine, board))
+            while running:
                 yield from _heard(running, board, hear, control)
                 time.sleep(_TICK_S)
+                _give_out(running, following, control, (engine, board))
     except ClusterGone:
         yield from ((number, Outcome("interrupted")) for number in running)
         raise
@@ -60,6 +57,14 @@ def work(job: TrialJob, post: Post) -> Outcome:
         if (job.folder / LOCK).is_file():  # a worker that was given up may still be at it
             release(inherit(job.folder, patience_s=_PATIENCE_S))
         return job.run(control, lambda progress: post.report(asdict(progress)))
+
+
+def _give_out(running: dict[int, Task], following: Next, control: Control, to: tuple[Engine, Board]) -> None:
+    """As many trials as there is room for; one where there is no worker yet."""
+    engine, board = to
+    while not control.signal and len(running) < max(1, engine.n_slots) and (given := following()) is not None:
+        asked, job = given
+        running[asked.number] = engine.submit(work, job, board.post(asked.number))
 
 
 def _refuse(said: Mapping[str, str]) -> None:
