@@ -33,7 +33,12 @@ REQUIRED = {
     "typer": ("typer", "0.16"),
 }
 # Distribution → what it adds.
-OPTIONAL = {"optuna": "sweeps", "torchmetrics": "metrics by the names of torchmetrics"}
+OPTIONAL = {
+    "optuna": "sweeps",
+    "torchmetrics": "metrics by the names of torchmetrics",
+    "distributed": "folds and trials on a cluster of Dask",
+    "ray": "folds and trials on a cluster of Ray",
+}
 
 _LITTLE_SPACE = 2**30  # bytes
 

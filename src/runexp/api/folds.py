@@ -40,9 +40,9 @@ class FoldFiles:
     document: Document | None = None
 
     @property
-    def stop_file(self) -> Path:
-        """What asks workers elsewhere to stop."""
-        return self.path / "progress" / "stop"
+    def cluster(self) -> Path:
+        """By which the run and its workers elsewhere speak."""
+        return self.path.absolute() / "progress" / "cluster"
 
     def record(self, fold: Fold) -> FoldRecord:
         """What a fold has told and where it stands, until the run is complete."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from runexp.api.choosing import InnerSweep
 from runexp.api.lineage import ancestors_of, recorded
-from runexp.api.sweeping import SweepPlace, lineage_of, opened
+from runexp.api.sweeping import SweepPlace, execution_of, lineage_of, opened
 from runexp.api.trial_specs import spec_of, without_sweep
 from runexp.api.trials import Trials, Undertaking
 from runexp.engine.control import Control
@@ -21,7 +21,7 @@ from runexp.results.trials import Objective, SweepResults, Trial
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.settings import share_threads
 from runexp.store.records import read_lock_file
-from runexp.strategies.sweep_run import Execution
+from runexp.strategies.clusters import site_of_trials
 from runexp.strategies.sweep_search import SweepSearch, open_study
 
 
@@ -49,10 +49,11 @@ def choose(asked: InnerSweep, fold: Fold, plan: Plan, control: Control) -> Gener
             SweepSearch(sweep, seed=base.linked.seed, study=study),
             tuple(Objective(one.address, one.mode) for one in sweep.objectives),
             sweep.monitor if sweep.pruner != "none" else "",
-            Execution(sweep.execution, sweep.workers),
+            execution_of(sweep),
             asked.save_every_s,
             lineage=lineage_of(folder.path),
             fixed=fixed,
+            site=site_of_trials(base.linked),
         )
         results = yield from told.passed_on(Trials(what, folder, told, control).steps())
     if control.signal:

@@ -47,10 +47,9 @@ from runexp.runtime.settings import settled
 from runexp.runtime.stacking.refusals import check_stackable
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.source import Document
-from runexp.store.atomic import make_folders
 from runexp.store.run_folder import RunFolder
 from runexp.store.writer import Writer
-from runexp.strategies.cluster import check_cluster
+from runexp.strategies.clusters import check_cluster, site_of_folds
 from runexp.strategies.cross_validation import CrossValidation
 from runexp.strategies.fold_run import Around
 
@@ -227,8 +226,7 @@ def make_ready(checked: Checked, plan: Plan, ancestors: tuple[Ancestor, ...] = (
 
 
 def _open(checked: Checked, plan: Plan, fold: int) -> tuple[TorchRuntime, Division]:
-    if plan.cv is not None:
-        check_cluster(plan.cv)
+    check_cluster(site_of_folds(plan))
     with kept_randomness():
         division = divide_folds(plan, folder=checked.folder)
         if fold and fold >= len(division.folds):
@@ -353,8 +351,6 @@ def execute_folds(
     with failing_with(folder):
         folder.status.update("running")
         folder.checkpoints(), folder.progress()  # freed of what is half-written
-        make_folders(files.stop_file.parent)
-        files.stop_file.unlink(missing_ok=True)
         needed = hiding(_needed(folder, _log_from_the_start(folder), recorder), document)
         beside = [*company.open_trackers(), *_watching(watch.shows(live), began)]
         sinks = [*needed, *company.open_monitor(live, None), *hiding(beside, document)]
@@ -365,6 +361,7 @@ def execute_folds(
         results = recorder.results()
         found = conclude(folder, plan, finished, summary_of(results))
         if finished.status == "completed":
+            folder.checkpoints()  # freed of what workers that died left half-written
             folder.forget_progress()  # last: a run without a summary is not over
     notes = company.conclude(finished.status, summary_of(results)["metrics"], None)
     return Run(folder.path, results, finished, folds.error, found.units, found.requirements, notes)

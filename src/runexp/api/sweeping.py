@@ -28,6 +28,7 @@ from runexp.runtime.settings import settled
 from runexp.runtime.stacking.refusals import check_stackable
 from runexp.store.run_folder import FolderInUse, RunFolder
 from runexp.store.status import utc_now
+from runexp.strategies.clusters import check_cluster, site_of_trials
 from runexp.strategies.listed_search import ListedSearch, repeated_seeds
 from runexp.strategies.sweep_run import IN_TURN, Execution
 from runexp.strategies.sweep_search import SweepSearch, open_study
@@ -58,14 +59,16 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
     """Run the trials that a spec's `sweep` asks for and that have not ended yet; the others are not run again.
 
     `SpecError` for a grid that would run a wrong spec, before anything is written; `FolderInUse`; `StorageError`;
-    `ImportError` without Optuna; `SpecChanged` where the spec changes meanwhile: what ended until then is kept.
+    `ImportError` without Optuna; `SpecChanged` where the spec changes meanwhile, `ClusterGone` and `BlindCluster` where
+    the cluster cannot go on: what ended until then is kept.
     """
     plan = checked.require().linked
     sweep = plan.sweep
     if sweep is None:
         raise ValueError("the spec has no section `sweep`")
-    how = Execution(sweep.execution, sweep.workers)
+    how = execution_of(sweep)
     _refuse(checked, sweep, how)
+    placed(checked, check_cluster, site_of_trials(plan))
     base = digest(plan.unnested())
     with _together(checked, how), opened(checked, place, f"sweep-{base[:8]}", base) as folder:
         url = checked.spec.sweep.storage if checked.spec.sweep is not None else None
@@ -81,6 +84,7 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
             place.home,
             lineage_of(folder.path),
             without_sweep(checked),
+            site_of_trials(plan),
         )
         return _carried_out(what, folder, watcher, control or Control())
 
@@ -127,6 +131,13 @@ def _carried_out(what: Undertaking, folder: RunFolder, watcher: Watcher, control
         return trials.run()
     finally:
         trackers.finish(trials.results)
+
+
+def execution_of(sweep: SweepPlan) -> Execution:
+    """How the trials of a sweep are run where they are run here; on a cluster each worker has one at a time."""
+    if sweep.execution == "dask" or sweep.execution == "ray":
+        return IN_TURN
+    return Execution(sweep.execution, sweep.workers)
 
 
 def lineage_of(folder: Path) -> tuple[Ancestor, ...]:

@@ -22,6 +22,8 @@ from runexp.store.run_files import read_record
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import State
 from runexp.strategies.abreast import run_abreast
+from runexp.strategies.engines import ClusterGone, Site
+from runexp.strategies.sweep_cluster import BlindCluster, run_on_cluster
 from runexp.strategies.sweep_run import IN_TURN, Execution, Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
@@ -75,7 +77,7 @@ class Undertaking:
     """What is run many times, how it is judged, and how it is run.
 
     Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`; `home` is where trackers keep
-    what the trials share. `fixed` are the overrides that all trials have.
+    what the trials share. `fixed` are the overrides that all trials have, `site` the cluster that runs them, if one.
     """
 
     checked: Checked
@@ -88,6 +90,7 @@ class Undertaking:
     home: Path = Path("runs")
     lineage: tuple[Ancestor, ...] = ()
     fixed: tuple[str, ...] = ("sweep=null",)
+    site: Site | None = None
 
     @property
     def whose(self) -> str:
@@ -108,7 +111,10 @@ class Trials:
         """What they gave, once they were run; as they stood before until then."""
 
     def run(self) -> SweepResults:
-        """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
+        """Run to the end, or to a signal, and write down what was found.
+
+        `SpecChanged` where the spec was changed; `ClusterGone` and `BlindCluster` where the cluster cannot go on.
+        """
         steps = self.steps()
         try:
             while True:
@@ -128,19 +134,21 @@ class Trials:
                 yield
         except KeyboardInterrupt:
             self._control.interrupt(self._control.signal or "SIGINT")
-        except SpecChanged:
+        except (SpecChanged, ClusterGone, BlindCluster):
             self._conclude("failed")
             raise
         return self._conclude("interrupted" if self._control.signal else "completed")
 
     def _endings(self) -> Iterator[tuple[int, Outcome]]:
-        how = self._what.execution
+        what, asked, how = self._what, (self._next, self._hear, self._control), self._what.execution
+        if what.site is not None:
+            n_jobs, folder = max(1, what.search.n_trials), self._folder.inside("progress")
+            return run_on_cluster(*asked, site=what.site, n_jobs=n_jobs, folder=folder)
         if how.manner == "vectorized":
-            whose = self._what.whose
-            return run_abreast(self._next, self._hear, self._control, n_at_once=how.workers, whose=whose)
+            return run_abreast(*asked, n_at_once=how.workers, whose=what.whose)
         if how.manner == "processes":
-            return run_in_crew(self._next, self._hear, self._control, n_workers=how.workers)
-        return run_in_turn(self._next, self._hear, self._control)
+            return run_in_crew(*asked, n_workers=how.workers)
+        return run_in_turn(*asked)
 
     def _next(self) -> tuple[Asked, SpecTrial] | None:
         asked = self._what.search.ask()

@@ -152,6 +152,8 @@ def _refusing(carry: Callable[[], SweepResults], files: Mapping[str, str], *, no
     """The results; leaves with 2 where the trials cannot be begun, and 1 where they cannot be written."""
     from runexp.api.trial_specs import SpecChanged
     from runexp.store.run_folder import FolderInUse
+    from runexp.strategies.engines import ClusterGone
+    from runexp.strategies.sweep_cluster import BlindCluster
     from runexp.strategies.sweep_search import StorageError
 
     try:
@@ -163,6 +165,9 @@ def _refusing(carry: Callable[[], SweepResults], files: Mapping[str, str], *, no
         raise typer.Exit(2) from None
     except SpecChanged as error:
         say(f"error: {error}; what ended until then is kept")
+        raise typer.Exit(1) from None
+    except (ClusterGone, BlindCluster) as error:
+        say(f"error: {error}; what ended until then is kept, and the same command goes on")
         raise typer.Exit(1) from None
     except OSError as error:
         say(f"error: the folder of the sweep cannot be written: {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runexp.compiler.addresses import path_of_address
+from runexp.compiler.execution_checks import check_execution
 from runexp.compiler.findings import Path
 from runexp.compiler.fold_names import folded, pool_of
 from runexp.compiler.scope import Scope
@@ -92,17 +93,7 @@ def _check_counts(scope: Scope, cv: CrossValidation) -> None:
     if cv.repeats > 1 and not cv.shuffle:
         message = "`repeats` without `shuffle` would make the same folds again"
         scope.found.error("exclusive-keys", message, ("cv", "repeats"), part="key")
-    if cv.workers is not None and cv.execution in ("sequential", "vectorized"):
-        how = "one after the other" if cv.execution == "sequential" else "all at once in one process"
-        message = f"`workers` counts processes, and folds run {how}"
-        scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key", help="`execution: processes`")
-
-    if cv.cluster is not None and cv.execution != "dask":
-        message = "`cluster` is the address of a Dask scheduler, and folds are not run by one"
-        scope.found.error("exclusive-keys", message, ("cv", "cluster"), part="key", help="`execution: dask`")
-    if cv.cluster is not None and cv.workers is not None:
-        message = "`workers` counts processes of this machine, and a cluster has its own"
-        scope.found.error("exclusive-keys", message, ("cv", "workers"), part="key")
+    check_execution(scope, cv)
 
 
 def _check_held(scope: Scope, cv: CrossValidation) -> None:

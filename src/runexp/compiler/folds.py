@@ -18,6 +18,7 @@ _EXECUTIONS: dict[str, Execution] = {
     "processes": "processes",
     "vectorized": "vectorized",
     "dask": "dask",
+    "ray": "ray",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from runexp.plan.values import Call, Origin
 from runexp.records import dataclass
 
-Execution = Literal["sequential", "processes", "vectorized", "dask"]
+Execution = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class CVPlan:
 
     `n_folds` is 0 where a splitter or a column tells how many there are. `val` is empty, and `val_size` 0, where no
     inner validation part is set aside; `phases` empty: all of them; `workers` 0: as many as fit. `refit`: train once
-    more on the whole pool. `cluster` is the address of a Dask scheduler; empty: one on this machine.
+    more on the whole pool. `cluster` is the address of a Dask scheduler or a Ray cluster; empty: workers of
+    this machine.
     """
 
     n_folds: int

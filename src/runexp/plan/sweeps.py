@@ -11,7 +11,7 @@ from runexp.records import dataclass
 Sampler = Literal["grid", "random", "tpe", "cmaes"]
 Pruner = Literal["none", "median", "halving"]
 Direction = Literal["min", "max"]
-SweepExecution = Literal["sequential", "processes", "vectorized"]
+Execution = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class SweepPlan:
     """Trials of one spec with other values.
 
     `n_trials` 0: as many as the grid has points. `monitor` is the number that the pruner watches, and where more of it
-    is better where `monitor_mode` says so; `workers` 0: as many as fit.
+    is better where `monitor_mode` says so; `workers` 0: as many as fit. `cluster` is the address of a Dask
+    scheduler or a Ray cluster; empty: workers of this machine.
     """
 
     parameters: tuple[ParameterPlan, ...]
@@ -55,7 +56,8 @@ class SweepPlan:
     pruner: Pruner
     monitor: str
     monitor_mode: Direction
-    execution: SweepExecution
+    execution: Execution
     workers: int
     is_stored_elsewhere: bool
     origin: Origin
+    cluster: str = ""

@@ -57,9 +57,20 @@ def _divided(folded: FoldedSet, pool: str = "") -> str:
 def _execution(cv: CVPlan) -> str:
     if cv.execution == "vectorized":
         return "all at once, on stacked weights: as one after the other, but for rounding"
-    if cv.execution == "dask":
-        return f"through Dask, {f'by the scheduler at {cv.cluster}' if cv.cluster else _workers(cv.workers)}"
+    if cv.execution in ("dask", "ray"):
+        return through(cv.execution, cv.cluster) if cv.cluster else f"{through(cv.execution)}, {_workers(cv.workers)}"
     return "one after the other" if cv.execution == "sequential" else _workers(cv.workers)
+
+
+def through(execution: str, address: str = "") -> str:
+    """Who gives out the work, in words."""
+    if execution == "dask":
+        return f"through Dask, by the scheduler at {address}" if address else "through Dask"
+    return (
+        f"through Ray, on the cluster {'it finds' if address == 'auto' else f'at {address}'}"
+        if address
+        else "through Ray"
+    )
 
 
 def _workers(n_workers: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runexp.plan.likeness import AT_ONCE
 from runexp.plan.sweeps import ParameterPlan, SweepPlan
+from runexp.report.fold_outline import through
 from runexp.report.outline import Branch, literal
 
 _SAMPLERS = {
@@ -51,4 +52,12 @@ def _execution(sweep: SweepPlan) -> str:
         return "one after the other"
     if sweep.execution == "vectorized":
         return f"trained at once, {sweep.workers or AT_ONCE} at a time, as far as they differ in numbers only"
+    if sweep.cluster:
+        return through(sweep.execution, sweep.cluster)
+    if sweep.execution != "processes":
+        return f"{through(sweep.execution)}, {_workers(sweep)}"
+    return _workers(sweep)
+
+
+def _workers(sweep: SweepPlan) -> str:
     return f"in {sweep.workers} processes" if sweep.workers else "in as many processes as there are processors"

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from runexp.spec.base import Count, Name, Reference, Scalar, Section, Share, Use
 from runexp.spec.callbacks import Mode
-from runexp.spec.later import Later
 
 Executor = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 
@@ -81,17 +80,16 @@ class CrossValidation(Section):
     phases: Annotated[
         tuple[str, ...] | None, Field(min_length=1, description="the phases of a fold; left out: all")
     ] = None
-    execution: Annotated[
-        Executor,
-        Field(description="how folds are run"),
-        Later("this way to run folds", words=("ray",)),
-    ] = "sequential"
+    execution: Annotated[Executor, Field(description="how folds are run")] = "sequential"
     workers: Annotated[
         Count | None, Field(description="processes at a time; left out: as many as there are processors, or folds")
     ] = None
     cluster: Annotated[
         str | None,
-        Field(description="the address of a Dask scheduler, `tcp://host:8786`; left out: workers of this machine"),
+        Field(
+            description="the address of a Dask scheduler, `tcp://host:8786`, or a Ray cluster, `host:6379` or `auto`; "
+            "left out: workers of this machine"
+        ),
     ] = None
     new_seed: Annotated[bool, Field(description="another seed for each fold")] = False
     refit: Annotated[
@@ -172,13 +170,19 @@ class Sweep(Section):
     execution: Annotated[
         Executor,
         Field(description="how trials are run"),
-        Later("this way to run trials", words=("dask", "ray")),
     ] = "sequential"
     workers: Annotated[
         Count | None,
         Field(
             description="trials at a time, in processes or trained at once; left out: as many as there are processors, "
             "or 16 at once"
+        ),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        Field(
+            description="the address of a Dask scheduler, `tcp://host:8786`, or a Ray cluster, `host:6379` or `auto`; "
+            "left out: workers of this machine"
         ),
     ] = None
     storage: Annotated[

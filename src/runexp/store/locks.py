@@ -57,6 +57,22 @@ def hold(folder: Path, *, patience_s: float = 0.0) -> int:
             time.sleep(0.02)
 
 
+def inherit(folder: Path, *, patience_s: float) -> int:
+    """Take the lock of a folder from whoever was given up and told to stop: waited for, and of another host forgotten
+    where the system's own lock is free by then. `FolderInUse` where it is not."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return _hold_now(folder)
+        except FolderInUse:
+            is_over = time.monotonic() >= until
+            if is_over and is_locked(folder):
+                raise
+        if is_over:
+            (folder / LOCK).unlink(missing_ok=True)
+        time.sleep(0.02)
+
+
 def _is_orphaned(folder: Path) -> bool:
     """Whether who holds a folder is a process of this machine that is gone: those it started still have the lock."""
     holder = holder_of(folder)

@@ -1,132 +1,126 @@
-"""Folds on a cluster, through Dask distributed: each is a task, and all processes see the run folder (S-47).
+"""Folds on a cluster: each is a job, and all machines see the run folder (S-47).
 
-A fold whose worker dies is given to another by the scheduler, and goes on there from its record.
+A fold whose worker dies is given to another, and goes on there from its record.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from runexp.diagnostics import Diagnostic, SpecError
-from runexp.engine.control import Control
+from runexp.engine.control import Control, LimitExceeded
 from runexp.engine.live import Live
 from runexp.observe.sink import Told
-from runexp.plan.folds import CVPlan
 from runexp.runtime.importing import OwnModules
 from runexp.runtime.limits import held_to
 from runexp.runtime.settings import settled
-from runexp.strategies.fold_run import Around, FoldJob, finished, run_fold
-from runexp.strategies.processes import Ended, ended_by, n_processors
+from runexp.store.atomic import make_folders
+from runexp.store.locks import inherit, release
+from runexp.strategies.board import Board, Post
+from runexp.strategies.clusters import connected
+from runexp.strategies.engines import ClusterGone, Engine, Site, Task, WorkLost
+from runexp.strategies.fold_run import Around, FoldJob, Led, finished, run_fold
+from runexp.strategies.processes import Ended, ended_by
 
 _TICK_S = 0.2
-_PATIENCE_S = 10
-_ALONE = threading.Lock()
-"""Random numbers belong to a process: where a worker has several threads, folds take turns."""
+_PATIENCE_S = 60.0  # for whoever had the fold before to come to the end of its batch
 
 
-def check_cluster(cv: CVPlan) -> None:
-    """`SpecError` where Dask is not installed, or no scheduler answers at the address."""
-    if cv.execution != "dask":
-        return
-    try:
-        distributed = import_module("distributed")
-    except ImportError as error:
-        message = "folds on a cluster are run through Dask, which is not installed"
-        raise SpecError([_told_at(message, "execution", "`pip install 'runexp[cluster]'`")]) from error
-    if cv.cluster:
-        try:
-            distributed.Client(cv.cluster, timeout=_PATIENCE_S, set_as_default=False).close()
-        except (OSError, ValueError) as error:
-            message = f"no Dask scheduler answers at `{cv.cluster}`"
-            raise SpecError(
-                [_told_at(message, "cluster", "`dask scheduler` tells its address when it starts")]
-            ) from error
-
-
-def run_on_cluster(
-    jobs: Sequence[FoldJob], around: Around, cv: CVPlan
-) -> Iterator[tuple[FoldJob, Generator[Told, None, Exception | None]]]:
+def run_on_cluster(jobs: Sequence[FoldJob], around: Around, site: Site) -> Led:
     """Each job with its events, in the order of the jobs, once it has ended; all of them run at once.
 
-    Folds that are over are told again from their records.
+    Folds that are over are told again from their records. Where the cluster goes away, what is left fails.
     """
-    distributed: Any = import_module("distributed")
     left = [job for job in jobs if not job.is_over]
     with ExitStack() as way_out:
-        client = way_out.enter_context(_connected(distributed, cv, len(left), way_out))
-        tasks = {job.fold.index: client.submit(work, job, around.wants, pure=False) for job in left}
-        for job in jobs:
-            if job.fold.index not in tasks:
-                yield job, run_fold(job, around)
-                continue
-            _await(tasks[job.fold.index], around, jobs[0].keeping.stop_file)
-            if around.control.signal and not job.keeping.record(job.fold).has_begun:
-                return
-            yield job, _told(job, tasks[job.fold.index])
-
-
-def work(job: FoldJob, wants: frozenset[type]) -> Ended:
-    """Run one fold in a worker of the cluster; what it tells is in its record."""
-    control, over = Control(), threading.Event()
-    threading.Thread(target=_heed, args=(job.keeping.stop_file, control, over), daemon=True).start()
-    memory = held_to(replace(job.plan.guards, time=None), control)
-    with _ALONE, OwnModules(job.code_folders, job.code_names), settled(job.plan.execution), memory:
-        if job.keeping.stop_file.exists():
-            return Ended()
-        events = run_fold(job, Around(control, Live(), wants))
         try:
-            while True:
-                next(events)
-        except StopIteration as ended:
-            return ended_by(ended.value)
-        finally:
-            over.set()
+            engine = way_out.enter_context(connected(site, max(1, len(left))))
+            board = way_out.enter_context(Board(jobs[0].keeping.cluster))
+            tasks, why = _given_out(left, around, engine, board)
+        except ClusterGone as gone:
+            tasks, why = dict[int, Task](), str(gone)
+        for job in jobs:
+            index = job.fold.index
+            if job not in left:
+                yield job, run_fold(job, around)
+            elif index not in tasks:
+                yield job, _failed(job, why)
+            elif _has_ended(tasks[index], index, around, board):
+                yield job, _told(job, tasks[index], around)
+            else:
+                break
+        for task in tasks.values():
+            task.cancel()
 
 
-def _connected(distributed: Any, cv: CVPlan, n_jobs: int, way_out: ExitStack) -> Any:  # noqa: ANN401 - no types
-    """A client of the scheduler at the address, or of one of its own on this machine."""
-    if cv.cluster:
-        return distributed.Client(cv.cluster, timeout=_PATIENCE_S, set_as_default=False)
-    n_workers = max(1, min(cv.workers or n_processors(), n_jobs))
-    cluster = distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None
-    )
-    return distributed.Client(way_out.enter_context(cluster), set_as_default=False)
+def work(job: FoldJob, wants: frozenset[type], post: Post) -> Ended:
+    """Run one fold in a worker of the cluster; what it tells is in its record."""
+    control = Control()
+    memory = held_to(replace(job.plan.guards, time=None), control)
+    with post.manned(control), OwnModules(job.code_folders, job.code_names), settled(job.plan.execution), memory:
+        if control.signal:
+            return Ended()
+        with _held(job.keeping.cluster / job.fold.label):
+            return _run_to_its_end(job, Around(control, Live(), wants))
 
 
-def _await(task: Any, around: Around, stop_file: Path) -> None:  # noqa: ANN401 - no types
-    """Wait for a task; a signal is passed on to all workers by a file."""
-    while not task.done():
-        if around.control.signal and not stop_file.exists():
-            stop_file.write_text(around.control.signal)
+def _run_to_its_end(job: FoldJob, around: Around) -> Ended:
+    events = run_fold(job, around)
+    try:
+        while True:
+            next(events)
+    except StopIteration as ended:
+        return ended_by(ended.value)
+
+
+def _given_out(jobs: Sequence[FoldJob], around: Around, engine: Engine, board: Board) -> tuple[Mapping[int, Task], str]:
+    """The tasks of all jobs; none where a machine of the cluster does not see the run folder, and then why."""
+    said = engine.on_each(Post.look, board.post(0))
+    for name, why in said.items():
+        if why:
+            return {}, f"{name}: {why}: all machines of a cluster have to share it"
+    given = {job.fold.index: (work, job, around.wants, board.post(job.fold.index)) for job in jobs}
+    return {index: engine.submit(*what) for index, what in given.items()}, ""
+
+
+def _has_ended(task: Task, index: int, around: Around, board: Board) -> bool:
+    """Wait for a job, and pass a signal on. After one, what nobody has begun with is not waited for."""
+    while not task.is_done:
+        board.say(around.control.signal)
+        if around.control.signal and not board.has_begun(index):
+            return False
         time.sleep(_TICK_S)
+    return True
 
 
-def _heed(stop_file: Path, control: Control, over: threading.Event) -> None:
-    while not over.wait(_TICK_S):
-        with suppress(OSError):
-            control.interrupt(stop_file.read_text() or "SIGTERM")
-            return
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Alone with the fold: a worker that was given up may still be at it."""
+    make_folders(folder)
+    lock = inherit(folder, patience_s=_PATIENCE_S)
+    try:
+        yield
+    finally:
+        release(lock)
 
 
-def _told(job: FoldJob, task: Any) -> Generator[Told, None, Exception | None]:  # noqa: ANN401 - no types
-    """What a fold has told until its task ended, and what it failed of."""
+def _told(job: FoldJob, task: Task, around: Around) -> Generator[Told, None, Exception | None]:
+    """What a fold has told until its job ended, and what it failed of."""
     yield from job.keeping.record(job.fold).told()
-    if task.status == "finished":
+    try:
         ended: Ended = task.result()
-        return ended.as_error()
-    lost = task.exception()
+    except (WorkLost, ClusterGone) as lost:
+        return (yield from _failed(job, str(lost)))
+    if ended.kind == LimitExceeded.__name__:
+        around.control.exceed("guards.memory", LimitExceeded(ended.message))
+    return ended.as_error()
+
+
+def _failed(job: FoldJob, why: str) -> Generator[Told, None, Exception | None]:
+    yield finished(job.fold, "failed", why, job.fold.label)
+    lost = RuntimeError(why)
     lost.add_note(f"in {job.fold.label}")
-    yield finished(job.fold, "failed", f"{type(lost).__name__}: {lost}", job.fold.label)
-    return RuntimeError(f"{type(lost).__name__}: {lost}")
-
-
-def _told_at(message: str, key: str, hint: str) -> Diagnostic:
-    return Diagnostic("wrong-value", message, help=hint, path=f"cv.{key}")
+    return lost

@@ -12,6 +12,7 @@ from runexp.plan.phases import GroupPlan
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.strategies.cluster import run_on_cluster
+from runexp.strategies.clusters import site_of_folds
 from runexp.strategies.fold_run import Around, FoldJob, Led, run_fold
 from runexp.strategies.in_step import run_in_step
 from runexp.strategies.processes import run_in_processes
@@ -94,8 +95,9 @@ class CrossValidation:
         if cv is not None and cv.execution == "vectorized":
             return run_in_step(self._jobs, around, first=first.pop())
         first.clear()  # the workers build their own
-        if cv is not None and cv.execution == "dask":
-            return run_on_cluster(self._jobs, around, cv)
+        site = site_of_folds(self.plan)
+        if site is not None:
+            return run_on_cluster(self._jobs, around, site)
         return run_in_processes(self._jobs, around, n_workers=cv.workers if cv is not None else 0, lock=self._lock)
 
     def _watched(self, events: Generator[Told, None, Exception | None]) -> Generator[Told, None, Exception | None]:

@@ -72,8 +72,8 @@ class Keeping(Protocol):
     """Where the files of folds go; it can be sent to another process."""
 
     @property
-    def stop_file(self) -> Path:
-        """A file that asks workers elsewhere to stop: it holds the signal that the run was given."""
+    def cluster(self) -> Path:
+        """The folder by which the run and its workers elsewhere speak."""
 
     def record(self, fold: Fold) -> Record:
         """What a fold has told and where it stands."""

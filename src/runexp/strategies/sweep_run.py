@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from runexp.engine.control import Control
@@ -58,6 +59,10 @@ class Outcome:
 
 class TrialJob(Protocol):
     """Everything that one trial needs to run; it can be sent to another process."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it goes."""
 
     def run(self, control: Control, hear: Callable[[TrialProgress], object]) -> Outcome:
         """Run it to its end, telling where it stands; `control` ends it early."""
