@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -92,13 +92,30 @@ def sweep(
     )
 
 
-def repeat(checked: Checked, n: int, *, runs: Path, run_dir: Path | None, save_every: float, manner: Manner) -> None:
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How many runs with other seeds, how they are run, and how many at a time; 0: as many as fit."""
+
+    n: int
+    execution: Literal["sequential", "processes", "vectorized"]
+    workers: int
+
+
+def repeat(
+    checked: Checked, repeats: Repeats, *, runs: Path, run_dir: Path | None, save_every: float, manner: Manner
+) -> None:
     """Run a spec with several seeds, and leave with the exit code of a sweep."""
     from runexp.api.sweeping import SweepPlace, run_replicates
+    from runexp.strategies.sweep_run import Execution
 
     place = SweepPlace(runs, run_dir, save_every_s=save_every)
+    how = Execution(repeats.execution, repeats.workers)
     carry_out(
-        lambda watcher, control: run_replicates(checked, n, place, watcher=watcher, control=control), checked, manner
+        lambda watcher, control: run_replicates(
+            checked, repeats.n, place, watcher=watcher, control=control, execution=how
+        ),
+        checked,
+        manner,
     )
 
 
