@@ -75,6 +75,7 @@ CALLBACKS = {
     "nan_guard": "{use: nan_guard, on_nan: skip}",
     "norms": "{use: norms, by_node: true}",
     "save_best": "{use: save_best, monitor: val_loss}",
+    "curves": "{use: curves}",
     "throughput": "{use: throughput}",
     "time_limit": "{use: time_limit, minutes: 60}",
     "own": "{use: mine.Counting}, {use: mine.Fragile, on_error: warn}",

@@ -98,7 +98,7 @@ def _refuse(code: str, known: list[str]) -> None:
     close = nearest(code, known)
     guess = f"did you mean `{close}`? " if close else ""
     say(f"error: there is no diagnostic `{code}`, nor a callback of that name")
-    say(f"  = help: {guess}`runexp explain` lists all of them")
+    say(f"  = help: {guess}`runexp explain` lists all diagnostics, `runexp catalog --kind callback` all callbacks")
     raise typer.Exit(2)
 
 
