@@ -21,6 +21,7 @@ from runexp.plan.patterns import gathered, leaks, matched
 from runexp.records import dataclass
 
 _LONGEST_HEADER = 1 << 20
+_OTHER_MARKS = (";", "\t", "|")
 _WILDCARDS = frozenset("*?[")
 STREAM_COLUMNS = ("text", "document")
 """The columns of a text read as tokens: the token, and the number of the document it stands in."""
@@ -47,7 +48,7 @@ def check_columns(
 ) -> None:
     """Report names and patterns that match no column of the source, where its columns can be known cheaply."""
     known = known_columns(source, folder) if source else ()
-    if not known:
+    if not known or _is_divided_otherwise(found, known, path):
         return
     others = tuple(f"{join.data}." for join in found.spec.data[str(path[1])].joins)
     known = (*known, *joined.columns)
@@ -66,6 +67,21 @@ def check_columns(
     names = [key.name for key in (*keys, *joined.keys)]
     _check_split_columns(found, (*path, "splits"), names, known, unread)
     _check_fold_columns(found, str(path[1]), names, known, unread)
+
+
+def _is_divided_otherwise(found: Findings, known: Sequence[str], path: Path) -> bool:
+    """Report a header that is one name with semicolons or tabs in it: one mistake, not one a column."""
+    mark = next((mark for mark in _OTHER_MARKS if mark in known[0]), "") if len(known) == 1 else ""
+    if mark:
+        found.error(
+            "unreadable-file",
+            f"the header of the source of `{path[1]}` is one name, `{known[0][:60]}`: it is divided by {mark!r}",
+            (*path, "source"),
+            label="values are divided by commas",
+            help="write it with commas, decimals with a point: `pandas.read_csv(name, sep=…, decimal=…).to_csv(other, "
+            "index=False)`; what ends in .tsv is divided by tabs",
+        )
+    return bool(mark)
 
 
 def _check_leaks(

@@ -64,6 +64,8 @@ def _classes(sampled: Sampled, key: str, learnt: list[str], judged: set[Key]) ->
     if raw.ndim != 1 or raw.dtype.kind not in "iub":
         return
     labels, origin = np.unique(raw[raw >= 0]), sampled.plan.key(key).origin
+    if len(labels) < 2 and len(np.unique(raw)) > 1:
+        return  # labels below 0, which whatever takes them for classes refuses
     if len(labels) < 2:
         what = _named(sampled, key, labels)
         yield _warned(
