@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import StrEnum
 from unicodedata import normalize
@@ -57,17 +56,6 @@ class Diagnostic:
     def is_error(self) -> bool:
         """Whether this stops the pipeline."""
         return self.severity is Severity.ERROR
-
-
-@contextmanager
-def naming(path: object) -> Iterator[None]:
-    """Let an `OSError` from inside say which file it is about, where it does not."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno is not None:
-            error.filename = str(path)
-        raise
 
 
 class SpecError(Exception):

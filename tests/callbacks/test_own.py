@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbacks.specs import CODE, checked, found_in, of, ran, weights
+from callbacks.specs import CODE, SPEC, checked, found_in, of, ran, weights
 from runexp.api.running import Place, run
 from runexp.diagnostics import SpecError
 
@@ -130,3 +130,14 @@ def test_a_constructor_that_fails_is_told_before_anything_is_written(home):
     with pytest.raises(SpecError, match="OSError: no room"):
         run(checked(home, "{use: mine.Mine}", code), Place(at=home / "run"), watch=lambda live: ())
     assert not (home / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("objective", "codes"),
+    [("train.ours, mode: max", []), ("train.ours", ["missing-key"]), ("test.ours, mode: max", ["unknown-number"])],
+)
+def test_a_number_it_reports_can_be_what_a_sweep_looks_for(objective, codes, home):
+    """Nobody knows its name before it runs, nor which way is better; an evaluation has no numbers of its own."""
+    sweep = f"sweep: {{sampler: grid, objective: {objective}, parameters: {{seed: [1, 2]}}}}\n"
+    found = found_in(home, "validate, {use: mine.Mine}", spec=SPEC.replace("phases:\n", sweep + "phases:\n"))
+    assert [code for code, _, _ in found] == codes

@@ -130,7 +130,7 @@ def check_round_trip(home, names, cuts):
 
 @pytest.mark.parametrize("names", [TOGETHER, ["swa", "gradual_unfreezing", "own"]], ids=["most", "others"])
 def test_callbacks_go_on_from_what_they_remember(names, home):
-    """Amid an epoch, and in the phase after it; what those of the experiment draw at random is the seed's too (S-50)."""
+    """Amid an epoch, and in the phase after it; what those around phases draw at random is the seed's (S-50)."""
     check_round_trip(home, names, [5, 10])
 
 

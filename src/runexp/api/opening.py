@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -36,7 +35,7 @@ from runexp.results.tables import html_table
 from runexp.store.checkpoints import MANIFEST, CheckpointFolder
 from runexp.store.find import find_run
 from runexp.store.index import as_it_stands, list_records
-from runexp.store.run_files import EVENTS, read_record
+from runexp.store.run_files import EVENTS, read_object, read_record
 from runexp.store.run_spec import read_spec
 
 METRICS = "metrics.parquet"
@@ -134,18 +133,18 @@ class StoredRun:
     @property
     def units(self) -> dict[str, dict[str, str]]:
         """By phase and number, whether it is in a target's own units; empty where nothing was transformed."""
-        found = _json(self.folder / "summary.json").get("units")
+        found = read_object(self.folder / "summary.json").get("units")
         return found if isinstance(found, dict) else {}
 
     @property
     def requirements(self) -> tuple[Verdict, ...]:
         """What came of the thresholds that its spec demands."""
-        return from_json(_json(self.folder / "summary.json").get("requirements"))
+        return from_json(read_object(self.folder / "summary.json").get("requirements"))
 
     @property
     def aftermath(self) -> tuple[tuple[str, str], ...]:
         """What became of it after its end: as what its model was registered, or why not; what trackers lack."""
-        return aftermath_of(_json(self.folder / "registered.json"), _json(self.folder / "tracking.json"))
+        return aftermath_of(read_object(self.folder / "registered.json"), read_object(self.folder / "tracking.json"))
 
     @property
     def checkpoints(self) -> tuple[CheckpointFacts, ...]:
@@ -177,7 +176,7 @@ class StoredRun:
     @property
     def graph(self) -> Mapping[str, Any]:
         """The graph as plain data, `nodes` with shapes and parameter counts and `edges`; empty where it is not told."""
-        return MappingProxyType(_json(self.folder / "graph.json"))
+        return MappingProxyType(read_object(self.folder / "graph.json"))
 
     @property
     def tables(self) -> tuple[TableFacts, ...]:
@@ -227,7 +226,7 @@ class StoredRun:
     def _loss_nodes(self) -> dict[str, dict[str, str]]:
         """By phase, the node of each loss, as the plan has it."""
         found: dict[str, dict[str, str]] = {}
-        for phase in _phases(_json(self.folder / "plan.json").get("phases")):
+        for phase in _phases(read_object(self.folder / "plan.json").get("phases")):
             losses = phase.get("losses") or ()
             nodes = {
                 loss["name"]: loss.get("node", "") for loss in losses if isinstance(loss, Mapping) and "name" in loss
@@ -333,14 +332,6 @@ def _pointers(folder: CheckpointFolder, phase: str) -> list[tuple[str, str]]:
         return list(folder.pointers(phase).items()) if phase else []
     except (OSError, ValueError, AttributeError):
         return []
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _size(folder: Path) -> int:

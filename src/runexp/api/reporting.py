@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from runexp.api.opening import StoredRun
 from runexp.api.pictures import picture_of, targets_of
@@ -17,7 +15,7 @@ from runexp.results.comparison import compare
 from runexp.results.judged import Judged
 from runexp.runtime.kept_predictions import judged_in
 from runexp.store.atomic import write_atomically
-from runexp.store.run_files import EVENTS
+from runexp.store.run_files import EVENTS, read_object
 
 REPORT = "report.html"
 DATA = "data.json"
@@ -39,8 +37,8 @@ def write_report(runs: Sequence[StoredRun], to: Path, *, interactive: bool = Fal
 
 def page_facts(run: StoredRun) -> PageFacts:
     """All that a page tells of a run, as far as its folder has it."""
-    plan = _json(run.folder / "plan.json")
-    picture = picture_of(_json(run.folder / GRAPH))
+    plan = read_object(run.folder / "plan.json")
+    picture = picture_of(read_object(run.folder / GRAPH))
     sets = tuple(_sets(run.folder))
     judged, gap = _judged(run.folder, targets_of(plan))
     gaps = {
@@ -88,7 +86,7 @@ def _judged(folder: Path, targets: Mapping[str, str]) -> tuple[list[Judged], str
 
 
 def _sets(folder: Path) -> Iterator[SetFacts]:
-    documents = _json(folder / DATA).get("data")
+    documents = read_object(folder / DATA).get("data")
     for document in documents if isinstance(documents, list) else ():
         try:
             yield set_from_document(document)
@@ -111,11 +109,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}

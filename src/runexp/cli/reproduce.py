@@ -15,7 +15,7 @@ from runexp.cli.options import AllowImport, Format, NoColor, Quiet, RunDir, Runs
 from runexp.cli.references import RunReference, require_run
 from runexp.cli.screen import say, say_on_terminal, show_diagnostics, wants_color, width
 from runexp.cli.trust import trusted
-from runexp.cli.watching import progress_sinks, show_failure, stop_on_signals
+from runexp.cli.watching import progress_sinks, show_failure, stop_on_signals, writing_a_run
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # these import torch
@@ -88,27 +88,21 @@ def _checked(original: StoredRun, *, no_color: bool) -> Checked:
 def _run(original: StoredRun, checked: Checked, place: Place, *, quiet: bool, no_color: bool) -> Run:
     from runexp.api.reproducing import run_again
     from runexp.engine.control import Control
-    from runexp.store.run_folder import FolderInUse
 
     control = Control()
     stop_on_signals(control)
     try:
-        return run_again(
-            original,
-            checked,
-            place,
-            watch=lambda live: progress_sinks(live, quiet=quiet, no_color=no_color),
-            tell=_warn,
-            control=control,
-        )
+        with writing_a_run():
+            return run_again(
+                original,
+                checked,
+                place,
+                watch=lambda live: progress_sinks(live, quiet=quiet, no_color=no_color),
+                tell=_warn,
+                control=control,
+            )
     except SpecError as error:
         raise leave_with(error, checked.files, no_color=no_color) from None
-    except FolderInUse as error:
-        say(f"error: {error}")
-        raise typer.Exit(2) from None
-    except OSError as error:
-        say(f"error: the run folder cannot be written: {error}")
-        raise typer.Exit(1) from None
 
 
 def _report(original: StoredRun, found: Agreement, folder: Path, *, form: Format, no_color: bool) -> None:

@@ -13,7 +13,7 @@ from runexp.cli.checked import leave_with
 from runexp.cli.options import AllowImport, Format, NoColor, Quiet, Runs, SaveEvery, Verbose
 from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
-from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
+from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals, writing_a_run
 from runexp.diagnostics import SpecError
 from runexp.source.nodes import COMMAND_LINE
 
@@ -141,34 +141,29 @@ def go_on(
     from runexp.api.resuming import CannotResume, open_run
     from runexp.api.resuming import resume as resume_run
     from runexp.engine.control import Control
-    from runexp.store.run_folder import FolderInUse
 
     going = going or Going()
     control = Control()
     stop_on_signals(control)
     try:
-        run = open_run(folder, overrides=going.guards)
-        run = replace(run, checked=trusted(run.checked, allow_import, quiet=talk.quiet, no_color=talk.no_color))
-        try:
-            finished = resume_run(
-                run,
-                watch=lambda live: progress_sinks(
-                    live, quiet=talk.quiet, no_color=talk.no_color, as_json=form is Format.JSON
-                ),
-                control=control,
-                force=going.force,
-                save_every_s=save_every,
-                tell=lambda message: say(f"warning: {message}"),
-            )
-        except SpecError as error:
-            raise leave_with(error, run.checked.files, no_color=talk.no_color) from None
+        with writing_a_run():
+            run = open_run(folder, overrides=going.guards)
+            run = replace(run, checked=trusted(run.checked, allow_import, quiet=talk.quiet, no_color=talk.no_color))
+            try:
+                finished = resume_run(
+                    run,
+                    watch=lambda live: progress_sinks(
+                        live, quiet=talk.quiet, no_color=talk.no_color, as_json=form is Format.JSON
+                    ),
+                    control=control,
+                    force=going.force,
+                    save_every_s=save_every,
+                    tell=lambda message: say(f"warning: {message}"),
+                )
+            except SpecError as error:
+                raise leave_with(error, run.checked.files, no_color=talk.no_color) from None
     except CannotResume as error:
         raise _refused(error) from None
-    except FolderInUse as error:
-        say(f"error: {error}")
-        raise typer.Exit(2) from None
-    except OSError as error:
-        raise cannot_write(error) from None
     report(finished, run.checked, form=form, no_color=talk.no_color, verbose=talk.verbose)
     leave(finished, control)
 

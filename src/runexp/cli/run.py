@@ -28,7 +28,7 @@ from runexp.cli.resume import Talk, go_on, unfinished
 from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.sweep import Manner, repeat
 from runexp.cli.trust import trusted
-from runexp.cli.watching import cannot_write, leave, progress_sinks, report, stop_on_signals
+from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals, writing_a_run
 from runexp.diagnostics import SpecError
 
 if TYPE_CHECKING:  # imported by the functions, to start fast
@@ -96,24 +96,19 @@ def _once(checked: Checked, runs: Path, run_dir: Path | None, *, form: Format, s
     from runexp.api.running import Place
     from runexp.api.running import run as run_checked
     from runexp.engine.control import Control
-    from runexp.store.run_folder import FolderInUse
 
     stop_on_signals(control := Control())
     try:
-        finished = run_checked(
-            checked,
-            Place(runs, run_dir, save_every),
-            watch=lambda live: progress_sinks(
-                live, quiet=how.quiet, no_color=how.no_color, as_json=form is Format.JSON
-            ),
-            control=control,
-        )
+        with writing_a_run():
+            finished = run_checked(
+                checked,
+                Place(runs, run_dir, save_every),
+                watch=lambda live: progress_sinks(
+                    live, quiet=how.quiet, no_color=how.no_color, as_json=form is Format.JSON
+                ),
+                control=control,
+            )
     except SpecError as error:
         raise leave_with(error, checked.files, no_color=how.no_color) from None
-    except FolderInUse as error:
-        say(f"error: {error}")
-        raise typer.Exit(2) from None
-    except OSError as error:
-        raise cannot_write(error) from None
     report(finished, checked, form=form, no_color=how.no_color, verbose=how.verbose)
     leave(finished, control)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -121,12 +122,21 @@ def show_failure(error: Exception, checked: Checked, *, verbose: bool) -> None:
         say("  --verbose shows the traceback")
 
 
-def cannot_write(error: OSError) -> typer.Exit:
-    """Say which file a run could not write, and what to do."""
-    say(f"error: the run folder cannot be written: {error}")
-    for note in getattr(error, "__notes__", ()):
-        say(f"  {note}")
-    return typer.Exit(1)
+@contextmanager
+def writing_a_run() -> Iterator[None]:
+    """Leave with 2 where another process is in the run's folder, and with 1 where it cannot be written."""
+    from runexp.store.run_folder import FolderInUse
+
+    try:
+        yield
+    except FolderInUse as error:
+        say(f"error: {error}")
+        raise typer.Exit(2) from None
+    except OSError as error:
+        say(f"error: the run folder cannot be written: {error}")
+        for note in getattr(error, "__notes__", ()):
+            say(f"  {note}")
+        raise typer.Exit(1) from None
 
 
 def leave(finished: Run, control: Control) -> None:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
+from runexp.compiler.final_numbers import FinalNumbers, check_number, final_numbers, trained_numbers
 from runexp.compiler.findings import Path
 from runexp.compiler.scope import Scope
 from runexp.compiler.sweep_ranges import check_address, check_range, check_when
 from runexp.diagnostics import did_you_mean
-from runexp.plan.experiment import walk
-from runexp.plan.graph import MetricPlan
-from runexp.plan.phases import EvalPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import PhasePlan
 from runexp.plan.sweeps import Direction, ObjectivePlan, ParameterPlan, SweepPlan
 from runexp.plan.values import FrozenMap, freeze
 from runexp.spec.strategies import Range, Sweep
 
 _PATH: Path = ("sweep",)
 _MOST_POINTS = 10_000
-
-Modes = Mapping[str, Direction | None]
 
 
 def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
@@ -34,9 +30,11 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         check_when(scope, address, values, written)
     parameters = tuple(_parameter(scope, address, values) for address, values in written.items())
     _check_sampler(scope, sweep, parameters)
-    numbers = _final_numbers(scope, phases)
+    numbers = final_numbers(_in_fold(scope, phases))
     objectives = _objectives(scope, sweep, numbers)
-    monitor, mode = _monitor(scope, sweep, objectives, _trained_numbers(scope, phases) or numbers)
+    trained = trained_numbers(phases)
+    is_known_late = scope.found.spec.cv is not None or not trained.modes  # a fold ends with all of them
+    monitor, mode = _monitor(scope, sweep, objectives, numbers if is_known_late else trained)
     execution: Literal["sequential", "processes"] = "processes" if sweep.execution == "processes" else "sequential"
     return SweepPlan(
         parameters=parameters,
@@ -105,11 +103,11 @@ def _check_grid(scope: Scope, sweep: Sweep, parameters: tuple[ParameterPlan, ...
         scope.found.error("wrong-value", message, (*_PATH, "parameters"), part="key", help="`sampler: random`")
 
 
-def _objectives(scope: Scope, sweep: Sweep, numbers: Modes) -> tuple[ObjectivePlan, ...]:
+def _objectives(scope: Scope, sweep: Sweep, numbers: FinalNumbers) -> tuple[ObjectivePlan, ...]:
     path: Path = (*_PATH, "objective")
     if isinstance(sweep.objective, str):
-        _check_number(scope, sweep.objective, numbers, path)
-        mode = sweep.mode or numbers.get(sweep.objective)
+        check_number(scope, sweep.objective, numbers, path)
+        mode = sweep.mode or numbers.modes.get(sweep.objective)
         if mode is None and sweep.objective in numbers:
             _unknown_mode(scope, sweep.objective, path)
         return (ObjectivePlan(sweep.objective, mode or "min"),)
@@ -117,7 +115,7 @@ def _objectives(scope: Scope, sweep: Sweep, numbers: Modes) -> tuple[ObjectivePl
         message = "`mode` and objectives with modes of their own exclude each other"
         scope.found.error("exclusive-keys", message, (*_PATH, "mode"), part="key")
     for address in sweep.objective:
-        _check_number(scope, address, numbers, (*path, address), is_key=True)
+        check_number(scope, address, numbers, (*path, address), part="key")
     if len(sweep.objective) > 1:
         _check_several(scope, sweep)
     return tuple(ObjectivePlan(address, mode) for address, mode in sweep.objective.items())
@@ -133,7 +131,7 @@ def _check_several(scope: Scope, sweep: Sweep) -> None:
 
 
 def _monitor(
-    scope: Scope, sweep: Sweep, objectives: tuple[ObjectivePlan, ...], watched: Modes
+    scope: Scope, sweep: Sweep, objectives: tuple[ObjectivePlan, ...], watched: FinalNumbers
 ) -> tuple[str, Direction]:
     """What the pruner watches: a number that is known while a trial still runs."""
     first = objectives[0]
@@ -147,15 +145,15 @@ def _monitor(
     if sweep.monitor is None and first.address not in watched:
         if not scope.found.has_errors:
             message = f"`{first.address}` is known only when a trial has ended: a pruner cannot watch it"
-            help = did_you_mean("", watched, kind="name one with `monitor:` that is known earlier")
+            help = did_you_mean("", watched.modes, kind="name one with `monitor:` that is known earlier")
             scope.found.error("missing-key", message, (*_PATH, "pruner"), part="key", help=help)
         return first.address, first.mode
     if sweep.monitor is None or sweep.monitor == first.address:
         return first.address, first.mode
-    _check_number(scope, sweep.monitor, watched, path)
-    if sweep.monitor in watched and watched[sweep.monitor] is None:
+    check_number(scope, sweep.monitor, watched, path)
+    if sweep.monitor in watched and watched.modes.get(sweep.monitor) is None:
         _unknown_mode(scope, sweep.monitor, path)
-    return sweep.monitor, watched.get(sweep.monitor) or first.mode
+    return sweep.monitor, watched.modes.get(sweep.monitor) or first.mode
 
 
 def _unknown_mode(scope: Scope, address: str, path: Path) -> None:
@@ -166,58 +164,6 @@ def _unknown_mode(scope: Scope, address: str, path: Path) -> None:
         label="in which direction?",
         help=f"`objective: {{{address}: max}}`, or `min`" if path[-1] == "objective" else "watch another number",
     )
-
-
-def _check_number(scope: Scope, address: str, numbers: Modes, path: Path, *, is_key: bool = False) -> None:
-    if address in numbers or scope.found.is_damaged(("phases",)) or scope.found.has_errors:
-        return
-    scope.found.error(
-        "unknown-number",
-        f"no phase ends with the number `{address}`",
-        path,
-        part="key" if is_key else "value",
-        label="never measured",
-        help=did_you_mean(address, numbers, kind="there are"),
-    )
-
-
-def _final_numbers(scope: Scope, phases: tuple[PhasePlan, ...]) -> Modes:
-    """The numbers that a run ends with, by address, and which way is better where that is known."""
-    found: dict[str, Direction | None] = {}
-    for phase in walk(_in_fold(scope, phases)):
-        if isinstance(phase, EvalPlan):
-            found |= _judged(phase.label, phase)
-        elif isinstance(phase, TrainPlan):
-            found |= _trained(phase)
-    return found
-
-
-def _trained_numbers(scope: Scope, phases: tuple[PhasePlan, ...]) -> Modes:
-    """Those of them that are known while a run goes on; none for folds, each of which ends with all of them."""
-    if scope.found.spec.cv is not None:
-        return {}
-    found: dict[str, Direction | None] = {}
-    for phase in walk(phases):
-        found |= _trained(phase) if isinstance(phase, TrainPlan) else {}
-    return found
-
-
-def _trained(phase: TrainPlan) -> dict[str, Direction | None]:
-    names = ["train_loss", *(f"train_{loss.name}" for loss in phase.losses)]
-    found: dict[str, Direction | None] = {f"{phase.label}.{name}": "min" for name in names}
-    for plan in phase.evaluations:
-        found |= _judged(phase.label, plan)
-    return found
-
-
-def _judged(label: str, plan: EvalPlan) -> dict[str, Direction | None]:
-    found: dict[str, Direction | None] = {f"{label}.{name}": "min" for name in plan.produces}
-    return found | {f"{label}.{plan.prefix}{metric.name}": _direction(metric) for metric in plan.metrics}
-
-
-def _direction(metric: MetricPlan) -> Direction | None:
-    better = metric.higher_is_better
-    return None if better is None else "max" if better else "min"
 
 
 def _in_fold(scope: Scope, phases: tuple[PhasePlan, ...]) -> tuple[PhasePlan, ...]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runexp.diagnostics import naming
+from runexp.durable import naming
 from runexp.events import (
     CheckpointSaved,
     EpochFinished,

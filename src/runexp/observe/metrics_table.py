@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from runexp.diagnostics import naming
+from runexp.durable import naming, sync_file
 from runexp.events import BatchesRecorded, EpochFinished, EvaluationFinished, Event, NumbersLogged, PhaseFinished
 from runexp.observe.sink import Stamped
 
@@ -169,10 +169,10 @@ class _Files:
         with naming(self._folder / "metrics.csv"):
             self._csv.close()
         for temporary in self._asides.values():
-            _sync(temporary)
+            sync_file(temporary)
         for path, temporary in self._asides.items():
             os.replace(temporary, path)
-        _sync(self._folder)
+        sync_file(self._folder)
 
     def discard(self) -> None:
         """Close both and delete what was not committed."""
@@ -193,12 +193,3 @@ def _arrow(column: array[int] | array[float]) -> pa.Array:
 
 def _nullable(column: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(column, _NONE), pa.scalar(None, pa.int64()), column)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with naming(path):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -67,10 +67,7 @@ def _(event: FoldStarted) -> str:
 
 @sentence.register
 def _(event: FoldFinished) -> str:
-    if event.status == "completed":
-        return ""
-    place = f" in phase {event.where}" if event.where else ""
-    return printable(f"fold {event.fold} {event.status}{place}" + (f": {event.error}" if event.error else ""))
+    return _bad_end(f"fold {event.fold}", event)
 
 
 @sentence.register
@@ -80,10 +77,7 @@ def _(event: RefitStarted) -> str:
 
 @sentence.register
 def _(event: RefitFinished) -> str:
-    if event.status == "completed":
-        return ""
-    place = f" in phase {event.where}" if event.where else ""
-    return printable(f"refit {event.status}{place}" + (f": {event.error}" if event.error else ""))
+    return _bad_end("refit", event)
 
 
 @sentence.register
@@ -145,9 +139,7 @@ def _(event: NonFiniteLossMet) -> str:
 
 @sentence.register
 def _(event: RunFinished) -> str:
-    place = f" in phase {event.where}" if event.where else ""
-    error = f": {event.error}" if event.error else ""
-    return printable(f"run {event.status}{place}{error}")
+    return _end("run", event)
 
 
 def _few(ids: Sequence[object], most: int = 8) -> str:
@@ -163,3 +155,12 @@ def _extent(event: PhaseStarted) -> str:
     if event.n_steps:
         return f"{rows}, {plural(event.n_steps, 'step')}, {batches} an epoch"
     return rows
+
+
+def _bad_end(what: str, event: FoldFinished | RefitFinished) -> str:
+    return "" if event.status == "completed" else _end(what, event)
+
+
+def _end(what: str, event: RunFinished | FoldFinished | RefitFinished) -> str:
+    place = f" in phase {event.where}" if event.where else ""
+    return printable(f"{what} {event.status}{place}" + (f": {event.error}" if event.error else ""))

@@ -117,29 +117,19 @@ class PhaseFacts:
         return MappingProxyType({name: tuple(values) for name, values in found.items()})
 
 
-def shortly(kind: str, facts: PhaseFacts) -> str:
-    """One line for a notebook: the phase, how it ended, its final numbers."""
-    numbers = ", ".join(f"{name} {value:.6g}" for name, value in facts.numbers.items())
-    return f"{kind}({facts.label!r}, {facts.status}{', ' if numbers else ''}{numbers})"
-
-
-def as_table(kind: str, facts: PhaseFacts) -> str:
-    """The same for a notebook: its final numbers as a table."""
-    caption = f"{kind} `{facts.label}`, {facts.status}"
-    return html_table(caption, ["number", "value"], [[name, show(value)] for name, value in facts.numbers.items()])
-
-
 @dataclass(frozen=True, repr=False)
-class TrainResults:
-    """What a train phase found out."""
+class _Results:
+    """What every kind of phase can say of itself."""
 
     facts: PhaseFacts
 
     def __repr__(self) -> str:
-        return shortly("TrainResults", self.facts)
+        numbers = ", ".join(f"{name} {value:.6g}" for name, value in self.numbers.items())
+        return f"{type(self).__name__}({self.label!r}, {self.status}{', ' if numbers else ''}{numbers})"
 
     def _repr_html_(self) -> str:
-        return as_table("TrainResults", self.facts)
+        caption = f"{type(self).__name__} `{self.label}`, {self.status}"
+        return html_table(caption, ["number", "value"], [[name, show(value)] for name, value in self.numbers.items()])
 
     @property
     def label(self) -> str:
@@ -148,13 +138,8 @@ class TrainResults:
 
     @property
     def split(self) -> str:
-        """The split it trained on."""
+        """The split whose rows it worked on."""
         return self.facts.split
-
-    @property
-    def resources(self) -> Mapping[str, tuple[float, ...]]:
-        """CPU, memory, GPU and speed as they were measured, by name; empty unless `tracking.resources` asked for it."""
-        return self.facts.resources
 
     @property
     def status(self) -> State:
@@ -170,6 +155,15 @@ class TrainResults:
     def warnings(self) -> tuple[str, ...]:
         """What a person should know."""
         return self.facts.warnings
+
+
+class TrainResults(_Results):
+    """What a train phase found out."""
+
+    @property
+    def resources(self) -> Mapping[str, tuple[float, ...]]:
+        """CPU, memory, GPU and speed as they were measured, by name; empty unless `tracking.resources` asked for it."""
+        return self.facts.resources
 
     @property
     def n_epochs(self) -> int:
@@ -284,42 +278,8 @@ class TrainResults:
         return Best(reading.epoch, monitor, reading.value, restored=False) if reading else None
 
 
-@dataclass(frozen=True, repr=False)
-class EvalResults:
+class EvalResults(_Results):
     """What an eval phase found out."""
-
-    facts: PhaseFacts
-
-    def __repr__(self) -> str:
-        return shortly("EvalResults", self.facts)
-
-    def _repr_html_(self) -> str:
-        return as_table("EvalResults", self.facts)
-
-    @property
-    def label(self) -> str:
-        """The full label, such as `group/test`."""
-        return self.facts.label
-
-    @property
-    def split(self) -> str:
-        """The split it judged."""
-        return self.facts.split
-
-    @property
-    def status(self) -> State:
-        """How it ended."""
-        return self.facts.status
-
-    @property
-    def numbers(self) -> Mapping[str, float]:
-        """The final numbers by name."""
-        return self.facts.numbers
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know."""
-        return self.facts.warnings
 
     @cached_property
     def metrics(self) -> MetricStore:
@@ -334,42 +294,8 @@ class EvalResults:
         return {name: value for name, value in self.numbers.items() if name in known}
 
 
-@dataclass(frozen=True, repr=False)
-class FitResults:
+class FitResults(_Results):
     """What a fit phase did."""
-
-    facts: PhaseFacts
-
-    def __repr__(self) -> str:
-        return shortly("FitResults", self.facts)
-
-    def _repr_html_(self) -> str:
-        return as_table("FitResults", self.facts)
-
-    @property
-    def label(self) -> str:
-        """The full label, such as `group/reduce`."""
-        return self.facts.label
-
-    @property
-    def split(self) -> str:
-        """The split it fitted on."""
-        return self.facts.split
-
-    @property
-    def status(self) -> State:
-        """How it ended."""
-        return self.facts.status
-
-    @property
-    def numbers(self) -> Mapping[str, float]:
-        """The final numbers by name."""
-        return self.facts.numbers
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know."""
-        return self.facts.warnings
 
     @property
     def nodes(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
 
-from runexp.diagnostics import naming
+from runexp.durable import naming, sync_file
 
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)
 
@@ -35,7 +35,7 @@ def commit_folder(temporary: Path, final: Path) -> None:
     if os.path.lexists(final):  # rename would replace an empty folder without a word
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
     for file in plain_files(temporary):
-        _sync(file, os.O_RDONLY)
+        sync_file(file, os.O_RDONLY)
     for folder, _, _ in os.walk(temporary, topdown=False):
         sync_folder(Path(folder))
     os.rename(temporary, final)
@@ -74,16 +74,7 @@ def is_aside(path: Path) -> bool:
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, where the file system can."""
     try:
-        _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+        sync_file(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         if error.errno not in _NO_FOLDER_SYNC:
             raise
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        with naming(path):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from runexp.diagnostics import naming
+from runexp.durable import naming
 from runexp.store.atomic import (
     aside,
     commit_folder,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runexp.diagnostics import naming
+from runexp.durable import naming
 from runexp.store.status import read_status
 
 LOCK = "lock"

@@ -58,6 +58,11 @@ def read_record(folder: Path, name: str) -> RunRecord:
     )
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none that can be read."""
+    return _mapping(path, [])
+
+
 def _mapping(path: Path, problems: list[str], *, must_be: bool = False) -> dict[str, Any]:
     """A JSON object; empty where there is none, and `problems` then says why."""
     try:

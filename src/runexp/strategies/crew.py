@@ -33,13 +33,16 @@ class Crew:
     """Up to `n_workers` processes that run `entry`, a `module:function` that is given a descriptor to listen on.
 
     Processes are started when there is work for them; one that dies loses its job and is replaced. Every way out ends
-    them.
+    them. As long as one lives it has the descriptors `held` open, such as that of a lock.
     """
 
-    def __init__(self, entry: str, n_workers: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, entry: str, n_workers: int, environment: Mapping[str, str], *, held: tuple[int, ...] = ()
+    ) -> None:
         self._entry = entry
         self._n_workers = n_workers
         self._environment = environment
+        self._held = held
         self._workers: list[_Worker] = []
 
     @property
@@ -109,7 +112,7 @@ class Crew:
         process = subprocess.Popen(
             [sys.executable, "-c", f"import sys; from {module} import {function} as f; f(int(sys.argv[1]))",
              str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), *self._held],
             env={**os.environ, **self._environment, "PYTHONPATH": paths},
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is for this process, which tells them

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, Pipe, wait
 
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import LimitExceeded
 from runexp.observe.sink import Told
+from runexp.strategies.crew import Crew, Lost
 from runexp.strategies.fold_run import Around, FoldJob, finished, run_fold
-
-_ENTRY = "import sys; from runexp.strategies.worker import serve; serve(int(sys.argv[1]))"
-_TICK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +41,6 @@ def ended_by(error: Exception | None) -> Ended:
     return Ended(type(error).__name__, str(error), tuple(getattr(error, "__notes__", ())), diagnostics)
 
 
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """One process and the fold it works on."""
-
-    process: subprocess.Popen[bytes]
-    connection: Connection
-    job: FoldJob | None = None
-
-
 @dataclass(slots=True)
 class _Inbox:
     """What has come of one fold and was not passed on yet."""
@@ -74,17 +59,15 @@ def run_in_processes(
     """
     n_wanted = min(n_workers or n_processors(), len(jobs))
     left = [_sharing_threads(job, n_wanted) for job in jobs if not job.is_over]
-    crew = _Crew(left, around, n_wanted, lock)
-    try:
+    with Crew("runexp.strategies.worker:serve", n_wanted, {}, held=() if lock is None else (lock,)) as crew:
+        turns = _Turns(crew, left, around)
         for job in jobs:
-            if not crew.is_given(job.fold.index):
+            if not turns.is_given(job.fold.index):
                 yield job, run_fold(job, around)
                 continue
-            if around.control.signal and not crew.has_begun(job.fold.index):
+            if around.control.signal and not turns.has_begun(job.fold.index):
                 return
-            yield job, crew.events_of(job.fold.index)
-    finally:
-        crew.dismiss()
+            yield job, turns.events_of(job.fold.index)
 
 
 def n_processors() -> int:
@@ -99,17 +82,18 @@ def _sharing_threads(job: FoldJob, n_workers: int) -> FoldJob:
     return replace(job, plan=replace(job.plan, execution=replace(job.plan.execution, threads=threads)))
 
 
-class _Crew:
-    """The workers, what is still to do, and what they have told."""
+class _Turns:
+    """Gives folds to the workers in order, and keeps what they have told until its turn comes."""
 
-    def __init__(self, jobs: Sequence[FoldJob], around: Around, n_workers: int, lock: int | None) -> None:
-        self._waiting = deque(jobs)
+    def __init__(self, crew: Crew, jobs: Sequence[FoldJob], around: Around) -> None:
+        self._crew = crew
+        self._jobs = {job.fold.index: job for job in jobs}
+        self._waiting = deque(self._jobs)
         self._around = around
-        self._inboxes = {job.fold.index: _Inbox() for job in jobs}
+        self._inboxes = {index: _Inbox() for index in self._jobs}
         self._begun: set[int] = set()
         self._is_stopping = False
-        self._held = () if lock is None else (lock,)
-        self._workers = [self._hire() for _ in range(min(n_workers, len(jobs)))]
+        self._give_out()
 
     def is_given(self, index: int) -> bool:
         """Whether this fold is for the workers."""
@@ -129,75 +113,30 @@ class _Crew:
                 self._listen()
         return inbox.ended.as_error()
 
-    def dismiss(self) -> None:
-        """End all processes."""
-        for worker in self._workers:
-            worker.connection.close()
-            worker.process.terminate()
-        for worker in self._workers:
-            with suppress(subprocess.TimeoutExpired):
-                worker.process.wait(5)
-                continue
-            worker.process.kill()
-            worker.process.wait()
-
-    def _hire(self) -> _Worker:
-        ours, theirs = Pipe()
-        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
-        process = subprocess.Popen(
-            [sys.executable, "-c", _ENTRY, str(theirs.fileno())],
-            pass_fds=[theirs.fileno(), *self._held],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is for this process, which tells them
-        )
-        theirs.close()
-        worker = _Worker(process, ours)
-        self._give(worker)
-        return worker
-
-    def _give(self, worker: _Worker) -> None:
-        worker.job = None
-        if self._waiting and not self._around.control.signal:
-            worker.job = self._waiting.popleft()
-            self._begun.add(worker.job.fold.index)
-            with suppress(OSError):  # one that is gone is found when it is listened to
-                worker.connection.send((worker.job, self._around.wants))
+    def _give_out(self) -> None:
+        while self._waiting and self._crew.has_room and not self._around.control.signal:
+            index = self._waiting.popleft()
+            self._begun.add(index)
+            self._crew.give(index, (self._jobs[index], self._around.wants))
 
     def _listen(self) -> None:
-        busy = {worker.connection: worker for worker in self._workers if worker.job is not None}
         if self._around.control.signal and not self._is_stopping:
             self._is_stopping = True
-            for connection in busy:
-                with suppress(OSError):
-                    connection.send(self._around.control.signal)
-        ready = wait(list(busy), _TICK_S)
-        for worker in busy.values():
-            if worker.connection in ready:
-                self._take(worker)
+            self._crew.say(self._around.control.signal)
+        for index, told in self._crew.told():
+            self._take(index, told)
+        self._give_out()
 
-    def _take(self, worker: _Worker) -> None:
-        assert worker.job is not None
-        inbox = self._inboxes[worker.job.fold.index]
-        try:
-            told = worker.connection.recv()
-        except (EOFError, OSError):
-            self._lose(worker, worker.job, inbox)
-            return
-        if isinstance(told, Ended):
+    def _take(self, index: int, told: Told | Ended | Lost) -> None:
+        inbox = self._inboxes[index]
+        if isinstance(told, Lost):
+            fold = self._jobs[index].fold
+            inbox.events.append(finished(fold, "failed", told.why, fold.label))
+            inbox.ended = Ended("ProcessLost", told.why, (f"in {fold.label}",))
+        elif isinstance(told, Ended):
             inbox.ended = told
+            self._crew.rest(index)
             if told.kind == LimitExceeded.__name__:
                 self._around.control.exceed("guards.memory", LimitExceeded(told.message))
-            self._give(worker)
         else:
             inbox.events.append(told)
-
-    def _lose(self, worker: _Worker, job: FoldJob, inbox: _Inbox) -> None:
-        code = worker.process.wait()
-        message = f"its process ended {f'by signal {-code}' if code < 0 else f'with code {code}'}"
-        inbox.events.append(finished(job.fold, "failed", message, job.fold.label))
-        inbox.ended = Ended("ProcessLost", message, (f"in {job.fold.label}",))
-        worker.connection.close()
-        self._workers.remove(worker)
-        if self._waiting:
-            self._workers.append(self._hire())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,23 +49,19 @@ class _Hold:
         return SpecError([Diagnostic("wrong-value", message, origin.span, help=hint, path=origin.path)])
 
 
-class _AtEpoch:
-    """Holds from an epoch on, or until one."""
+class _ByEpoch(ABC):
+    """Decides at the start of every epoch what is held."""
 
     measures = False
 
-    def __init__(self, plan: BuiltInPlan, live: LivePhase, *, is_held_first: bool) -> None:
+    def __init__(self, plan: BuiltInPlan, live: LivePhase) -> None:
         self.name = plan.name
-        self._patterns: tuple[str, ...] = tuple(plan.options["nodes"])
-        self._epoch = int(plan.options["epoch"])
-        self._is_held_first = is_held_first
         self._hold = _Hold(plan, live)
-        self._hold.check(self._patterns)
         self._now = -1
 
     def hooks(self) -> Hooks:
         """The start of every epoch."""
-        return {"on_epoch_start": lambda view: self._turn(view.epoch)}
+        return {"on_epoch_start": lambda view: self._go_to(view.epoch)}
 
     def state(self) -> Mapping[str, Any]:
         """The epoch it was last told of."""
@@ -73,43 +70,43 @@ class _AtEpoch:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Hold what was held then."""
         if state["epoch"] >= 0:
-            self._turn(state["epoch"])
+            self._go_to(state["epoch"])
+
+    def _go_to(self, epoch: int) -> None:
+        self._now = epoch
+        self._turn(epoch)
+
+    @abstractmethod
+    def _turn(self, epoch: int) -> None:
+        """Hold what is held in an epoch, and let the rest train."""
+
+
+class _AtEpoch(_ByEpoch):
+    """Holds from an epoch on, or until one."""
+
+    def __init__(self, plan: BuiltInPlan, live: LivePhase, *, is_held_first: bool) -> None:
+        super().__init__(plan, live)
+        self._patterns: tuple[str, ...] = tuple(plan.options["nodes"])
+        self._epoch = int(plan.options["epoch"])
+        self._is_held_first = is_held_first
+        self._hold.check(self._patterns)
 
     def _turn(self, epoch: int) -> None:
-        self._now = epoch
         self._hold.turn(self._patterns, is_held=(epoch < self._epoch) == self._is_held_first)
 
 
-class GradualUnfreezing:
+class GradualUnfreezing(_ByEpoch):
     """Lets one node after another train."""
 
-    measures = False
-
     def __init__(self, plan: BuiltInPlan, live: LivePhase) -> None:
-        self.name = plan.name
+        super().__init__(plan, live)
         trained = dict.fromkeys(name.partition(".")[0] for name in live.program.trained)
         order = plan.options["order"] or [name for name in reversed(live.graph.plans) if name in trained]
         self._order = tuple(order)
         self._every = int(plan.options["every_n_epochs"])
-        self._hold = _Hold(plan, live)
         self._hold.check(self._order[1:])
-        self._now = -1
-
-    def hooks(self) -> Hooks:
-        """The start of every epoch."""
-        return {"on_epoch_start": lambda view: self._turn(view.epoch)}
-
-    def state(self) -> Mapping[str, Any]:
-        """The epoch it was last told of."""
-        return {"epoch": self._now}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Let train what trained then."""
-        if state["epoch"] >= 0:
-            self._turn(state["epoch"])
 
     def _turn(self, epoch: int) -> None:
-        self._now = epoch
         n_training = 1 + epoch // self._every
         for index, name in enumerate(self._order):
             self._hold.turn((name,), is_held=index >= n_training)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from runexp.diagnostics import naming
+from runexp.durable import naming, sync_file
 
 _GROUP_BYTES = 16 << 20
 """Rows are held until they take so much, and are then written together."""
@@ -42,9 +42,9 @@ class TableFile:
         with naming(self.path):
             self._writer.close()
         self._writer = None
-        _sync(self._aside)
+        sync_file(self._aside)
         os.replace(self._aside, self.path)
-        _sync(self.path.parent)
+        sync_file(self.path.parent)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
@@ -119,12 +119,3 @@ def as_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with naming(path):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
