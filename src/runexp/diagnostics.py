@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from unicodedata import normalize
@@ -82,8 +82,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     swapped = next((folded[near] for near in _with_two_letters_swapped(name.casefold()) if near in folded), None)
     if swapped is not None:
         return swapped
+    begun = [candidate for word, candidate in folded.items() if word.startswith(name.casefold())]
+    if len(begun) == 1 and len(name) >= _SHORTEST_BEGINNING:
+        return begun[0]
     close = get_close_matches(name, candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
+    return close[0] if close else _by_words(name.casefold(), folded)
+
+
+def _by_words(name: str, folded: Mapping[str, str]) -> str | None:
+    """The only known name that is one of the words of `name`, or their first letters: `batch_size`, `learning_rate`."""
+    words = name.split("_")
+    initials = "".join(word[:1] for word in words)
+    near = {folded[word] for word in (*words, initials) if len(word) > 1 and word in folded and word != name}
+    return near.pop() if len(near) == 1 else None
 
 
 def _with_two_letters_swapped(name: str) -> Iterator[str]:
@@ -113,3 +124,4 @@ def _headline(diagnostics: Sequence[Diagnostic]) -> str:
 # Cyrillic and Greek letters that a reader cannot tell from Latin ones.
 _LOOK_ALIKES = str.maketrans("асеорхуіјѕԁһԛԝοανιρτυκ", "aceopxyijsdhqwoaviptuk")
 _NOWHERE = Span("", 0, 0, 0, 0)
+_SHORTEST_BEGINNING = 3

@@ -93,7 +93,7 @@ def test_s03_words_that_no_transform_makes_numbers_are_refused(tmp_path):
 
 CANCER = """
 source: sklearn.datasets.load_breast_cancer
-features: {x: "*"}
+features: {x: ["*", -target]}
 targets: {label: target}
 splits: {train: 0.7, test: 0.3}
 """
@@ -188,7 +188,7 @@ def test_s03_a_function_without_its_inverse_cannot_be_taken_back(tmp_path):
 
 
 def test_s03_one_transformer_over_several_keys_gives_each_its_own_columns_back(tmp_path):
-    setting = CANCER.replace('{x: "*"}', '{x: radius error, a: "mean *", b: "worst *"}')
+    setting = CANCER.replace('{x: ["*", -target]}', '{x: radius error, a: "mean *", b: "worst *"}')
     joint = fitted(tmp_path, "- {on: [a, b], use: normalizer, together: true}", setting)
     both = np.concatenate([joint.raw("a"), joint.raw("b")], axis=1).astype(float)
     expected = both / np.linalg.norm(both, axis=1, keepdims=True)
@@ -198,7 +198,7 @@ def test_s03_one_transformer_over_several_keys_gives_each_its_own_columns_back(t
 
 
 def test_s03_a_transform_of_another_width_over_several_keys_wants_a_new_key(tmp_path):
-    setting = CANCER.replace('{x: "*"}', '{a: "mean *", b: "worst *"}').strip()
+    setting = CANCER.replace('{x: ["*", -target]}', '{a: "mean *", b: "worst *"}').strip()
     step = "transforms: [{on: [a, b], use: pca, with: {n_components: 3}, together: true}]"
     found = misread(tmp_path, f"{setting.replace('a: ', 'x: radius error, a: ', 1)}\n{step}")
     assert (found.code, found.help) == ("transform-failed", "`into: NAME` makes one key of them")
@@ -280,7 +280,7 @@ def test_s03_what_was_fitted_is_kept_and_trusted_when_loaded(tmp_path, way):
 
 
 def test_s03_what_cannot_be_kept_says_so_in_the_run_folder(tmp_path):
-    rows = fitted(tmp_path, "- {on: x, use: sklearn.cluster.Birch}", CANCER.replace('"*"', "mean radius"))
+    rows = fitted(tmp_path, "- {on: x, use: sklearn.cluster.Birch}", CANCER.replace('["*", -target]', "mean radius"))
     ((path, content),) = transformer_files([rows])
     assert path == "artifacts/transforms/d/x-0.txt"
     assert content.startswith(b"Birch could not be kept")

@@ -13,7 +13,7 @@ from runexp.runtime.data import FeatureSet
 WINE = build(
     plan(
         made("load_wine"),
-        features("*", name="x"),
+        features("*", "-target", name="x"),
         target("target"),
         splits=splits("shares", by="y", train=0.5, test=0.5),
     )
@@ -36,7 +36,7 @@ def test_a_masked_row_is_zeros_with_mask_zero(rows):
     array, mask = view.array("x"), view.mask()
     assert mask.dtype == np.float32
     for position, row in enumerate(rows):
-        expected = np.zeros(14) if row < 0 else WINE.array("x")[row]
+        expected = np.zeros(13) if row < 0 else WINE.array("x")[row]
         assert np.array_equal(array[position], expected)
         assert mask[position] == (row >= 0)
 

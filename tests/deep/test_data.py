@@ -77,7 +77,10 @@ def test_a_truncated_parquet_file_is_one_mistake(tmp_path, keep):
 
 
 def test_a_target_among_the_features_is_shown_at_both_places(tmp_path):
-    found = the_one(tried(tmp_path, features="{x: '*i*'}"), "target-among-features", "data.d.targets.kind")
+    parquet(tmp_path, 60)
+    found = the_one(
+        tried(tmp_path, features="{x: '*i*'}", file="table.parquet"), "target-among-features", "data.d.targets.kind"
+    )
     assert "`kind` is the target `kind` and one of the features" in found.message
     assert found.related[0].span.line == 6
 

@@ -143,7 +143,7 @@ def test_words_of_a_target_are_numbered_over_all_files(tmp_path):
 @pytest.mark.parametrize("key", ["{columns: x0, dtype: float64}", "{columns: kind}", "x*"])
 def test_types_are_those_of_the_set_in_memory(tmp_path, key):
     write(tmp_path / "rows.parquet", 60)
-    data = f"source: rows.parquet\nfeatures: {{x: x0}}\ntargets: {{y: {key}}}\ntags: {{t: {key}}}"
+    data = f"source: rows.parquet\nfeatures: {{x: kind}}\ntargets: {{y: {key}}}\ntags: {{t: {key}}}"
     one, other = streamed(tmp_path, data), held(tmp_path, data)
     for name in ("y", "t"):
         assert (one.shape_of(name), one.dtype_of(name)) == (other.shape_of(name), other.dtype_of(name))

@@ -87,12 +87,12 @@ def test_windows_are_views_of_the_rows_that_were_read(tmp_path):
 
 
 def test_rows_last_gives_what_convolutions_want(tmp_path):
-    data = "source: t.csv\nfeatures: {x: [a, b]}\ntargets: {y: a}\nwindows: {size: 5, predict: each, rows: last}"
+    data = "source: t.csv\nfeatures: {x: [a, b]}\ntags: {y: a}\nwindows: {size: 5, predict: {y: each}, rows: last}"
     made = read(tmp_path, data, t__csv=series(40, ("p",)))
     assert made.shape_of("x") == (2, 5)
     assert made.shape_of("y") == (5,)
     assert made.array("x").tolist() == np.moveaxis(made.array("x"), 1, 2).swapaxes(1, 2).tolist()
-    assert made.array("x")[3, 0].tolist() == made.array("y")[3].tolist()
+    assert np.array_equal(made.array("x")[3, 0], made.array("y")[3].astype(np.float32))
     assert made.tensor("x", "cpu").numpy().tolist() == made.array("x").tolist()
 
 
@@ -220,7 +220,7 @@ def test_a_column_that_a_table_of_unknown_columns_lacks_is_named(tmp_path):
 )
 def test_rows_that_give_no_windows_are_refused_where_it_was_asked(tmp_path, windows, rows, code, message):
     splits = "splits: {train: 0.5, test: 0.5, order: true}"
-    data = f"source: t.csv\nfeatures: {{x: [a, b]}}\ntargets: {{y: a}}\n{splits}\nwindows: {{{windows}}}"
+    data = f"source: t.csv\nfeatures: {{x: [a, b]}}\ntargets: {{y: t}}\n{splits}\nwindows: {{{windows}}}"
     found = misread(tmp_path, data, t__csv=rows)
     assert found.code == code
     assert message in found.message

@@ -74,6 +74,8 @@ def _takes(parameter: Parameter, word: str, value: object) -> bool:
 def _takes_number(parameter: Parameter, word: str, number: float) -> bool:
     if word == "infinity" and number == math.inf:
         return True
+    if parameter.name == "lr" and math.isinf(number):
+        return False
     if word in ("any", "tensor") and not parameter.ranges:
         return True
     if word == "int" and not isinstance(number, int):

@@ -265,7 +265,7 @@ def _check_patience(
     scope: Scope, watched: Watched, callback: EarlyStopping, evaluations: tuple[EvaluationPlan, ...], path: Path
 ) -> None:
     """Warn of a patience that outlasts the phase; a phase by steps is not judged."""
-    if watched.n_epochs is None:
+    if watched.n_epochs is None or scope.found.is_damaged(path):
         return
     n_measured = watched.n_epochs
     for each in evaluations:

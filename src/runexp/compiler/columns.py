@@ -9,18 +9,19 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
 from typing import IO, cast
 
 from runexp import catalog
 from runexp.compiler.findings import Findings, Part, Path
 from runexp.compiler.sources import first_file
-from runexp.diagnostics import did_you_mean
+from runexp.diagnostics import Related, did_you_mean
 from runexp.plan.data import JoinPlan, KeyPlan, SourcePlan
+from runexp.plan.patterns import gathered, leaks, matched
 from runexp.records import dataclass
 
 _LONGEST_HEADER = 1 << 20
+_OTHER_MARKS = (";", "\t", "|")
 _WILDCARDS = frozenset("*?[")
 STREAM_COLUMNS = ("text", "document")
 """The columns of a text read as tokens: the token, and the number of the document it stands in."""
@@ -47,23 +48,61 @@ def check_columns(
 ) -> None:
     """Report names and patterns that match no column of the source, where its columns can be known cheaply."""
     known = known_columns(source, folder) if source else ()
-    if not known:
+    if not known or _is_divided_otherwise(found, known, path):
         return
     others = tuple(f"{join.data}." for join in found.spec.data[str(path[1])].joins)
     known = (*known, *joined.columns)
     unread = tuple(prefix for prefix in others if not any(column.startswith(prefix) for column in joined.columns))
     for key in keys:
         for index, pattern in enumerate(key.columns):
-            if unread and pattern.startswith(unread):
+            if unread and pattern.removeprefix("-").startswith(unread):
                 continue  # nothing is known of the set that it is a column of
-            if pattern not in known and not any(fnmatchcase(column, pattern) for column in known):
+            if not matched(pattern, known):
                 kind = "column for the pattern" if _WILDCARDS & set(pattern) else "column"
                 _report(
                     found, f"{kind} `{pattern}`", pattern, _place(found, (*path, key.domain, key.name), index), known
                 )
+    if found.spec.data[str(path[1])].windows is None:  # where what is to be predicted lies is known later
+        _check_leaks(found, keys, path, known, others)
     names = [key.name for key in (*keys, *joined.keys)]
     _check_split_columns(found, (*path, "splits"), names, known, unread)
     _check_fold_columns(found, str(path[1]), names, known, unread)
+
+
+def _is_divided_otherwise(found: Findings, known: Sequence[str], path: Path) -> bool:
+    """Report a header that is one name with semicolons or tabs in it: one mistake, not one a column."""
+    mark = next((mark for mark in _OTHER_MARKS if mark in known[0]), "") if len(known) == 1 else ""
+    if mark:
+        found.error(
+            "unreadable-file",
+            f"the header of the source of `{path[1]}` is one name, `{known[0][:60]}`: it is divided by {mark!r}",
+            (*path, "source"),
+            label="values are divided by commas",
+            help="write it with commas, decimals with a point: `pandas.read_csv(name, sep=…, decimal=…).to_csv(other, "
+            "index=False)`; what ends in .tsv is divided by tabs",
+        )
+    return bool(mark)
+
+
+def _check_leaks(
+    found: Findings, keys: Sequence[KeyPlan], path: Path, known: Sequence[str], others: tuple[str, ...]
+) -> None:
+    """Targets that are fed as well, by a pattern of features that reaches further than was meant."""
+    own = [name for name in known if not (others and name.startswith(others))]
+    matches = [(key, {one: matched(one, own) or matched(one, known) for one in key.columns}) for key in keys]
+    columns = [(key, gathered(matching, known)) for key, matching in matches if all(matching.values())]
+    targets = [(key, names) for key, names in columns if key.domain == "targets"]
+    features = [(key, names) for key, names in columns if key.domain == "features"]
+    for key, names in features:
+        for target, column in leaks(targets, names):
+            found.error(
+                "target-among-features",
+                f"column `{column}` is the target `{target.name}` and one of the features",
+                (*path, "targets", target.name),
+                part="key",
+                help=f"`-{column}` behind the patterns of `{key.name}` leaves it out",
+                related=(Related(found.origin((*path, "features", key.name)).span, f"`{key.name}` gathers it too"),),
+            )
 
 
 def _check_split_columns(

@@ -32,7 +32,7 @@ def counted_feeds(feeds: Iterable[Feed], data: Mapping[str, DataPlan]) -> bool:
         return False
     plan = data[first.name]
     key = next((key for key in plan.keys if key.name == first.key), None)
-    return key is not None and (key.is_tokens or _is_ordinal(plan, key))
+    return key is not None and (key.is_tokens or plan.source.is_stream or _is_ordinal(plan, key))
 
 
 def _check_key(found: Findings, plan: DataPlan, name: str, path: Path) -> None:

@@ -17,6 +17,7 @@ from runexp.diagnostics import (
     Span,
     did_you_mean,
     in_document_order,
+    nearest,
 )
 from runexp.plan.values import COUNT, Call, Code, FrozenMap, Origin
 from runexp.source import Document, MappingNode
@@ -38,6 +39,7 @@ class Findings:
         self._unsure: set[str | int] = set()
         self._distrusted: set[Path] = set()
         self._unreadable: set[str] = set()
+        self._foreign: set[str] = set()
         self._own: dict[str, OwnCode | SignatureProblem | None] = {}
 
     @property
@@ -88,6 +90,10 @@ class Findings:
     def is_unsure(self, section: str) -> bool:
         """Whether a link in a section is broken, so that what is missing elsewhere may follow from it."""
         return section in self._unsure or self.is_damaged((section,))
+
+    def doubt(self, section: str) -> None:
+        """Note that a link to a section is broken, so that what is missing elsewhere may follow from it."""
+        self._unsure.add(section)
 
     def origin(self, path: Path) -> Origin:
         """Where an item stands: at its key."""
@@ -234,9 +240,10 @@ class Findings:
     ) -> Entry | None:
         """The entry of code of the user's or of a plug-in; None where it cannot be what is asked for."""
         if isinstance(own, SignatureProblem) and plugin is None:
-            if own.code != "unreadable-module" or own.file not in self._unreadable:  # a broken file is one mistake
+            module = own.file or own.message  # a module that is broken or not there is one mistake
+            if own.code not in _ABOUT_MODULES or module not in self._unreadable:
                 self.error(own.code, own.message, path, label="cannot be found", help=own.help, related=place_in(own))
-            self._unreadable.add(own.file)
+            self._unreadable.add(module)
             return None
         if not isinstance(own, OwnCode):
             module, _, attribute = use.rpartition(".")
@@ -300,6 +307,14 @@ class Findings:
         root, _, rest = use.partition(".")
         why = why_refused(root)
         is_foreign = bool(rest) and not why
+        whole = next((name for name in catalog.names(kinds) if name.endswith(f".{use}")), None) if rest else None
+        meant = nearest(root, self.spec.imports)
+        if whole or meant:
+            near, is_foreign = f"did you mean `{whole or f'{meant}.{rest}'}`?", False
+        if is_foreign and root in self._foreign:
+            return  # one line under `imports` mends them all
+        if is_foreign:
+            self._foreign.add(root)
         if why and rest and root not in _CATALOG_ROOTS:
             near = f"no spec may name what is in Python's own `{root}`; a function of yours may, under `imports`"
         self.error(
@@ -352,4 +367,5 @@ _SECTION_WORDS = {
     "experiment_callbacks": "experiment callback",
 }
 _SECTIONS = {word: section for section, word in _SECTION_WORDS.items()}
+_ABOUT_MODULES = frozenset(("unreadable-module", "unknown-module"))
 _ARGUMENT_CODES = frozenset(("unknown-parameter", "missing-parameter", "bad-value", "fixed-parameter"))

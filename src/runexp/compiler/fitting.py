@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from runexp import catalog
 from runexp.compiler.findings import Path
@@ -20,16 +20,28 @@ class Fitted:
 
     def __init__(self, nodes: Mapping[str, NodePlan]) -> None:
         self._waiting = dict.fromkeys(name for name, node in nodes.items() if node.is_estimator)
+        self._early: set[str] = set()
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """The estimators no phase has fitted yet, in topological order."""
         return tuple(self._waiting)
 
+    @property
+    def is_early(self) -> bool:
+        """Whether a phase came too early for estimators that none has fitted since, which has been reported."""
+        return bool(self._early)
+
+    def mark_early(self, names: Sequence[str]) -> None:
+        """Note that a phase came too early for these; a fit phase behind it may well be the one that is meant."""
+        self.mark(tuple(names))
+        self._early |= set(names)
+
     def mark(self, names: tuple[str, ...]) -> None:
         """Note that a phase fits these."""
         for name in names:
             self._waiting.pop(name, None)
+            self._early.discard(name)
 
 
 def check_fitted(scope: Scope, nodes: tuple[str, ...], fitted: Fitted, path: Path) -> None:
@@ -43,7 +55,7 @@ def check_fitted(scope: Scope, nodes: tuple[str, ...], fitted: Fitted, path: Pat
             part="key",
             help=f"put a fit phase before it: {{kind: fit, nodes: [{', '.join(early)}], split: train}}",
         )
-        fitted.mark(tuple(early))
+        fitted.mark_early(early)
 
 
 def link_fit(scope: Scope, phase: FitPhase, path: Path, label: str, fitted: Fitted) -> FitPlan | None:
@@ -69,7 +81,7 @@ def link_fit(scope: Scope, phase: FitPhase, path: Path, label: str, fitted: Fitt
 
 def _wanted(scope: Scope, phase: FitPhase, path: Path, fitted: Fitted) -> tuple[str, ...]:
     if phase.nodes is None:
-        if not fitted.waiting and not scope.found.is_damaged(("nodes",)):
+        if not fitted.waiting and not fitted.is_early and not scope.found.is_damaged(("nodes",)):
             scope.found.error(
                 "nothing-to-do",
                 f"the fit phase `{path[-1]}` has no estimator to fit",
@@ -91,6 +103,7 @@ def _wanted(scope: Scope, phase: FitPhase, path: Path, fitted: Fitted) -> tuple[
                 place,
                 help="train it in a phase of `kind: train`",
             )
+            fitted.mark(fitted.waiting)  # any of them may be meant
             continue
         wanted.append(name)
     return tuple(wanted)

@@ -12,6 +12,7 @@ from runexp.compiler.keys import code_categories, fitted_on, link_keys
 from runexp.compiler.sources import link_source
 from runexp.diagnostics import did_you_mean
 from runexp.plan.data import JoinPlan, KeyPlan, TransformPlan
+from runexp.plan.patterns import prefixed
 from runexp.spec.data import Data, Join, Key, Transform
 
 
@@ -35,7 +36,7 @@ def link_joins(found: Findings, data: Data, path: Path, folder: FilePath) -> Joi
         plans.append(JoinPlan(join.data, source, on, theirs, found.origin(place)))
         columns += [f"{join.data}.{column}" for column in known_columns(source, folder)]
         keys += [
-            replace(key, columns=tuple(f"{join.data}.{pattern}" for pattern in key.columns))
+            replace(key, columns=tuple(prefixed(pattern, f"{join.data}.") for pattern in key.columns))
             for key in link_keys(found, other, ("data", join.data))
             if not (key.domain == "tags" and key.columns == (theirs,))  # the id, which this set has
         ]

@@ -95,6 +95,7 @@ def named_sampler(scope: Scope, name: str, path: Path) -> SamplerPlan | None:
     """The sampler of that name; None where it is broken or, which is reported, there is none."""
     if name not in scope.found.names("samplers"):
         scope.found.unknown("sampler", name, path, scope.found.names("samplers"))
+        scope.found.doubt("samplers")
     return scope.samplers.get(name)
 
 

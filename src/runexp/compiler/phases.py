@@ -219,7 +219,8 @@ def _trained(
         and (phase.nodes is None or name in phase.nodes)
     )
     is_known = all(name in scope.nodes for name in phase.nodes or ())
-    if nodes and not trains and is_known and not graph_is_damaged(scope):
+    moves = [name for name in trains if name in scope.found.spec.nodes and scope.found.spec.nodes[name].merge is None]
+    if nodes and not moves and is_known and not graph_is_damaged(scope):
         scope.found.error(
             "nothing-to-do",
             f"the train phase `{path[-1]}` has nothing to train",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from runexp.compiler.findings import Path
 from runexp.compiler.outputs import output_route
 from runexp.compiler.scope import Scope
+from runexp.diagnostics import nearest
 from runexp.plan.graph import LossPlan, MetricPlan, Route
 from runexp.spec.losses import Routes
 
@@ -80,10 +81,20 @@ def _route(scope: Scope, node: str, reference: str, path: Path) -> Route | None:
         f"`{reference}` is nothing a loss or metric can be given",
         path,
         label="no such input",
-        help="there are `outputs`, `targets.<name>`, `features.<name>`, `tags.<name>`, `<data>.<key>` (each with "
+        help=_likely(scope, reference)
+        + "there are `outputs`, `targets.<name>`, `features.<name>`, `tags.<name>`, `<data>.<key>` (each with "
         "`.<role>` where rows are drawn together), the name of a matrix and `sampler.weights`",
     )
     return None
+
+
+def _likely(scope: Scope, reference: str) -> str:
+    """The reference that was meant, where its beginning alone is misspelled."""
+    head, dot, rest = reference.partition(".")
+    data = scope.found.spec.data
+    known = (*_DOMAINS, *data) if dot else (name for name in data if data[name].matrix is not None)
+    close = nearest(head, ("outputs", *known))
+    return f"did you mean `{close}{dot}{rest}`? " if close else ""
 
 
 def _column(scope: Scope, node: str, written: tuple[str, str, str], path: Path) -> Route | None:

@@ -25,6 +25,9 @@ _KINDS: dict[str, SourceKind] = {
     ".npy": "numpy",
     ".txt": "text",
 }
+_OTHER_FILES = frozenset(
+    (".xls", ".xlsx", ".ods", ".json", ".h5", ".hdf5", ".pkl", ".pickle", ".mat", ".sav", ".dta", ".zip", ".pt", ".xml")
+)
 _PACKED = frozenset({".gz", ".bz2", ".zst", ".lz4"})
 _CAN_BE_PACKED = frozenset({"csv", "json_lines", "text"})
 _DATABASES = frozenset({".db", ".sqlite", ".sqlite3", ".sql"})
@@ -74,6 +77,16 @@ def _named(found: Findings, source: str, path: Path, folder: FilePath) -> Source
         return _file(found, source, path, folder)
     if FilePath(source).suffix.lower() in _DATABASES:
         _report_database(found, source, path)
+        return None
+    suffix = FilePath(source).suffix.lower()
+    if suffix in _OTHER_FILES:
+        found.error(
+            "unknown-source",
+            f"`{source}` is a file of a kind that rows are not read from",
+            path,
+            label="not read",
+            help=f"read are {', '.join(_KINDS)}; a function of yours may read any other: `source: {{use: mylab.load}}`",
+        )
         return None
     linked = found.call(source, {}, path, kinds=("dataset",), use_path=path)
     return SourcePlan("call", "", linked[0], found.origin(path)) if linked else None

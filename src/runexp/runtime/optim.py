@@ -29,6 +29,8 @@ def build_optimizer(plan: OptimizerPlan, parameters: Mapping[str, nn.Parameter])
         hint = "an optimizer that takes one step a batch, such as `adam` or `sgd`"
         raise SpecError([_found(plan, f"`{plan.call.name}` evaluates a batch several times a step", hint)])
     groups = _grouped(plan, parameters)
+    if not any(group["params"] for group in groups):
+        raise SpecError([_found(plan, "no parameter is left to train: what it moves is frozen or has none")])
     arguments = keyword_arguments(plan.call, make)
     try:
         with running(plan.call):

@@ -114,9 +114,18 @@ def _classes(plan: LossPlan, route: Route, output: Tensor, columns: PhaseTable) 
     low, high = map(int, _extent(target, int(plan.call.arguments.get("ignore_index", -100))))
     if low < 0 or high >= n_classes:
         message = f"`{plan.node}` gives {n_classes} classes, and {name} holds labels from {low} to {high}"
-        hint = f"labels count from 0; {high + 1} outputs would fit"
+        hint = _fitting(target, output, low, high)
         raise SpecError([found(plan, "wrong-classes", message, help=hint)])
     return target if target.dtype == torch.int64 else target.changed(lambda batch: batch.to(torch.int64))
+
+
+def _fitting(target: Column, output: Tensor, low: int, high: int) -> str:
+    """What would make labels and outputs fit each other."""
+    if low != 0:
+        return "labels count from 0: `{columns: …, categorical: ordinal}` at the target's key codes what is there so"
+    if target.row_shape and output.ndim == len(target.row_shape) + 2 and high < output.shape[-1]:
+        return "`causal_lm` takes logits (batch, time, classes)"
+    return f"labels count from 0; {high + 1} outputs would fit"
 
 
 def _check_steps(plan: LossPlan, route: Route, output: Tensor, target: Column, columns: PhaseTable) -> None:

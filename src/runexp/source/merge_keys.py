@@ -9,7 +9,7 @@ from unicodedata import normalize
 from runexp.diagnostics import Diagnostic, Related, Span
 from runexp.records import dataclass
 from runexp.source.leaves import Leaves
-from runexp.source.nodes import Entry, MappingNode, Node, SequenceNode, kind_of
+from runexp.source.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ def _merge(slot: Slot, entries: dict[str, Entry], leaves: Leaves) -> None:
     """Add what a merge key names; of several mappings an earlier one wins."""
     sources = slot.value.items if isinstance(slot.value, SequenceNode) else (slot.value,)
     for source in sources:
+        if isinstance(source, ScalarNode) and source.broken:
+            continue  # an alias of no anchor, which has been reported
         if not isinstance(source, MappingNode):
             leaves.note(_not_a_mapping(source))
             continue

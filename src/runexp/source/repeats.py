@@ -29,6 +29,7 @@ class _Expansion:
         self._lines = Lines(files)
         self._measure = Measure()
         self._copied = 0
+        self._item: tuple[Node | None, set[str]] = (None, set())
 
     def phases(self, phases: MappingNode, each: Mapping[str, Node]) -> MappingNode:
         """A mapping of phases, with the repeats in it written out and `${each.…}` filled in."""
@@ -75,8 +76,10 @@ class _Expansion:
                 continue
             values = {**each, **{entry.key: entry.value for entry in item.entries}}
             note = Related(item.span, f"repeated for item {position}")
+            before, self._item = self._item, (item, {name for other in items.items for name in _keys(other)})
             kind = Entry("kind", item.span, ScalarNode("group", item.span, text="group"))
             phases = Entry("phases", item.span, self.phases(inner, values))
+            self._item = before
             group = MappingNode((kind, phases), item.span, (note,))
             groups.append(Entry(str(position), item.span, group))
         return replace(inner, entries=tuple(groups))
@@ -117,9 +120,14 @@ class _Expansion:
             value = value.get(name) if isinstance(value, MappingNode) else None
         if value is None:
             name = ".".join(reference.names)
-            message = f"`{reference.written}` names nothing: no item of this repeat has `{name}`"
+            item, others = self._item
+            is_uneven = reference.names[0] in others
+            lacks = f"an item of this repeat has no `{name}`" if is_uneven else f"no item of this repeat has `{name}`"
+            message = f"`{reference.written}` names nothing: {lacks}"
             help = did_you_mean(name, each, kind="names")
-            self._report(Diagnostic("unknown-variable", message, self._lines.span_of(reference), help=help))
+            related = (Related(item.span, "this one"),) if item and is_uneven else ()
+            span = self._lines.span_of(reference)
+            self._report(Diagnostic("unknown-variable", message, span, help=help, related=related))
             return broken(reference.use)
         return value
 
@@ -128,6 +136,10 @@ class _Expansion:
         known = any(one.span == diagnostic.span and one.code == diagnostic.code for one in self.found)
         if not known and len(self.found) < MAX_DIAGNOSTICS:
             self.found.append(diagnostic)
+
+
+def _keys(node: Node) -> tuple[str, ...]:
+    return tuple(node.keys()) if isinstance(node, MappingNode) else ()
 
 
 def _is_repeat(node: Node) -> TypeGuard[SequenceNode]:

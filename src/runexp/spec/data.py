@@ -96,7 +96,10 @@ class Join(Section):
 class Key(Section):
     """Columns gathered into one array under a key, in the order of the source."""
 
-    columns: Annotated[Pattern | tuple[Pattern, ...], Field(description="column names or patterns (`pixel_*`)")]
+    columns: Annotated[
+        Pattern | tuple[Pattern, ...],
+        Field(description="column names or patterns (`pixel_*`); behind them `-id` leaves a column out"),
+    ]
     shape: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...] | None,
         Field(description="shape of one row, for instance [1, 8, 8]; left out: one value a column"),

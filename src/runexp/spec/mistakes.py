@@ -12,6 +12,8 @@ from runexp.records import dataclass
 from runexp.spec.shape import Path, accepted_kinds, accepted_values, description_at, dotted, known_keys
 
 _NOTHING = object()
+_CALL = {"use", "with"}
+_SWITCHES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _MOST_KEYS = 8
 
 
@@ -49,8 +51,8 @@ def mistakes_of(errors: Iterable[Mapping[str, Any]], data: object) -> tuple[Mist
     """One mistake for each thing that is wrong, however many union branches complained of it."""
     read = [_read(error, data) for error in errors]
     kept = _one_branch_each(read, data) or read[:1]
-    mistakes = [_mistake(error, data) for error in kept]
-    return tuple(_without_echoes(mistakes))
+    mistakes = dict.fromkeys(_beside(error, data) or _mistake(error, data) for error in kept)
+    return tuple(_without_echoes(tuple(mistakes)))
 
 
 def _read(error: Mapping[str, Any], data: object) -> _Error:
@@ -116,6 +118,28 @@ def _under(path: Path, places: Iterable[Path]) -> bool:
     return any(path[: len(place)] == place for place in places)
 
 
+def _beside(error: _Error, data: object) -> Mistake | None:
+    """Arguments of a layer that stand beside its name instead of below it, for want of two spaces."""
+    end = next((at + 2 for at, step in enumerate(error.path[:-1]) if step == "layers" and error.path[at + 1] != ""), 0)
+    path = error.path[:end]
+    layer = value_at(data, path)
+    if not end or not isinstance(path[-1], int) or not isinstance(layer, dict) or len(layer) < 2:
+        return None
+    name, argument, *_ = layer
+    if layer[name] is not None:
+        return None
+    return Mistake(
+        code="wrong-value",
+        message=f"`{argument}` stands beside `{name}`, and not below it",
+        path=(*path, argument),
+        place=(*path, argument),
+        part="key",
+        cut=owner(path),
+        label="an argument of the layer?",
+        help=f"indent it deeper than `{name}`, or write `{name}: {{{argument}: {_shown(layer[argument]).strip('`')}}}`",
+    )
+
+
 def _mistake(error: _Error, data: object) -> Mistake:
     if error.kind == "extra_forbidden":
         return _unknown_key(error.path, data)
@@ -141,9 +165,15 @@ def _unknown_key(path: Path, data: object, known: Sequence[str] = ()) -> Mistake
         part="key",
         cut=path,
         label="unknown key",
-        help=did_you_mean(key, names, kind="keys"),
+        help=_as_argument(key, names) if close is None else did_you_mean(key, names, kind="keys"),
         meant=(*parent, close) if close is not None and is_free else (),
     )
+
+
+def _as_argument(key: str, names: Sequence[str]) -> str:
+    """Where something is named by `use`, a key that is none of ours is likely an argument of it."""
+    keys = did_you_mean(key, names, kind="keys")
+    return f"arguments of what `use` names stand under `with: {{{key}: …}}`; {keys}" if {*names} >= _CALL else keys
 
 
 def _misspelled(key: str, written: Iterable[str], known: Sequence[str]) -> str | None:
@@ -176,15 +206,17 @@ def _unknown_word(error: _Error, data: object) -> Mistake:
     path = (*error.path, discriminator) if discriminator else error.path
     word = value_at(data, path)
     known = accepted_values(data, path)
+    is_quoted = isinstance(word, str) and word in known and _is_number(word)
+    shown = f'the text `"{word}"`' if is_quoted else _shown(word)
     return Mistake(
         code="unknown-word",
-        message=f"`{dotted(path)}` cannot be {_shown(word)}",
+        message=f"`{dotted(path)}` cannot be {shown}",
         path=path,
         place=path,
         part="value",
         cut=owner(error.path),
         label="not one of the accepted words",
-        help=did_you_mean(str(word), known, kind="accepted"),
+        help=f"leave out the quotes: `{word}`" if is_quoted else did_you_mean(str(word), known, kind="accepted"),
     )
 
 
@@ -207,6 +239,9 @@ def _wrong_value(error: _Error, data: object) -> Mistake:
     is_kind = error.kind.endswith("_type") or error.kind in ("union_mismatch", "int_from_float")
     wanted = _either(kinds) if is_kind and kinds else _wanted(error)
     verb, shown = "must be", _shown(value)
+    is_quoted = is_kind and isinstance(value, str) and _is_number(value)
+    if is_quoted:
+        shown = f'the text `"{value}"`'
     if error.kind in ("too_short", "too_long"):
         verb, shown = "must hold", str(len(value)) if isinstance(value, (dict, list)) else shown
     message = f"`{dotted(error.path)}` {verb} {wanted}, not {shown}"
@@ -220,22 +255,35 @@ def _wrong_value(error: _Error, data: object) -> Mistake:
         part="value",
         cut=owner(error.path),
         label=f"expected {wanted}" if wanted else "",
-        help=_remedy(error.path, data, kinds if is_kind else ()),
+        help=f"leave out the quotes: `{value}`" if is_quoted else _remedy(error.path, data, kinds if is_kind else ()),
     )
 
 
 def _remedy(path: Path, data: object, kinds: Sequence[str]) -> str:
     """What the language says of the place, and the value rewritten in the kind it must have, where that is clear."""
     value = value_at(data, path)
-    described = description_at(data, path)
+    described = description_at(data, path) or (description_at(data, owner(path)) if path != owner(path) else "")
     kinds = tuple(kind for kind in kinds if kind != "nothing")
+    if kinds == ("true or false",) and str(value).casefold() in _SWITCHES:
+        return f"write `{_SWITCHES[str(value).casefold()]}`: {described}"
     if isinstance(value, str) and kinds == ("a list",):
         return f"write `[{value}]`: {described}"
     keys = known_keys(data, path) if "a mapping" in kinds else ()
-    if isinstance(value, str) and "use" in keys:
+    only = next((key for key in ("size", "eq") if key in keys), None)
+    if only and isinstance(value, (int, float, str)) and not (isinstance(value, str) and "use" in keys):
+        return f"write `{{{only}: {value}}}`" + (f": {described}" if described else "")
+    if isinstance(value, str) and "use" in keys and "a number" not in kinds:
         return f"write `{{use: {value}}}`: {described}"
     named = f"keys: {', '.join(keys)}" if 0 < len(keys) <= _MOST_KEYS else ""
     return "; ".join(part for part in (described, named) if part)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.isascii() and not text[-1:].isalpha()
 
 
 def _either(kinds: Sequence[str]) -> str:

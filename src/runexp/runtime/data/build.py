@@ -17,7 +17,7 @@ from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.function import open_function
 from runexp.runtime.data.gathering import Gathered, gather
 from runexp.runtime.data.joining import check_matched, join_tables, without_joined
-from runexp.runtime.data.matching import Match, check_split_columns, match_keys, references
+from runexp.runtime.data.matching import Match, check_leaks, check_split_columns, match_keys, references
 from runexp.runtime.data.matrix_file import open_matrix
 from runexp.runtime.data.opening import open_planned
 from runexp.runtime.data.own_sources import own_source
@@ -107,6 +107,7 @@ def survey(plan: DataPlan, source: Source, *, seed: int, given: Mapping[str, Arr
     """
     found: list[Diagnostic] = []
     matches = match_keys(plan, source, found)
+    check_leaks(plan, matches, found)
     can_divide = check_split_columns(plan, source, found)
     unmatched = list(check_matched(plan, source))
     found += unmatched

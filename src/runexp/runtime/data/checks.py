@@ -13,6 +13,7 @@ from runexp.runtime.data.table import Array, Column, DType, Source
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?(nan|inf|infinity)\s*", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?\b")
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _ABSENT = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan"})  # pyarrow's own, for numbers
 
@@ -26,7 +27,7 @@ def check_present(column: Column, source: Source, origin: Origin) -> Diagnostic 
     more = column.n_missing - 1
     if more:
         message += f" and in {more} other{'s' if more > 1 else ''}"
-    hint = "drop these rows or fill them in before the run"
+    hint = "fill them by a transform (`use: simple_imputer`), say `missing: mask` at the key, or drop these rows"
     return problem(origin, "missing-values", message, hint=hint)
 
 
@@ -47,7 +48,14 @@ def check_numeric(column: Column, source: Source, origin: Origin) -> Diagnostic 
     where = f"{source.place(row)} of {shown(source.label)}"
     what = "is text, not a number" if column.kind == "text" else "is not a number"
     message = f"column {shown(column.name)} holds {shown(value)} in {where}, which {what}"
-    hint = "write decimals with a point" if _DECIMAL_COMMA.fullmatch(value) else ""
+    if _DECIMAL_COMMA.fullmatch(value):
+        hint = "write decimals with a point"
+    elif _DATE.match(value):
+        hint = "`dates: days` at the key (or `month`, `weekday`, …) makes numbers of dates"
+    elif column.kind == "text" and not is_spoilt_number(column):
+        hint = "`categorical: one_hot` (or `ordinal`) at a key of its own codes words"
+    else:
+        hint = "mend the value, or leave it empty and say how gaps are filled"
     return problem(origin, "non-numeric-column", message, hint=hint)
 
 

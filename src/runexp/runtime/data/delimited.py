@@ -21,6 +21,7 @@ from runexp.runtime.data.table import Column
 
 _BLOCK = 16 * 2**20  # a row must fit into a block; bytes
 _DIRECTIVE = b"#q2:types"  # QIIME 2 writes the types of the columns below their names: a row that is no data
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _HEAD = 4 * 2**20  # the first rows, and more than enough for a header; bytes
 
 
@@ -124,6 +125,9 @@ def _check_header(plan: SourcePlan, path: Path, names: list[str]) -> None:
 
 def _explain(path: Path, delimiter: str, error: Exception) -> str:
     try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            if bytes(stream.read(2)) in _UTF_16:
+                return f"{shown(path.name)} is UTF-16, and tables are read as UTF-8"
         records = _records(path, delimiter)
         _, header = next(records, (0, []))
         if not header:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 
-from runexp.diagnostics import Diagnostic, did_you_mean
-from runexp.plan.data import DataPlan, KeyPlan, SplitPlan
+from runexp.diagnostics import Diagnostic, Related, did_you_mean
+from runexp.plan.data import DataPlan, KeyPlan, SplitPlan, WindowPlan
+from runexp.plan.patterns import gathered, leaks, matched
 from runexp.runtime.data.problems import problem, shown
 from runexp.runtime.data.table import Source
 
@@ -52,24 +52,41 @@ def references(splits: SplitPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name))
 
 
+def check_leaks(plan: DataPlan, matches: Sequence[Match], found: list[Diagnostic]) -> None:
+    """A target that is fed as well. What a window is to predict lies behind it, and may be a column that it holds."""
+    targets = [(match.key, match.columns) for match in matches if match.key.domain == "targets"]
+    if plan.windows is not None:
+        size = plan.windows.size
+        targets = [(key, columns) for key, columns in targets if _last(plan.windows, key.name) < size]
+    for match in matches:
+        for target, column in leaks(targets, match.columns) if match.key.domain == "features" else ():
+            message = f"column {shown(column)} is the target `{target.name}` and one of the features"
+            hint = f"`-{column}` behind the patterns of `{match.key.name}` leaves it out"
+            related = (Related(match.key.origin.span, f"`{match.key.name}` gathers it too"),)
+            found.append(replace(problem(target.origin, "target-among-features", message, hint=hint), related=related))
+
+
+def _last(windows: WindowPlan, key: str) -> int:
+    """The last row that a key looks at, counted from the first of the window."""
+    first, length = windows.cuts[key]
+    return int(first + max(length, 1) - 1)
+
+
 def _match(key: KeyPlan, source: Source, found: list[Diagnostic], own: Sequence[str]) -> Match | None:
     """The columns of a key; a pattern reaches those of a joined set only where it names that: `sites.*`."""
-    columns: dict[str, None] = {}
-    names = {pattern: _matched(pattern, own) or _matched(pattern, source.names) for pattern in key.columns}
-    absent = [pattern for pattern, matched in names.items() if not matched]
+    names = {pattern: matched(pattern, own) or matched(pattern, source.names) for pattern in key.columns}
+    absent = [pattern for pattern, matching in names.items() if not matching]
     found += [_nothing(key, pattern, source) for pattern in absent]
     if absent:
         return None
-    for pattern in key.columns:
-        columns |= dict.fromkeys(names[pattern])
+    columns = gathered(names, source.names)
+    if not columns:
+        message = f"the patterns of {shown(key.name)} leave every column out"
+        hint = f"what gathers comes first: `['*', {key.columns[-1]}]`"
+        found.append(problem(key.origin, "unknown-column", message, hint=hint))
+        return None
     is_single = len(key.columns) == 1 and key.columns[0] in columns
-    return Match(key, tuple(columns), is_single)
-
-
-def _matched(pattern: str, names: Sequence[str]) -> tuple[str, ...]:
-    if pattern in names:
-        return (pattern,)
-    return tuple(name for name in names if fnmatchcase(name, pattern))
+    return Match(key, columns, is_single)
 
 
 def _nothing(key: KeyPlan, pattern: str, source: Source) -> Diagnostic:

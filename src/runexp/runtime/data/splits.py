@@ -163,7 +163,8 @@ def _refuse_empty(splits: SplitPlan, parts: Mapping[str, Array]) -> None:
         if len(rows) == 0 and splits.shares.get(name, 1):
             n_rows = sum(len(part) for part in parts.values())
             message = f"split {shown(name)} gets no rows of {n_rows}"
-            hint = "there are too few rows (or groups) for this share"
+            is_shared = splits.kind in {"shares", "order"}
+            hint = "there are too few rows (or groups) for this share" if is_shared else "no row meets what it asks for"
             raise wrong(splits.origin, "empty-split", message, hint=hint)
 
 

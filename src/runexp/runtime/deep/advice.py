@@ -1,4 +1,4 @@
-"""What reads well and yet teaches nothing, or too much: targets among features, single classes, constant columns."""
+"""What reads well and yet teaches nothing, or too little: single classes, absent ones, constant columns."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from sklearn.base import is_classifier
 
-from runexp.diagnostics import Diagnostic, Related, Severity
-from runexp.plan.data import WindowPlan
+from runexp.diagnostics import Diagnostic, Severity
 from runexp.plan.experiment import Plan, leaves
 from runexp.plan.graph import LossPlan, MetricPlan
 from runexp.plan.phases import EvalPlan, FitPlan, Leaf, TrainPlan
 from runexp.plan.values import Origin
-from runexp.runtime.data.matching import Match
 from runexp.runtime.data.problems import shown
 from runexp.runtime.data.table import Array
 from runexp.runtime.deep.sampling import Sampled
@@ -35,7 +33,6 @@ def advise(plan: Plan, sets: Mapping[str, Sampled]) -> Iterator[Diagnostic]:
     for name, sampled in sets.items():
         if sampled.survey is None:
             continue
-        yield from _leaks(sampled.survey.matches, sampled.plan.windows)
         yield from _rounded(sampled)
         if not sampled.is_whole:
             continue
@@ -61,41 +58,14 @@ def _class_keys(plan: Plan, phase: Leaf) -> Iterator[Key]:
         yield from ((route.name, route.key) for route in routes[:1])
 
 
-def _leaks(matches: tuple[Match, ...], windows: WindowPlan | None) -> Iterator[Diagnostic]:
-    """A target that is fed as well; where both are the same columns, their reconstruction is what is asked for.
-
-    What a window is to predict lies behind it, and may well be a column that it holds.
-    """
-    features = [match for match in matches if match.key.domain == "features"]
-    targets = [match for match in matches if match.key.domain == "targets"]
-    if windows is not None:
-        targets = [match for match in targets if _last(windows, match.key.name) < windows.size]
-    for target in targets:
-        for match in features:
-            common = [column for column in target.columns if column in match.columns]
-            if common and set(match.columns) != set(target.columns):
-                yield Diagnostic(
-                    "target-among-features",
-                    f"column {shown(common[0])} is the target `{target.key.name}` and one of the features",
-                    target.key.origin.span,
-                    help="let the patterns of the features leave it out",
-                    related=(Related(match.key.origin.span, f"`{match.key.name}` gathers it too"),),
-                    path=target.key.origin.path,
-                )
-
-
-def _last(windows: WindowPlan, key: str) -> int:
-    """The last row that a key looks at, counted from the first of the window."""
-    first, length = windows.cuts[key]
-    return int(first + max(length, 1) - 1)
-
-
 def _classes(sampled: Sampled, key: str, learnt: list[str], judged: set[Key]) -> Iterator[Diagnostic]:
     """One class, gaps between labels, and classes that a split lacks."""
     raw = sampled.features.gathered[key].raw
     if raw.ndim != 1 or raw.dtype.kind not in "iub":
         return
     labels, origin = np.unique(raw[raw >= 0]), sampled.plan.key(key).origin
+    if len(labels) < 2 and len(np.unique(raw)) > 1:
+        return  # labels below 0, which whatever takes them for classes refuses
     if len(labels) < 2:
         what = _named(sampled, key, labels)
         yield _warned(

@@ -269,13 +269,20 @@ def _reason(call: Call, first: Tensor, error: Exception) -> str:
     return f"{written} (`{call.name}`)" if written else str(error)
 
 
+_SIZES = ("in_features", "in_channels", "num_features", "input_size", "mat1 and mat2", "normalized_shape", "channels")
+
+
 def _remedy(inputs: Sequence[Tensor], error: Exception) -> str:
     wants_whole = "Long" in str(error) or "indices" in str(error)
     if wants_whole and any(value.is_floating_point() for value in inputs):
         return "it takes whole numbers: say `dtype: int64` at the key"
     if "same dtype" in str(error) and not all(value.is_floating_point() for value in inputs):
         return "it takes decimals: say `dtype: float32` at the key"
-    return "sizes of inputs may be left out: they are then read off the data"
+    if "conv2d" in str(error) or ("to have" in str(error) and "channels" in str(error)):
+        return "images are (channels, height, width): `shape: [1, 8, 8]` at the key; sizes of inputs may be left out"
+    if any(word in str(error) for word in _SIZES):
+        return "sizes of inputs may be left out: they are then read off the data"
+    return ""
 
 
 def _shape(value: Tensor) -> str:

@@ -13,7 +13,7 @@ from runexp.plan.data import DataPlan, SourcePlan, TransformPlan
 from runexp.runtime.data.feature_set import FeatureSet
 from runexp.runtime.data.fitted import scikit_learn_at
 from runexp.runtime.data.gathering import Gathered, gather
-from runexp.runtime.data.matching import Match, check_split_columns, match_keys
+from runexp.runtime.data.matching import Match, check_leaks, check_split_columns, match_keys
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.data.several import SPLIT_OF_FILE
 from runexp.runtime.data.table import Array, DType, Source
@@ -39,6 +39,7 @@ def open_stream(plan: DataPlan, *, seed: int, folder: Path) -> FeatureSet:
     files = open_files(plan.source, folder)
     found: list[Diagnostic] = []
     matches = match_keys(plan, files.table, found)
+    check_leaks(plan, matches, found)
     check_split_columns(plan, files.table, found)
     stop_at(found)
     head = _head(files, matches)
