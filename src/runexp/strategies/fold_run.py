@@ -267,9 +267,8 @@ def _told(
     event = next(events)
     while not isinstance(event, RunFinished):
         try:
-            if not isinstance(event, RunStarted):
-                for each in _with_speed(event, speed):
-                    yield record.tell(labelled(each, fold.label))
+            for each in _with_speed(event, speed):
+                yield record.tell(labelled(each, fold.label))
         except KeyboardInterrupt as interrupt:
             event = events.throw(interrupt)  # type: ignore[attr-defined]  # a generator, typed as an iterator
         else:
@@ -278,7 +277,9 @@ def _told(
 
 
 def _with_speed(event: Event, speed: Speed | None) -> tuple[Event, ...]:
-    """The event, and how fast the fold learns where that is due: what ends a phase comes last."""
+    """The event, and how fast the fold learns where that is due: what ends a phase comes last. A fold is no run."""
+    if isinstance(event, RunStarted):
+        return ()
     told = speed.note(event, time.time()) if speed is not None else None
     if told is None:
         return (event,)
