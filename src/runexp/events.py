@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, Literal
 
 from runexp.plan.values import FrozenMap, freeze
@@ -71,6 +72,41 @@ class RefitFinished:
     status: Status
     error: str = ""
     where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InnerTrialFinished:
+    """A trial of the sweep inside of the fold `group` ended; -1 is the refit's.
+
+    `changes` maps addresses to values; `metrics` are its final numbers by address, means over the inner folds.
+    """
+
+    fold: int
+    group: str
+    trial: int
+    n_trials: int
+    changes: FrozenMap
+    status: Literal["completed", "pruned", "failed"]
+    metrics: FrozenMap
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesChosen:
+    """The sweep inside of a fold is over: `changes` are its best values, which the fold trains with.
+
+    `value` is what the best trial reached of `objective` over the inner folds, more of which is better where `mode` is
+    `max`.
+    """
+
+    fold: int
+    group: str
+    changes: FrozenMap
+    objective: str
+    mode: Literal["min", "max"]
+    value: float
+    n_trials: int
+    n_failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +311,8 @@ Event = (
     | FoldFinished
     | RefitStarted
     | RefitFinished
+    | InnerTrialFinished
+    | ValuesChosen
     | GroupStarted
     | GroupFinished
     | PhaseStarted
@@ -318,6 +356,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of an event
         return value if value - value == 0 else _WORDS[repr(value)]
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, array) and isfinite(sum(value)):
+        return value.tolist()
     if isinstance(value, (tuple, array)):
         return [_plain(item) for item in value]
     return value

@@ -134,7 +134,13 @@ def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
 
 
 def written_yaml(checked: Checked) -> str:
-    """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan."""
+    """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan.
+
+    Where folds choose values of their own, variables stay variables, which these values may be.
+    """
+    cv = checked.parsed_spec.cv
+    if cv is not None and cv.is_nested and checked.document is not None:
+        return yaml_of(checked, checked.document.unresolved())
     return yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
 from typing import Protocol
 
 from runexp.api.checking import Checked
+from runexp.api.lineage import Ancestor
 from runexp.api.relocating import plain_yaml
-from runexp.api.stored_sweep import RESULTS, TRIALS
+from runexp.api.stored_sweep import BEST, RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
-from runexp.api.trial_specs import SpecChanged, spec_of
+from runexp.api.trial_specs import SpecChanged, judged, spec_of
 from runexp.engine.control import Control
 from runexp.results.trials import Importance, Objective, SweepResults, Trial
 from runexp.store.records import write_summary
 from runexp.store.run_files import read_record
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import State
-from runexp.strategies.sweep_run import Outcome, TrialProgress, run_in_crew, run_in_turn
+from runexp.strategies.abreast import run_abreast
+from runexp.strategies.sweep_run import IN_TURN, Execution, Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
-
-BEST = "best.yaml"
 
 
 class Search(Protocol):
@@ -72,14 +72,27 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one."""
+    """What is run many times, how it is judged, and how it is run.
+
+    Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`; `home` is where trackers keep
+    what the trials share. `fixed` are the overrides that all trials have.
+    """
 
     checked: Checked
     search: Search
     objectives: tuple[Objective, ...] = ()
     monitor: str = ""
-    workers: int | None = None
+    execution: Execution = IN_TURN
     save_every_s: float = 30.0
+    runs: Path = Path("runs")
+    home: Path = Path("runs")
+    lineage: tuple[Ancestor, ...] = ()
+    fixed: tuple[str, ...] = ("sweep=null",)
+
+    @property
+    def whose(self) -> str:
+        """What many of them are called."""
+        return "trials" if self.objectives else "repeats"
 
 
 class Trials:
@@ -91,25 +104,43 @@ class Trials:
         self._watcher = watcher
         self._control = control
         self._trials = {one.number: self._as_trial(one) for one in what.search.remembered()}
+        self.results = self._results("failed")
+        """What they gave, once they were run; as they stood before until then."""
 
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
-        what = self._what
-        self._watcher.begin(self._results("running"), what.search.n_trials)
-        endings = (
-            run_in_turn(self._next, self._hear, self._control)
-            if what.workers is None
-            else run_in_crew(self._next, self._hear, self._control, n_workers=what.workers)
-        )
+        steps = self.steps()
         try:
-            for number, outcome in endings:
+            while True:
+                next(steps)
+        except StopIteration as ended:
+            results: SweepResults = ended.value
+            return results
+
+    def steps(self) -> Generator[None, None, SweepResults]:
+        """The same, with a pause after each trial that has ended."""
+        what = self._what
+        self._write(self._results("running"))
+        self._watcher.begin(self._results("running"), what.search.n_trials)
+        try:
+            for number, outcome in self._endings():
                 self._note(number, outcome)
+                yield
         except KeyboardInterrupt:
             self._control.interrupt(self._control.signal or "SIGINT")
         except SpecChanged:
             self._conclude("failed")
             raise
         return self._conclude("interrupted" if self._control.signal else "completed")
+
+    def _endings(self) -> Iterator[tuple[int, Outcome]]:
+        how = self._what.execution
+        if how.manner == "vectorized":
+            whose = self._what.whose
+            return run_abreast(self._next, self._hear, self._control, n_at_once=how.workers, whose=whose)
+        if how.manner == "processes":
+            return run_in_crew(self._next, self._hear, self._control, n_workers=how.workers)
+        return run_in_turn(self._next, self._hear, self._control)
 
     def _next(self) -> tuple[Asked, SpecTrial] | None:
         asked = self._what.search.ask()
@@ -121,11 +152,17 @@ class Trials:
             number=asked.number,
             parent=self._folder.id,
             base=self._what.checked,
-            checked=spec_of(self._what.checked, asked.point),
+            checked=judged(
+                spec_of(self._what.checked, asked.point, self._what.fixed), self._what.execution, self._what.whose
+            ),
             point=asked.point,
             folder=self._place(key),
             monitor=self._what.monitor,
             save_every_s=self._what.save_every_s,
+            runs=self._what.runs,
+            home=self._what.home,
+            lineage=self._what.lineage,
+            fixed=self._what.fixed,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:
@@ -168,7 +205,7 @@ class Trials:
         self._watcher.receive(trial, details)
 
     def _conclude(self, status: State) -> SweepResults:
-        results = self._results(status, importance=self._what.search.importance())
+        results = self.results = self._results(status, importance=self._what.search.importance())
         self._write(results)
         best = results.best if results.objectives[1:] == () and results.objectives else None
         if best is not None and status != "failed":  # of a spec that has changed, what it was is not known
@@ -187,12 +224,12 @@ class Trials:
         return SweepResults(name, status, self._what.objectives, trials, importance, self._folder.path)
 
     def _write(self, results: SweepResults) -> None:
-        body = {"version": 1, "results": results.as_json()}
+        body = {"version": 1, "n_trials": self._what.search.n_trials, "results": results.as_json()}
         self._folder.write(RESULTS, json.dumps(body, indent=1, ensure_ascii=False) + "\n")
 
     def _write_best(self, best: Trial, results: SweepResults) -> None:
         """The spec of the best trial, to be run alone. Its variables have given way to their values."""
-        checked = spec_of(self._what.checked, best.changes)
+        checked = spec_of(self._what.checked, best.changes, self._what.fixed)
         objective = results.objectives[0]
         head = f"# The best of {len(results.completed)} trials: {objective.address} {best.values[0]:.6g}"
         head += f" (trial {best.number}, {TRIALS}/{best.id}).\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runexp.plan.likeness import AT_ONCE
 from runexp.plan.sweeps import ParameterPlan, SweepPlan
 from runexp.report.outline import Branch, literal
 
@@ -14,14 +15,17 @@ _SAMPLERS = {
 _PRUNERS = {"none": "none", "median": "below the median", "halving": "successive halving"}
 
 
-def outline_sweep(sweep: SweepPlan) -> Branch:
-    """How many trials, what they vary, and what is to improve. The plan around it is that of the spec's own values."""
+def outline_sweep(sweep: SweepPlan, *, is_inside: bool = False) -> Branch:
+    """How many trials, what they vary, and what is to improve. The plan around it is that of the spec's own values.
+
+    `is_inside`: it is run inside of each fold.
+    """
     count = f"{sweep.n_trials} trials · " if sweep.n_trials else ""
     objectives = " · ".join(f"{one.address} {one.mode}" for one in sweep.objectives)
     watched = f" · watches {sweep.monitor}" if sweep.pruner != "none" else ""
     return Branch(
         "sweep",
-        f"{count}{_SAMPLERS[sweep.sampler]}",
+        f"{'inside of each fold · ' if is_inside else ''}{count}{_SAMPLERS[sweep.sampler]}",
         (
             *(Branch(one.address, _values(one)) for one in sweep.parameters),
             Branch("objective", objectives),
@@ -45,4 +49,6 @@ def _values(one: ParameterPlan) -> str:
 def _execution(sweep: SweepPlan) -> str:
     if sweep.execution == "sequential":
         return "one after the other"
+    if sweep.execution == "vectorized":
+        return f"trained at once, {sweep.workers or AT_ONCE} at a time, as far as they differ in numbers only"
     return f"in {sweep.workers} processes" if sweep.workers else "in as many processes as there are processors"
