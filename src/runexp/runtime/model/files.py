@@ -107,7 +107,7 @@ def _csv_writer(file: BinaryIO, schema: Any) -> Any:  # noqa: ANN401 - pyarrow h
 
 def _blocks(path: Path) -> Iterator[Any]:
     if path.suffix in _PARQUET:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # what is buffered ahead stays
             for batch in file.iter_batches(ROWS):
                 yield pa.Table.from_batches([batch])
         return
