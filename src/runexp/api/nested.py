@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from runexp.api.choosing import InnerSweep
 from runexp.api.lineage import recorded
-from runexp.api.sweeping import SweepPlace, opened
+from runexp.api.sweeping import SweepPlace, lineage_of, opened
 from runexp.api.trial_specs import spec_of, without_sweep
 from runexp.api.trials import Trials, Undertaking
 from runexp.engine.control import Control
@@ -21,6 +21,7 @@ from runexp.results.trials import Objective, SweepResults, Trial
 from runexp.runtime.folds.fold import Fold
 from runexp.runtime.settings import share_threads
 from runexp.store.records import read_lock_file
+from runexp.strategies.sweep_run import Execution
 from runexp.strategies.sweep_search import SweepSearch, open_study
 
 
@@ -39,7 +40,8 @@ def choose(asked: InnerSweep, fold: Fold, plan: Plan, control: Control) -> Gener
         raise ValueError("the spec has no section `sweep`")
     share_threads(plan.execution.threads)
     fixed = _fixed(base.linked, fold)
-    place, told = SweepPlace(at=asked.folder(fold), save_every_s=asked.save_every_s), _Telling(fold)
+    runs = asked.path.parent.parent
+    place, told = SweepPlace(runs, asked.folder(fold), save_every_s=asked.save_every_s), _Telling(fold)
     with opened(base, place, f"sweep-{fold.label}", digest(base.linked)) as folder:
         study = open_study(sweep, name=fold.label, folder=folder.path, url=None)
         what = Undertaking(
@@ -47,9 +49,12 @@ def choose(asked: InnerSweep, fold: Fold, plan: Plan, control: Control) -> Gener
             SweepSearch(sweep, seed=base.linked.seed, study=study),
             tuple(Objective(one.address, one.mode) for one in sweep.objectives),
             sweep.monitor if sweep.pruner != "none" else "",
-            sweep.workers if sweep.execution == "processes" else None,
+            Execution(sweep.execution, sweep.workers),
             asked.save_every_s,
             fixed,
+            place.runs,
+            place.home,
+            lineage_of(folder.path),
         )
         results = yield from told.passed_on(Trials(what, folder, told, control).steps())
     if control.signal:

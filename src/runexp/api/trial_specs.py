@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.compiler.fold_stacking import mistakes_of_stacking
 from runexp.diagnostics import Diagnostic, Span
 from runexp.plan.sweeps import ParameterPlan
 from runexp.source.nodes import COMMAND_LINE
+from runexp.strategies.sweep_run import Execution
 from runexp.strategies.sweep_space import Point, grid, label_of
 
 _MOST_PROBES = 64
@@ -38,6 +40,19 @@ def spec_of(base: Checked, point: Point, fixed: Sequence[str] | None = None) -> 
     return replace(checked, allowed=base.allowed)
 
 
+def unstackable(checked: Checked, how: Execution, whose: str) -> tuple[Diagnostic, ...]:
+    """What of a valid spec cannot be trained together with others like it, where that is how it is to be run."""
+    if how.manner != "vectorized" or checked.document is None:
+        return ()
+    return mistakes_of_stacking(checked.linked, checked.document, whose)
+
+
+def judged(checked: Checked, how: Execution, whose: str) -> Checked:
+    """The spec of a trial, with what stands in the way of how it is to be run among its mistakes."""
+    found = unstackable(checked, how, whose) if checked.is_valid else ()
+    return replace(checked, diagnostics=(*checked.diagnostics, *found)) if found else checked
+
+
 def located(
     found: Iterable[Diagnostic], base: Checked, point: Point, fixed: Sequence[str] | None = None
 ) -> tuple[Diagnostic, ...]:
@@ -46,11 +61,13 @@ def located(
     return tuple(_located(one, base, point, n_before) for one in found)
 
 
-def mistakes_of_grid(base: Checked, parameters: Sequence[ParameterPlan]) -> tuple[Diagnostic, ...]:
+def mistakes_of_grid(
+    base: Checked, parameters: Sequence[ParameterPlan], judged: Callable[[Checked], Checked]
+) -> tuple[Diagnostic, ...]:
     """What is wrong with the specs of a grid, each of whose values is tried once; at most some dozens of them."""
     found: dict[Diagnostic, None] = {}
     for point in _covering(parameters):
-        checked = spec_of(base, point)
+        checked = judged(spec_of(base, point))
         errors = [one for one in checked.diagnostics if one.is_error]
         found |= dict.fromkeys(located(errors, base, point))
     return tuple(found)
@@ -66,7 +83,7 @@ def refused_choice(checked: Checked) -> tuple[Diagnostic, ...]:
         origin = plan.sweep.origin
         help = "`pip install 'runexp[sweep]'`"
         return (Diagnostic("failed-import", message, origin.span, help=help, path=origin.path),)
-    return mistakes_of_grid(checked, plan.sweep.parameters) if plan.sweep.sampler == "grid" else ()
+    return mistakes_of_grid(checked, plan.sweep.parameters, lambda one: one) if plan.sweep.sampler == "grid" else ()
 
 
 def _covering(parameters: Sequence[ParameterPlan]) -> Iterator[Point]:

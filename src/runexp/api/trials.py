@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Protocol
 
 from runexp.api.checking import Checked
+from runexp.api.lineage import Ancestor
 from runexp.api.relocating import plain_yaml
-from runexp.api.stored_sweep import RESULTS, TRIALS
+from runexp.api.stored_sweep import BEST, RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
-from runexp.api.trial_specs import SpecChanged, spec_of
+from runexp.api.trial_specs import SpecChanged, judged, spec_of
 from runexp.engine.control import Control
 from runexp.results.trials import Importance, Objective, SweepResults, Trial
 from runexp.store.records import write_summary
 from runexp.store.run_files import read_record
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import State
-from runexp.strategies.sweep_run import Outcome, TrialProgress, run_in_crew, run_in_turn
+from runexp.strategies.abreast import run_abreast
+from runexp.strategies.sweep_run import IN_TURN, Execution, Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
-
-BEST = "best.yaml"
 
 
 class Search(Protocol):
@@ -72,18 +72,27 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and in how many processes; `workers` None: in this one.
+    """What is run many times, how it is judged, and how it is run.
 
-    `fixed` are the overrides that all trials have.
+    `fixed` are the overrides that all trials have. Earlier runs that it takes weights from are those of `lineage`, or
+    lie below `runs`; `home` is where trackers keep what the trials share.
     """
 
     checked: Checked
     search: Search
     objectives: tuple[Objective, ...] = ()
     monitor: str = ""
-    workers: int | None = None
+    execution: Execution = IN_TURN
     save_every_s: float = 30.0
     fixed: tuple[str, ...] = ("sweep=null",)
+    runs: Path = Path("runs")
+    home: Path = Path("runs")
+    lineage: tuple[Ancestor, ...] = ()
+
+    @property
+    def whose(self) -> str:
+        """What many of them are called."""
+        return "trials" if self.objectives else "repeats"
 
 
 class Trials:
@@ -95,6 +104,8 @@ class Trials:
         self._watcher = watcher
         self._control = control
         self._trials = {one.number: self._as_trial(one) for one in what.search.remembered()}
+        self.results = self._results("failed")
+        """What they gave, once they were run; as they stood before until then."""
 
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
@@ -109,14 +120,10 @@ class Trials:
     def steps(self) -> Generator[None, None, SweepResults]:
         """The same, with a pause after each trial that has ended."""
         what = self._what
+        self._write(self._results("running"))
         self._watcher.begin(self._results("running"), what.search.n_trials)
-        endings = (
-            run_in_turn(self._next, self._hear, self._control)
-            if what.workers is None
-            else run_in_crew(self._next, self._hear, self._control, n_workers=what.workers)
-        )
         try:
-            for number, outcome in endings:
+            for number, outcome in self._endings():
                 self._note(number, outcome)
                 yield
         except KeyboardInterrupt:
@@ -125,6 +132,15 @@ class Trials:
             self._conclude("failed")
             raise
         return self._conclude("interrupted" if self._control.signal else "completed")
+
+    def _endings(self) -> Iterator[tuple[int, Outcome]]:
+        how = self._what.execution
+        if how.manner == "vectorized":
+            whose = self._what.whose
+            return run_abreast(self._next, self._hear, self._control, n_at_once=how.workers, whose=whose)
+        if how.manner == "processes":
+            return run_in_crew(self._next, self._hear, self._control, n_workers=how.workers)
+        return run_in_turn(self._next, self._hear, self._control)
 
     def _next(self) -> tuple[Asked, SpecTrial] | None:
         asked = self._what.search.ask()
@@ -136,12 +152,17 @@ class Trials:
             number=asked.number,
             parent=self._folder.id,
             base=self._what.checked,
-            checked=spec_of(self._what.checked, asked.point, self._what.fixed),
+            checked=judged(
+                spec_of(self._what.checked, asked.point, self._what.fixed), self._what.execution, self._what.whose
+            ),
             point=asked.point,
             folder=self._place(key),
             monitor=self._what.monitor,
             save_every_s=self._what.save_every_s,
             fixed=self._what.fixed,
+            runs=self._what.runs,
+            home=self._what.home,
+            lineage=self._what.lineage,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:
@@ -184,7 +205,7 @@ class Trials:
         self._watcher.receive(trial, details)
 
     def _conclude(self, status: State) -> SweepResults:
-        results = self._results(status, importance=self._what.search.importance())
+        results = self.results = self._results(status, importance=self._what.search.importance())
         self._write(results)
         best = results.best if results.objectives[1:] == () and results.objectives else None
         if best is not None and status != "failed":  # of a spec that has changed, what it was is not known
@@ -203,7 +224,7 @@ class Trials:
         return SweepResults(name, status, self._what.objectives, trials, importance, self._folder.path)
 
     def _write(self, results: SweepResults) -> None:
-        body = {"version": 1, "results": results.as_json()}
+        body = {"version": 1, "n_trials": self._what.search.n_trials, "results": results.as_json()}
         self._folder.write(RESULTS, json.dumps(body, indent=1, ensure_ascii=False) + "\n")
 
     def _write_best(self, best: Trial, results: SweepResults) -> None:

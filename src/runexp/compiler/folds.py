@@ -5,7 +5,7 @@ from __future__ import annotations
 from runexp.compiler.findings import Path
 from runexp.compiler.fold_checks import check_folded_set, check_folds, check_needs
 from runexp.compiler.fold_names import folded, pool_of
-from runexp.compiler.fold_stacking import check_stacking
+from runexp.compiler.fold_stacking import check_stacked_folds
 from runexp.compiler.inner_folds import link_inner
 from runexp.compiler.scope import Scope
 from runexp.plan.folds import CVPlan, Execution, FoldedSet
@@ -34,7 +34,7 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
     )
     check_folds(scope, cv, phases)
     if cv.inner is None:  # folds with values of their own have no form for all at once
-        check_stacking(scope, phases)
+        check_stacked_folds(scope, phases)
     if not sets:
         return None
     is_alone = cv.inner is not None and cv.inner.of is not None  # the inner folds of one fold, and nothing else

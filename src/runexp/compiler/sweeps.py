@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
 
 from runexp.compiler.final_numbers import FinalNumbers, check_number, final_numbers, trained_numbers
 from runexp.compiler.findings import Path
+from runexp.compiler.fold_stacking import check_stacked_trials
 from runexp.compiler.scope import Scope
 from runexp.compiler.sweep_ranges import check_address, check_range, check_when
 from runexp.diagnostics import did_you_mean
 from runexp.plan.phases import PhasePlan
-from runexp.plan.sweeps import Direction, ObjectivePlan, ParameterPlan, SweepPlan
+from runexp.plan.sweeps import Direction, ObjectivePlan, ParameterPlan, SweepExecution, SweepPlan
 from runexp.plan.values import FrozenMap, freeze
 from runexp.spec.strategies import Range, Sweep
 
 _PATH: Path = ("sweep",)
 _MOST_POINTS = 10_000
+_EXECUTIONS: Mapping[str, SweepExecution] = {"processes": "processes", "vectorized": "vectorized"}
 
 
 def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
@@ -30,12 +32,12 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         check_when(scope, address, values, written)
     parameters = tuple(_parameter(scope, address, values) for address, values in written.items())
     _check_sampler(scope, sweep, parameters)
+    check_stacked_trials(scope, phases)
     numbers = final_numbers(_in_fold(scope, phases))
     objectives = _objectives(scope, sweep, numbers)
     trained = trained_numbers(phases)
     is_known_late = scope.found.spec.cv is not None or not trained.modes  # a fold ends with all of them
     monitor, mode = _monitor(scope, sweep, objectives, numbers if is_known_late else trained)
-    execution: Literal["sequential", "processes"] = "processes" if sweep.execution == "processes" else "sequential"
     return SweepPlan(
         parameters=parameters,
         sampler=sweep.sampler,
@@ -44,7 +46,7 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         pruner=sweep.pruner,
         monitor=monitor,
         monitor_mode=mode,
-        execution=execution,
+        execution=_EXECUTIONS.get(sweep.execution, "sequential"),
         workers=sweep.workers or 0,
         is_stored_elsewhere=sweep.storage is not None,
         origin=scope.found.origin(_PATH),

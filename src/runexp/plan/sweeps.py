@@ -11,6 +11,7 @@ from runexp.records import dataclass
 Sampler = Literal["grid", "random", "tpe", "cmaes"]
 Pruner = Literal["none", "median", "halving"]
 Direction = Literal["min", "max"]
+SweepExecution = Literal["sequential", "processes", "vectorized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class SweepPlan:
     pruner: Pruner
     monitor: str
     monitor_mode: Direction
-    execution: Literal["sequential", "processes"]
+    execution: SweepExecution
     workers: int
     is_stored_elsewhere: bool
     origin: Origin

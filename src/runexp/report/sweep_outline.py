@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runexp.plan.likeness import AT_ONCE
 from runexp.plan.sweeps import ParameterPlan, SweepPlan
 from runexp.report.outline import Branch, literal
 
@@ -48,4 +49,6 @@ def _values(one: ParameterPlan) -> str:
 def _execution(sweep: SweepPlan) -> str:
     if sweep.execution == "sequential":
         return "one after the other"
+    if sweep.execution == "vectorized":
+        return f"trained at once, {sweep.workers or AT_ONCE} at a time, as far as they differ in numbers only"
     return f"in {sweep.workers} processes" if sweep.workers else "in as many processes as there are processors"

@@ -172,10 +172,14 @@ class Sweep(Section):
     execution: Annotated[
         Executor,
         Field(description="how trials are run"),
-        Later("this way to run trials", words=("vectorized", "dask", "ray")),
+        Later("this way to run trials", words=("dask", "ray")),
     ] = "sequential"
     workers: Annotated[
-        Count | None, Field(description="processes at a time; left out: as many as there are processors, or trials")
+        Count | None,
+        Field(
+            description="trials at a time, in processes or trained at once; left out: as many as there are processors, "
+            "or 16 at once"
+        ),
     ] = None
     storage: Annotated[
         str | None,
