@@ -62,8 +62,7 @@ Built = Callable[[Mapping[str, str]], None]
 """Is told the fingerprints of the data once all is built, before anything runs or is written."""
 
 
-Driven = Callable[[TorchRuntime], Runtime]
-"""Gives what an experiment drives in the place of its runtime."""
+Driven = Callable[[TorchRuntime], Runtime]  # gives what an experiment drives in the place of its runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +149,7 @@ def run(
         refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
-        how = control or Control()
-        return _run_built(opened, place, watch, code=modules.digests(), control=how, driven=driven)
+        return _run_built(opened, place, watch, code=modules.digests(), control=control or Control(), driven=driven)
 
 
 def refuse_limits(checked: Checked, folder: Path | None = None) -> None:
