@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from runexp.api.abandoning import abandon
 from runexp.api.checking import Checked
 from runexp.api.company import Company
 from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
@@ -109,13 +111,15 @@ class Place:
     """Where a run goes: a new folder below `runs`, or exactly `at`.
 
     Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `group` is the id of what
-    the run is one of, such as a sweep: trackers put its runs below one.
+    the run is one of, such as a sweep: trackers put its runs below one. Earlier runs that the spec names are looked for
+    below `runs`; of `lineage` those are taken that were taken before.
     """
 
     runs: Path = field(default_factory=lambda: Path("runs"))
     at: Path | None = None
     save_every_s: float = SAVE_EVERY_S
     group: str = ""
+    lineage: tuple[Ancestor, ...] = ()
 
 
 def build(checked: Checked, plan: Plan | None = None, *, fold: int = 0) -> TorchRuntime:
@@ -144,7 +148,7 @@ def run(
     `driven` gives what its experiment drives instead of the runtime itself: then nothing is saved to go on from.
     """
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
-        plan, ancestors = placed(checked, traced, checked.linked, place.runs)
+        plan, ancestors = placed(checked, traced, checked.linked, place.runs, place.lineage)
         opened = make_ready(checked, plan, ancestors)
         refuse_limits(checked)
         if built is not None and opened.runtime is not None:
@@ -295,6 +299,7 @@ def execute(
     """Run what is left of a plan in its folder."""
     live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
     company = watch.company
+    control.abandon = partial(abandon, folder)
     with failing_with(folder):
         runtime.folders.keep_in(lambda names: folder.inside(f"callbacks/{names}"))
         runtime.records.keep_in(folder.path)
@@ -339,6 +344,7 @@ def execute_folds(
     plan, document, company = opened.plan, opened.checked.document, watch.company
     files = files_of(plan, folder, save_every_s=save_every_s, document=document)
     jobs = jobs_of(opened.checked, opened.division, files, plan)
+    control.abandon = partial(abandon, folder)
     folds = CrossValidation(plan, jobs, first=opened.hand_over(), lock=folder.lock, began=began)
     live, recorder = Live(), Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
     with failing_with(folder):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runexp.api.checking import Checked
+from runexp.api.lineage import Ancestor, ancestors_of, told, traced
 from runexp.api.recording import resolved_yaml
 from runexp.api.running import SAVE_EVERY_S, build, placed
 from runexp.api.stored_sweep import BASE
@@ -30,6 +31,7 @@ from runexp.strategies.listed_search import ListedSearch, repeated_seeds
 from runexp.strategies.sweep_run import IN_TURN, Execution
 from runexp.strategies.sweep_search import SweepSearch, open_study
 
+LINEAGE = "lineage.json"
 _WHAT_A_SEARCH_IS = ("parameters", "sampler", "objectives", "monitor", "pruner")
 
 
@@ -69,6 +71,8 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
             sweep.monitor if sweep.pruner != "none" else "",
             how,
             place.save_every_s,
+            place.runs,
+            _lineage(folder.path),
         )
         return Trials(what, folder, watcher, control or Control()).run()
 
@@ -91,8 +95,21 @@ def run_replicates(
     _refuse(checked, None, execution)
     search = ListedSearch([{"seed": seed} for seed in repeated_seeds(plan.seed, n)])
     with _together(checked, execution), _opened(checked, place, f"replicates-{digest(plan)[:8]}") as folder:
-        what = Undertaking(checked, search, execution=execution, save_every_s=place.save_every_s)
+        what = Undertaking(
+            checked,
+            search,
+            execution=execution,
+            save_every_s=place.save_every_s,
+            runs=place.runs,
+            lineage=_lineage(folder.path),
+        )
         return Trials(what, folder, watcher, control or Control()).run()
+
+
+def _lineage(folder: Path) -> tuple[Ancestor, ...]:
+    """The earlier runs that trials take weights from: those that were meant when the first began."""
+    path = folder / LINEAGE
+    return ancestors_of(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ()
 
 
 def _refuse(checked: Checked, sweep: SweepPlan | None, how: Execution) -> None:
@@ -127,9 +144,13 @@ def _together(checked: Checked, how: Execution) -> Iterator[None]:
 
 
 def _opened(checked: Checked, place: SweepPlace, name: str) -> RunFolder:
-    """The folder of these trials, new or gone on with; `FolderInUse` where it is held, or holds something else."""
+    """The folder of these trials, new or gone on with; `FolderInUse` where it is held, or holds something else.
+
+    `SpecError` for an earlier run that there is not.
+    """
     plan = checked.linked
     path = place.at or place.runs / plan.name / name
+    _, lineage = placed(checked, traced, plan, place.runs, _lineage(path))
     base = {"base": digest(plan), "kind": name.partition("-")[0]}
     if not path.is_dir() or not any(path.iterdir()):
         folder = RunFolder.create(place.runs, plan.name, now=utc_now(), at=path)
@@ -138,6 +159,8 @@ def _opened(checked: Checked, place: SweepPlace, name: str) -> RunFolder:
     else:
         raise FolderInUse(f"{path} holds something else than the trials of this spec as it is now")
     folder.write(BASE, json.dumps(base) + "\n")
+    if lineage:
+        folder.write(LINEAGE, json.dumps({"lineage": told(lineage)}, indent=1) + "\n")
     folder.write("spec.yaml", checked.files.get(checked.path) or next(iter(checked.files.values())))
     folder.write("resolved.yaml", resolved_yaml(checked))
     folder.status.update("running")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runexp.api.checking import Checked
 from runexp.api.folds import summary_of
+from runexp.api.lineage import Ancestor
 from runexp.api.redaction import redacted_text
 from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Driven, Place, Run, Watch
@@ -42,7 +43,10 @@ Hear = Callable[[TrialProgress], object]
 
 @dataclass(frozen=True, slots=True)
 class SpecTrial:
-    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches."""
+    """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches.
+
+    Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`: never another trial.
+    """
 
     number: int
     parent: str
@@ -52,6 +56,8 @@ class SpecTrial:
     folder: Path
     monitor: str
     save_every_s: float
+    runs: Path
+    lineage: tuple[Ancestor, ...] = ()
 
     @property
     def likeness(self) -> str:
@@ -106,7 +112,7 @@ class SpecTrial:
         if gone_on is not None:
             return gone_on
         shutil.rmtree(self.folder, ignore_errors=True)
-        place = Place(self.folder.parent, self.folder, self.save_every_s)
+        place = Place(self.runs, self.folder, self.save_every_s, lineage=self.lineage)
         return run_checked(self.checked, place, watch=watch, control=control, driven=driven)
 
     def _gone_on(self, control: Control, watch: Watch) -> Run | None:

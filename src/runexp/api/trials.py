@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runexp.api.checking import Checked
+from runexp.api.lineage import Ancestor
 from runexp.api.relocating import plain_yaml
 from runexp.api.stored_sweep import RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
@@ -81,6 +82,8 @@ class Undertaking:
     monitor: str = ""
     execution: Execution = IN_TURN
     save_every_s: float = 30.0
+    runs: Path = Path("runs")
+    lineage: tuple[Ancestor, ...] = ()
 
     @property
     def whose(self) -> str:
@@ -136,6 +139,8 @@ class Trials:
             folder=self._place(key),
             monitor=self._what.monitor,
             save_every_s=self._what.save_every_s,
+            runs=self._what.runs,
+            lineage=self._what.lineage,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:

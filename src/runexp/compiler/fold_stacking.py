@@ -11,7 +11,7 @@ from runexp.diagnostics import Diagnostic
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.graph import NodePlan
 from runexp.plan.likeness import INSTEAD
-from runexp.plan.phases import RECORD_GRADIENTS, RECORD_OUTPUTS, BuiltInPlan, PhasePlan, TrainPlan
+from runexp.plan.phases import RECORD_GRADIENTS, RECORD_OUTPUTS, BuiltInPlan, EvaluationPlan, PhasePlan, TrainPlan
 from runexp.plan.values import Call
 from runexp.records import dataclass
 from runexp.source import Document
@@ -116,6 +116,8 @@ def _of_phase(phase: TrainPlan, nodes: Mapping[str, NodePlan]) -> Iterator[tuple
     }
     yield from ((reason, phase.origin.path) for reason, is_so in asked.items() if is_so)
     for item in phase.callbacks:
+        if isinstance(item, EvaluationPlan) and item.every_n_steps:
+            yield f"`{item.name}` evaluates amid epochs", item.origin.path
         if isinstance(item, BuiltInPlan) and item.use in _CALLBACKS:
             yield f"`{item.name}` {_CALLBACKS[item.use]}", item.origin.path
     for name in phase.nodes:

@@ -100,6 +100,11 @@ class TrainProgram:
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
 
+    @property
+    def rates_now(self) -> tuple[float, ...]:
+        """The learning rate of every group, of several optimizers one after the other."""
+        return tuple(float(group["lr"]) for mover in self._movers for group in mover.optimizer.param_groups)
+
     def draw(self, epoch: int, start: int = 0) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch from the `start`-th on."""
         self._sizes = self._draws.sizes(epoch)
