@@ -75,6 +75,41 @@ class RefitFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class InnerTrialFinished:
+    """A trial of the sweep inside of the fold `group` ended; -1 is the refit's.
+
+    `changes` maps addresses to values; `metrics` are its final numbers by address, means over the inner folds.
+    """
+
+    fold: int
+    group: str
+    trial: int
+    n_trials: int
+    changes: FrozenMap
+    status: Literal["completed", "pruned", "failed"]
+    metrics: FrozenMap
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesChosen:
+    """The sweep inside of a fold is over: `changes` are its best values, which the fold trains with.
+
+    `value` is what the best trial reached of `objective` over the inner folds, more of which is better where `mode` is
+    `max`.
+    """
+
+    fold: int
+    group: str
+    changes: FrozenMap
+    objective: str
+    mode: Literal["min", "max"]
+    value: float
+    n_trials: int
+    n_failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class GroupStarted:
     """A group of phases began."""
 
@@ -276,6 +311,8 @@ Event = (
     | FoldFinished
     | RefitStarted
     | RefitFinished
+    | InnerTrialFinished
+    | ValuesChosen
     | GroupStarted
     | GroupFinished
     | PhaseStarted

@@ -14,6 +14,7 @@ NAMES = (
     "cross-validation",
     "hybrid",
     "multi-task",
+    "sweep",
     "staged",
     "char-lm",
 )
@@ -31,7 +32,8 @@ def test_the_templates_are_listed_with_what_they_are(call):
 def test_a_template_is_valid_without_a_warning_and_runs(call, tmp_path, name):
     outcome = call("init", name)
     assert outcome.exit_code == 0
-    assert f"next: runexp run {name}.yaml" in outcome.stderr
+    verb = "sweep" if name == "sweep" else "run"
+    assert f"next: runexp {verb} {name}.yaml" in outcome.stderr
     assert check(f"{name}.yaml").diagnostics == ()
     checked = check(f"{name}.yaml", overrides=[f"phases.{label}.epochs=1" for label in _trained(f"{name}.yaml")])
     finished = run(checked, Place(tmp_path / "runs"), watch=lambda live: ())

@@ -203,6 +203,41 @@ pruner: median
 
 
 @pytest.mark.slow
+def test_successive_halving_keeps_the_best_quarter_at_each_rung_and_ends_the_others_there(write, sweep, network):
+    """S-48: the rungs are the epochs 1 and 4; a trial that is not among the best quarter of those that have come to a
+    rung, itself among them, ends there. As long as no trial has completed, none is judged."""
+    halving = """
+sampler: grid
+parameters:
+  vars.lr: [0.1, 0.2, 0.0001, 0.3, 0.05, 0.6, 0.4, 0.0002, 0.9]
+objective: train.val_loss
+pruner: halving
+"""
+    results = sweep(write(halving, network.replace("epochs: 3", "epochs: 6"), "net.yaml"))
+    at_rung: dict[int, list[float]] = {1: [], 4: []}
+    n_kept = {1: 0, 4: 0}
+    for trial in results.trials:
+        curve = epochs_of(results.folder / "trials" / trial.id)
+        ends_at = 5
+        for rung, values in at_rung.items() if trial.number else ():
+            values.append(curve[rung])
+            if curve[rung] > sorted(values)[max(len(values) // 4, 1) - 1]:
+                ends_at = rung
+                break
+            n_kept[rung] += 1
+        assert sorted(curve) == list(range(ends_at + 1))
+        assert trial.status == ("completed" if ends_at == 5 else "pruned")
+    assert len(at_rung[1]) == 8
+    assert 0 < n_kept[4] <= n_kept[1] < 8
+
+
+def epochs_of(folder):
+    """The validation loss of a trial by the number of its epoch, as far as it came."""
+    lines = map(json.loads, (folder / "events.jsonl").read_text().splitlines())
+    return {line["epoch"]: line["metrics"]["val_loss"] for line in lines if line["event"] == "EpochFinished"}
+
+
+@pytest.mark.slow
 def test_the_mean_over_folds_is_what_a_cross_validated_trial_is_judged_by(write, sweep):
     path = write("trials: 2\nsampler: random\nparameters: {vars.neighbours: [1, 9]}\nobjective: score.accuracy\ncv")
     text = path.read_text().replace("  cv\n", "cv: {folds: 3}\n").replace("    splits: {train: 0.5, test: 0.5}\n", "")

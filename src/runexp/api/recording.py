@@ -27,7 +27,7 @@ from runexp.plan.picture import as_data, draw, with_sizes
 from runexp.report.data import as_document
 from runexp.results import Recorder
 from runexp.results.run_record import jsonable
-from runexp.runtime.data import membership, tokenizer_files, transformer_files
+from runexp.runtime.data import FeatureSet, membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.graph.sizes import sizes_of
@@ -78,7 +78,7 @@ def write_inputs(
     if division.folds:
         folder.write("folds.parquet", fold_membership(division))
     folder.write(DATA, _data_json(checked, runtime, division))
-    folder.write(INPUTS, json.dumps(facts_of(whole), indent=1, ensure_ascii=False) + "\n")
+    folder.write(INPUTS, inputs_json(whole))
     for path, content in transformer_files(whole):
         folder.write(path, content)
     for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
@@ -94,6 +94,11 @@ def write_inputs(
         argv=[redacted_text(word, checked.document) for word in sys.argv],
         spec_folder=checked.folder,
     )
+
+
+def inputs_json(sets: Iterable[FeatureSet]) -> str:
+    """What a model must know of the feature sets it was trained on, to be loaded without them."""
+    return json.dumps(facts_of(sets), indent=1, ensure_ascii=False) + "\n"
 
 
 def _data_json(checked: Checked, runtime: TorchRuntime, division: Division) -> str:
@@ -129,7 +134,13 @@ def resolved_yaml(checked: Checked, *, with_defaults: bool = True) -> str:
 
 
 def written_yaml(checked: Checked) -> str:
-    """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan."""
+    """The spec in one file: includes, variables and overrides applied, and no default added. It gives the same plan.
+
+    Where folds choose values of their own, variables stay variables, which these values may be.
+    """
+    cv = checked.parsed_spec.cv
+    if cv is not None and cv.is_nested and checked.document is not None:
+        return yaml_of(checked, checked.document.unresolved())
     return yaml_of(checked, checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 

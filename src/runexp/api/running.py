@@ -20,7 +20,8 @@ from runexp.api.placing import in_document, too_large
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import hiding
-from runexp.api.tracking import missing_libraries
+from runexp.api.tracking import Member, missing_libraries
+from runexp.api.trial_specs import refused_choice
 from runexp.api.trust import own_modules
 from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
@@ -111,15 +112,15 @@ class Run:
 class Place:
     """Where a run goes: a new folder below `runs`, or exactly `at`.
 
-    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `group` is the id of what
-    the run is one of, such as a sweep: trackers put its runs below one. Earlier runs that the spec names are looked for
-    below `runs`; of `lineage` those are taken that were taken before.
+    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `member` says what the run
+    is one of, such as a sweep: trackers put its runs below one, and none of them registers a model. Earlier runs that
+    the spec names are looked for below `runs`; of `lineage` those are taken that were taken before.
     """
 
     runs: Path = field(default_factory=lambda: Path("runs"))
     at: Path | None = None
     save_every_s: float = SAVE_EVERY_S
-    group: str = ""
+    member: Member | None = None
     lineage: tuple[Ancestor, ...] = ()
 
 
@@ -205,7 +206,7 @@ def _run_built(
     with create_folder(place.runs, plan.name, place.at) as folder:
         with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
-        watched = Watched(watch, Company(opened.checked, folder, control, group=place.group))
+        watched = Watched(watch, Company(opened.checked, folder, control, member=place.member))
         if opened.division.folds:
             return execute_folds(folder, opened, None, watched, control=control, save_every_s=place.save_every_s)
         runtime = opened.hand_over()
@@ -217,7 +218,7 @@ def _run_built(
 
 def make_ready(checked: Checked, plan: Plan, ancestors: tuple[Ancestor, ...] = (), *, fold: int = 0) -> Opened:
     """Read the data, divide the folds, build what is live, as `build`."""
-    lacking = missing_libraries(plan)
+    lacking = (*missing_libraries(plan), *refused_choice(checked))
     if lacking:
         raise SpecError(lacking)
     runtime, division = placed(checked, _open, checked, plan, fold)

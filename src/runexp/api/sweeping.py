@@ -14,7 +14,8 @@ from runexp.api.lineage import Ancestor, ancestors_of, told, traced
 from runexp.api.recording import resolved_yaml
 from runexp.api.running import SAVE_EVERY_S, build, placed
 from runexp.api.stored_sweep import BASE
-from runexp.api.trial_specs import judged, mistakes_of_grid, unstackable
+from runexp.api.sweep_tracking import SweepTrackers
+from runexp.api.trial_specs import judged, mistakes_of_grid, unstackable, without_sweep
 from runexp.api.trials import Trials, Undertaking, Watcher
 from runexp.api.trust import distrusted, own_modules
 from runexp.diagnostics import SpecError
@@ -47,6 +48,11 @@ class SweepPlace:
     again: bool = False
     save_every_s: float = SAVE_EVERY_S
 
+    @property
+    def home(self) -> Path:
+        """Where what runs share lies: the folder of runs, or the sweep's own where that was given exactly."""
+        return self.at or self.runs
+
 
 def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control: Control | None = None) -> SweepResults:
     """Run the trials that a spec's `sweep` asks for and that have not ended yet; the others are not run again.
@@ -60,8 +66,8 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
         raise ValueError("the spec has no section `sweep`")
     how = Execution(sweep.execution, sweep.workers)
     _refuse(checked, sweep, how)
-    base = digest(plan)
-    with _together(checked, how), _opened(checked, place, f"sweep-{base[:8]}") as folder:
+    base = digest(plan.unnested())
+    with _together(checked, how), opened(checked, place, f"sweep-{base[:8]}", base) as folder:
         url = checked.spec.sweep.storage if checked.spec.sweep is not None else None
         study = open_study(sweep, name=f"{plan.name}-{base[:8]}-{_digest(sweep)[:8]}", folder=folder.path, url=url)
         what = Undertaking(
@@ -72,9 +78,11 @@ def run_sweep(checked: Checked, place: SweepPlace, *, watcher: Watcher, control:
             how,
             place.save_every_s,
             place.runs,
-            _lineage(folder.path),
+            place.home,
+            lineage_of(folder.path),
+            without_sweep(checked),
         )
-        return Trials(what, folder, watcher, control or Control()).run()
+        return _carried_out(what, folder, watcher, control or Control())
 
 
 def run_replicates(
@@ -94,19 +102,34 @@ def run_replicates(
     plan = checked.require().linked
     _refuse(checked, None, execution)
     search = ListedSearch([{"seed": seed} for seed in repeated_seeds(plan.seed, n)])
-    with _together(checked, execution), _opened(checked, place, f"replicates-{digest(plan)[:8]}") as folder:
+    base = digest(plan)
+    fixed = () if plan.cv is not None and plan.cv.is_nested else ("sweep=null",)
+    with _together(checked, execution), opened(checked, place, f"replicates-{base[:8]}", base) as folder:
         what = Undertaking(
             checked,
             search,
             execution=execution,
             save_every_s=place.save_every_s,
             runs=place.runs,
-            lineage=_lineage(folder.path),
+            home=place.home,
+            lineage=lineage_of(folder.path),
+            fixed=fixed,
         )
-        return Trials(what, folder, watcher, control or Control()).run()
+        return _carried_out(what, folder, watcher, control or Control())
 
 
-def _lineage(folder: Path) -> tuple[Ancestor, ...]:
+def _carried_out(what: Undertaking, folder: RunFolder, watcher: Watcher, control: Control) -> SweepResults:
+    """Run the trials, and tell the trackers of all of them together."""
+    trackers = SweepTrackers(what.checked, folder, what.home, control)
+    trials = Trials(what, folder, watcher, control)
+    trackers.begin()
+    try:
+        return trials.run()
+    finally:
+        trackers.finish(trials.results)
+
+
+def lineage_of(folder: Path) -> tuple[Ancestor, ...]:
     """The earlier runs that trials take weights from: those that were meant when the first began."""
     path = folder / LINEAGE
     return ancestors_of(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ()
@@ -143,15 +166,16 @@ def _together(checked: Checked, how: Execution) -> Iterator[None]:
         yield
 
 
-def _opened(checked: Checked, place: SweepPlace, name: str) -> RunFolder:
-    """The folder of these trials, new or gone on with; `FolderInUse` where it is held, or holds something else.
+def opened(checked: Checked, place: SweepPlace, name: str, of: str, before: tuple[Ancestor, ...] = ()) -> RunFolder:
+    """The folder of these trials, new or gone on with; `of` tells what they are trials of, and of `before` those
+    earlier runs are taken that were taken then. `FolderInUse` where it is held, or holds something else.
 
     `SpecError` for an earlier run that there is not.
     """
     plan = checked.linked
     path = place.at or place.runs / plan.name / name
-    _, lineage = placed(checked, traced, plan, place.runs, _lineage(path))
-    base = {"base": digest(plan), "kind": name.partition("-")[0]}
+    _, lineage = placed(checked, traced, plan, place.runs, lineage_of(path) or before)
+    base = {"base": of, "kind": name.partition("-")[0]}
     if not path.is_dir() or not any(path.iterdir()):
         folder = RunFolder.create(place.runs, plan.name, now=utc_now(), at=path)
     elif _written(path) in (base, None if place.at is None else base):

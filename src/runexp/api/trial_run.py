@@ -17,6 +17,8 @@ from runexp.api.redaction import redacted_text
 from runexp.api.resuming import CannotResume, open_run, resume
 from runexp.api.running import Driven, Place, Run, Watch
 from runexp.api.running import run as run_checked
+from runexp.api.stored_sweep import TRIAL
+from runexp.api.tracking import Member
 from runexp.api.trial_specs import located
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
@@ -35,7 +37,6 @@ from runexp.store.status import read_status
 from runexp.strategies.sweep_run import PRUNED, Ending, Outcome, TrialProgress
 from runexp.strategies.sweep_space import Point
 
-TRIAL = "trial.json"
 _PATIENCE_S = 60.0  # for a worker whose parent was killed to come to the end of its batch
 
 Hear = Callable[[TrialProgress], object]
@@ -45,7 +46,8 @@ Hear = Callable[[TrialProgress], object]
 class SpecTrial:
     """A trial of a spec: where it goes, what it changes, whose it is, and the number that a pruner watches.
 
-    Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`: never another trial.
+    Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`: never another trial. `home` is
+    where trackers keep what the trials share. `fixed` are the overrides that it has in common with all others.
     """
 
     number: int
@@ -57,7 +59,9 @@ class SpecTrial:
     monitor: str
     save_every_s: float
     runs: Path
+    home: Path
     lineage: tuple[Ancestor, ...] = ()
+    fixed: tuple[str, ...] = ()
 
     @property
     def likeness(self) -> str:
@@ -102,7 +106,7 @@ class SpecTrial:
     def _refused(self, diagnostics: Iterable[Diagnostic]) -> Outcome:
         errors = [one for one in diagnostics if one.is_error]
         told = [replace(one, message=redacted_text(one.message, self.checked.document)) for one in errors]
-        found = located(told, self.base, self.point)
+        found = located(told, self.base, self.point, self.fixed)
         files = {**self.base.files, **self.checked.files}
         return Outcome("failed", error=str(SpecError(found)), details=render(found, files, width=100))
 
@@ -112,7 +116,7 @@ class SpecTrial:
         if gone_on is not None:
             return gone_on
         shutil.rmtree(self.folder, ignore_errors=True)
-        place = Place(self.runs, self.folder, self.save_every_s, lineage=self.lineage)
+        place = Place(self.runs, self.folder, self.save_every_s, self._member, self.lineage)
         return run_checked(self.checked, place, watch=watch, control=control, driven=driven)
 
     def _gone_on(self, control: Control, watch: Watch) -> Run | None:
@@ -125,11 +129,16 @@ class SpecTrial:
             if digest(broken_off.checked.linked) != digest(self.checked.linked):
                 return None
             broken_off = replace(broken_off, checked=replace(broken_off.checked, allowed=self.checked.allowed))
+            every_s, member = self.save_every_s, self._member
             return _patiently(
-                lambda: resume(broken_off, watch=watch, control=control, save_every_s=self.save_every_s), control
+                lambda: resume(broken_off, watch=watch, control=control, save_every_s=every_s, member=member), control
             )
         except CannotResume:
             return None
+
+    @property
+    def _member(self) -> Member:
+        return Member(self.parent, self.home, self.point)
 
     def _watch(self, hear: Hear) -> Watch:
         def watch(live: Live) -> list[Sink]:

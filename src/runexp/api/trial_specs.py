@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 from runexp.api.checking import Checked, check
@@ -22,9 +23,17 @@ class SpecChanged(Exception):  # noqa: N818 - it reads as what happened
     """A file of the spec was changed while its trials ran."""
 
 
-def spec_of(base: Checked, point: Point) -> Checked:
-    """The spec with other values, and without its sweep. `SpecChanged` where its files are not what they were."""
-    overrides = [*base.overrides, "sweep=null", *(f"{address}={json.dumps(point[address])}" for address in point)]
+def without_sweep(base: Checked) -> tuple[str, ...]:
+    """The overrides that make a spec one to be run once, with the values that it is given."""
+    cv = base.parsed_spec.cv
+    return ("sweep=null", "cv.inner=null") if cv is not None and cv.is_nested else ("sweep=null",)
+
+
+def spec_of(base: Checked, point: Point, fixed: Sequence[str] | None = None) -> Checked:
+    """The spec with other values, and with the overrides that all its trials have: `fixed`; left out: without its
+    sweep. `SpecChanged` where its files are not what they were."""
+    common = without_sweep(base) if fixed is None else fixed
+    overrides = [*base.overrides, *common, *(f"{address}={json.dumps(point[address])}" for address in point)]
     checked = check(base.path, overrides=overrides, stdin=base.stdin, folder=base.folder)
     if _texts(checked) != _texts(base):
         raise SpecChanged(f"{base.path}, or what it extends, was changed while its trials ran")
@@ -44,9 +53,12 @@ def judged(checked: Checked, how: Execution, whose: str) -> Checked:
     return replace(checked, diagnostics=(*checked.diagnostics, *found)) if found else checked
 
 
-def located(found: Iterable[Diagnostic], base: Checked, point: Point) -> tuple[Diagnostic, ...]:
+def located(
+    found: Iterable[Diagnostic], base: Checked, point: Point, fixed: Sequence[str] | None = None
+) -> tuple[Diagnostic, ...]:
     """What is wrong with a value of a trial, at the place in the sweep where that value is written."""
-    return tuple(_located(one, base, point) for one in found)
+    n_before = len(base.overrides) + len(without_sweep(base) if fixed is None else fixed)
+    return tuple(_located(one, base, point, n_before) for one in found)
 
 
 def mistakes_of_grid(
@@ -59,6 +71,19 @@ def mistakes_of_grid(
         errors = [one for one in checked.diagnostics if one.is_error]
         found |= dict.fromkeys(located(errors, base, point))
     return tuple(found)
+
+
+def refused_choice(checked: Checked) -> tuple[Diagnostic, ...]:
+    """What stands in the way of choosing values inside of folds: no Optuna, or a grid with a spec that is wrong."""
+    plan = checked.linked
+    if plan.sweep is None or plan.cv is None or not plan.cv.is_nested:
+        return ()
+    if find_spec("optuna") is None:
+        message = "a sweep needs `optuna`, which is not installed"
+        origin = plan.sweep.origin
+        help = "`pip install 'runexp[sweep]'`"
+        return (Diagnostic("failed-import", message, origin.span, help=help, path=origin.path),)
+    return mistakes_of_grid(checked, plan.sweep.parameters, lambda one: one) if plan.sweep.sampler == "grid" else ()
 
 
 def _covering(parameters: Sequence[ParameterPlan]) -> Iterator[Point]:
@@ -75,9 +100,9 @@ def _covering(parameters: Sequence[ParameterPlan]) -> Iterator[Point]:
             return
 
 
-def _located(found: Diagnostic, base: Checked, point: Point) -> Diagnostic:
+def _located(found: Diagnostic, base: Checked, point: Point, n_before: int) -> Diagnostic:
     span = found.span
-    index = span.line - len(base.overrides) - 2 if span is not None and span.file == COMMAND_LINE else -1
+    index = span.line - n_before - 1 if span is not None and span.file == COMMAND_LINE else -1
     if not 0 <= index < len(point):
         return found
     address = list(point)[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Protocol
 from runexp.api.checking import Checked
 from runexp.api.lineage import Ancestor
 from runexp.api.relocating import plain_yaml
-from runexp.api.stored_sweep import RESULTS, TRIALS
+from runexp.api.stored_sweep import BEST, RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
 from runexp.api.trial_specs import SpecChanged, judged, spec_of
 from runexp.engine.control import Control
@@ -25,8 +25,6 @@ from runexp.strategies.abreast import run_abreast
 from runexp.strategies.sweep_run import IN_TURN, Execution, Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
-
-BEST = "best.yaml"
 
 
 class Search(Protocol):
@@ -74,7 +72,11 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and how it is run."""
+    """What is run many times, how it is judged, and how it is run.
+
+    Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`; `home` is where trackers keep
+    what the trials share. `fixed` are the overrides that all trials have.
+    """
 
     checked: Checked
     search: Search
@@ -83,7 +85,9 @@ class Undertaking:
     execution: Execution = IN_TURN
     save_every_s: float = 30.0
     runs: Path = Path("runs")
+    home: Path = Path("runs")
     lineage: tuple[Ancestor, ...] = ()
+    fixed: tuple[str, ...] = ("sweep=null",)
 
     @property
     def whose(self) -> str:
@@ -100,14 +104,28 @@ class Trials:
         self._watcher = watcher
         self._control = control
         self._trials = {one.number: self._as_trial(one) for one in what.search.remembered()}
+        self.results = self._results("failed")
+        """What they gave, once they were run; as they stood before until then."""
 
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found. `SpecChanged` where the spec was changed."""
+        steps = self.steps()
+        try:
+            while True:
+                next(steps)
+        except StopIteration as ended:
+            results: SweepResults = ended.value
+            return results
+
+    def steps(self) -> Generator[None, None, SweepResults]:
+        """The same, with a pause after each trial that has ended."""
         what = self._what
+        self._write(self._results("running"))
         self._watcher.begin(self._results("running"), what.search.n_trials)
         try:
             for number, outcome in self._endings():
                 self._note(number, outcome)
+                yield
         except KeyboardInterrupt:
             self._control.interrupt(self._control.signal or "SIGINT")
         except SpecChanged:
@@ -134,13 +152,17 @@ class Trials:
             number=asked.number,
             parent=self._folder.id,
             base=self._what.checked,
-            checked=judged(spec_of(self._what.checked, asked.point), self._what.execution, self._what.whose),
+            checked=judged(
+                spec_of(self._what.checked, asked.point, self._what.fixed), self._what.execution, self._what.whose
+            ),
             point=asked.point,
             folder=self._place(key),
             monitor=self._what.monitor,
             save_every_s=self._what.save_every_s,
             runs=self._what.runs,
+            home=self._what.home,
             lineage=self._what.lineage,
+            fixed=self._what.fixed,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:
@@ -183,7 +205,7 @@ class Trials:
         self._watcher.receive(trial, details)
 
     def _conclude(self, status: State) -> SweepResults:
-        results = self._results(status, importance=self._what.search.importance())
+        results = self.results = self._results(status, importance=self._what.search.importance())
         self._write(results)
         best = results.best if results.objectives[1:] == () and results.objectives else None
         if best is not None and status != "failed":  # of a spec that has changed, what it was is not known
@@ -202,12 +224,12 @@ class Trials:
         return SweepResults(name, status, self._what.objectives, trials, importance, self._folder.path)
 
     def _write(self, results: SweepResults) -> None:
-        body = {"version": 1, "results": results.as_json()}
+        body = {"version": 1, "n_trials": self._what.search.n_trials, "results": results.as_json()}
         self._folder.write(RESULTS, json.dumps(body, indent=1, ensure_ascii=False) + "\n")
 
     def _write_best(self, best: Trial, results: SweepResults) -> None:
         """The spec of the best trial, to be run alone. Its variables have given way to their values."""
-        checked = spec_of(self._what.checked, best.changes)
+        checked = spec_of(self._what.checked, best.changes, self._what.fixed)
         objective = results.objectives[0]
         head = f"# The best of {len(results.completed)} trials: {objective.address} {best.values[0]:.6g}"
         head += f" (trial {best.number}, {TRIALS}/{best.id}).\n"

@@ -119,7 +119,8 @@ def _write(path: Path | None, text: str) -> None:
     import shlex
 
     print(path)
-    say(f"next: runexp run {shlex.quote(str(path))}")
+    verb = "sweep" if "\nsweep:\n" in text else "run"
+    say(f"next: runexp {verb} {shlex.quote(str(path))}")
 
 
 def _refused(message: str) -> typer.Exit:

@@ -103,7 +103,7 @@ def run(
     repeats = _repeats(replicates, execution, workers)
     checked = require_checked(spec, as_overrides(overrides, device=device, seed=seed), no_color=no_color)
     checked = trusted(checked, allow_import, quiet=quiet, no_color=no_color)
-    if checked.linked.sweep is not None and not quiet:
+    if checked.linked.sweep is not None and not _is_nested(checked) and not quiet:
         say(f"note: this runs {spec} once, with the values written in it; `runexp sweep {spec}` runs its trials")
     if repeats is not None:
         manner = Manner(form, quiet, no_color, grace)
@@ -126,6 +126,12 @@ def _repeats(n: int, execution: HowRepeated | None, workers: int | None) -> Repe
         raise typer.Exit(2)
     chosen = execution or (HowRepeated.SEQUENTIAL if workers is None else HowRepeated.PROCESSES)
     return Repeats(n, chosen.value, workers or 0) if n > 1 else None
+
+
+def _is_nested(checked: Checked) -> bool:
+    """Whether the sweep is a part of each fold."""
+    cv = checked.linked.cv
+    return cv is not None and cv.is_nested
 
 
 def _once(

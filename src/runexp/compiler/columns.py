@@ -89,12 +89,15 @@ def _check_fold_columns(
     found: Findings, name: str, keys: Collection[str], known: Sequence[str], unread: tuple[str, ...]
 ) -> None:
     """The keys or columns that the folds of a set look at."""
-    data = found.spec.cv.data.get(name) if found.spec.cv is not None else None
-    for option in ("stratify_by", "group_by", "column", "order_by") if data is not None else ():
-        wanted = getattr(data, option)
-        if wanted is not None and wanted not in keys and wanted not in known and not wanted.startswith(unread):
-            path: Path = ("cv", "data", name, option)
-            _report(found, f"key or column `{wanted}`", wanted, path, (*keys, *known), source=name)
+    cv = found.spec.cv
+    inner = cv.inner.data.get(name) if cv is not None and cv.inner is not None else None
+    asked: dict[Path, object] = {("cv", "data", name): cv.data.get(name) if cv is not None else None}
+    for place, data in (asked | {("cv", "inner", "data", name): inner}).items():
+        for option in ("stratify_by", "group_by", "column", "order_by") if data is not None else ():
+            wanted = getattr(data, option)
+            if wanted is not None and wanted not in keys and wanted not in known and not wanted.startswith(unread):
+                path: Path = (*place, option)
+                _report(found, f"key or column `{wanted}`", wanted, path, (*keys, *known), source=name)
 
 
 def _report(

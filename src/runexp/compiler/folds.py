@@ -6,6 +6,7 @@ from runexp.compiler.findings import Path
 from runexp.compiler.fold_checks import check_folded_set, check_folds, check_needs
 from runexp.compiler.fold_names import folded, pool_of
 from runexp.compiler.fold_stacking import check_stacked_folds
+from runexp.compiler.inner_folds import link_inner
 from runexp.compiler.scope import Scope
 from runexp.plan.folds import CVPlan, Execution, FoldedSet
 from runexp.plan.phases import PhasePlan
@@ -32,9 +33,11 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         _set(scope, name, data) for name, data in folded(scope.found.spec).items() if name in scope.found.names("data")
     )
     check_folds(scope, cv, phases)
-    check_stacked_folds(scope, phases)
+    if cv.inner is None:  # folds with values of their own have no form for all at once
+        check_stacked_folds(scope, phases)
     if not sets:
         return None
+    is_alone = cv.inner is not None and cv.inner.of is not None  # the inner folds of one fold, and nothing else
     return CVPlan(
         n_folds=_n_folds(cv),
         splitter=splitter,
@@ -46,12 +49,13 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         val="" if cv.val_size is None else cv.val,
         val_size=cv.val_size or 0.0,
         phases=cv.phases or (),
-        execution=_EXECUTIONS.get(cv.execution, "sequential"),
-        workers=cv.workers or 0,
+        execution="sequential" if is_alone else _EXECUTIONS.get(cv.execution, "sequential"),
+        workers=0 if is_alone else cv.workers or 0,
         new_seed=cv.new_seed,
         origin=scope.found.origin(_PATH),
         refit=cv.refit,
         cluster=cv.cluster or "",
+        inner=link_inner(scope, cv, sets),
     )
 
 

@@ -18,10 +18,12 @@ from runexp.events import (
     EpochFinished,
     EvaluationFinished,
     Event,
+    InnerTrialFinished,
     PhaseFinished,
     PhaseStarted,
     RunFinished,
     Status,
+    ValuesChosen,
     WarningRaised,
 )
 from runexp.observe.sink import Stamped
@@ -50,7 +52,16 @@ class RichProgress:
     """Draws the running phase from `live`; finished phases and warnings leave a line each."""
 
     wants: frozenset[type[Event]] = frozenset(
-        {PhaseStarted, EvaluationFinished, EpochFinished, PhaseFinished, WarningRaised, RunFinished}
+        {
+            EpochFinished,
+            EvaluationFinished,
+            InnerTrialFinished,
+            PhaseFinished,
+            PhaseStarted,
+            RunFinished,
+            ValuesChosen,
+            WarningRaised,
+        }
     )
 
     def __init__(self, live: Live, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,6 +69,7 @@ class RichProgress:
         self._console = console
         self._clock = clock
         self._watched: _Watched | None = None
+        self._choosing = ""
         self._display = Display(
             get_renderable=self._draw,
             console=console,
@@ -80,6 +92,8 @@ class RichProgress:
                 conclusion = self._conclusion(event)
                 self._clear()
                 self._console.print(conclusion)
+            case InnerTrialFinished() | ValuesChosen() as event:
+                self._choose(event)
             case WarningRaised() as event:
                 self._console.print(Text(sentence(event), style="yellow"))
             case RunFinished(status=status) as event if status in ("failed", "interrupted"):
@@ -89,14 +103,27 @@ class RichProgress:
         """Give the terminal back as it was."""
         self._clear()
 
+    def _choose(self, event: InnerTrialFinished | ValuesChosen) -> None:
+        """The newest trial inside of a fold is drawn; what failed and what was chosen stays."""
+        line = sentence(event)
+        if isinstance(event, ValuesChosen):
+            self._clear()
+            self._console.print(self._marked("completed", line))
+            return
+        if event.status == "failed":
+            self._console.print(self._marked("failed", line))
+        self._choosing = line
+        self._display.start()
+
     def _clear(self) -> None:
         self._watched = None
+        self._choosing = ""
         self._display.stop()
 
     def _draw(self) -> RenderableType:
         watched = self._watched
         if watched is None:
-            return Group()
+            return Text(self._choosing, no_wrap=True, overflow="ellipsis")
         return Group(self._position(watched), self._numbers(watched))
 
     def _position(self, watched: _Watched) -> Table:

@@ -11,6 +11,7 @@ from runexp.events import (
     EvaluationFinished,
     FoldFinished,
     FoldStarted,
+    InnerTrialFinished,
     NodeFitted,
     NonFiniteLossMet,
     PhaseFinished,
@@ -20,9 +21,11 @@ from runexp.events import (
     RunFinished,
     RunStarted,
     StopRequested,
+    ValuesChosen,
     WarningRaised,
     WeightsRestored,
 )
+from runexp.results.trials import short_names
 
 
 def printable(text: str) -> str:
@@ -40,6 +43,14 @@ def numbers(metrics: Mapping[str, float], *, last: Iterable[str] = ("lr",)) -> s
     behind = [name for name in last if name in metrics]
     names = [*(name for name in metrics if name not in behind), *behind]
     return "  ".join(f"{name} {number(metrics[name])}" for name in names)
+
+
+def changed(changes: Mapping[str, object]) -> str:
+    """`name=value` pairs, each by the shortest end of its address that no other has."""
+    short = short_names(changes)
+    return " ".join(
+        f"{short[address]}={number(value) if isinstance(value, float) else value}" for address, value in changes.items()
+    )
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
@@ -68,6 +79,21 @@ def _(event: FoldStarted) -> str:
 @sentence.register
 def _(event: FoldFinished) -> str:
     return _bad_end(f"fold {event.fold}", event)
+
+
+@sentence.register
+def _(event: InnerTrialFinished) -> str:
+    told = f"{event.group}: inner trial {event.trial} of {event.n_trials}"
+    error = f": {event.error}" if event.error else ""
+    if event.status != "completed":
+        return printable(f"{told} {event.status}{error}  {changed(event.changes)}")
+    return printable(f"{told}  {numbers(event.metrics)}  {changed(event.changes)}")
+
+
+@sentence.register
+def _(event: ValuesChosen) -> str:
+    of = f"the best of {plural(event.n_trials, 'trial')}" + (f", {event.n_failed} failed" if event.n_failed else "")
+    return printable(f"{event.group}: chose {changed(event.changes)}  {event.objective} {number(event.value)} ({of})")
 
 
 @sentence.register

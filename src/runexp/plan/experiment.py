@@ -61,6 +61,10 @@ class Plan:
         inside = self.in_fold()
         return replace(inside, phases=without_held_out(inside.phases, self.cv.held_out)) if self.cv else inside
 
+    def unnested(self) -> Plan:
+        """The plan without folds inside of its folds: all of them run with the values that are written."""
+        return replace(self, cv=replace(self.cv, inner=None)) if self.cv is not None and self.cv.is_nested else self
+
     def node(self, name: str) -> NodePlan:
         """The node of that name; `KeyError` where there is none."""
         for node in self.nodes:
@@ -108,7 +112,10 @@ def dump(value: Any) -> Any:  # noqa: ANN401 - any part of a plan
 def digest(plan: Plan) -> str:
     """SHA-256 of what the plan does; where it was written does not count, nor do limits, thresholds and sweeps, nor who
     is told of it."""
-    body = _without_origins(dump(replace(plan, sweep=None, tracking=None, register=None)))
+    sweep = plan.sweep if plan.cv is not None and plan.cv.is_nested else None  # a part of each fold there
+    body = _without_origins(dump(replace(plan, sweep=sweep, tracking=None, register=None)))
+    if body["cv"] and body["cv"]["inner"] is None:  # as in runs from before there were any
+        del body["cv"]["inner"]
     guards = body.pop("guards")
     if guards["on_nan"] != "stop":  # it may change weights
         body["on_nan"] = guards["on_nan"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from runexp.plan.values import Call, Origin
@@ -24,6 +25,28 @@ class FoldedSet:
     column: str
     order_by: str
     origin: Origin
+
+
+REFIT = -1
+"""The number of the refit among the folds."""
+
+
+@dataclass(frozen=True, slots=True)
+class InnerPlan:
+    """How what a fold learns from is divided once more; fields as those of `CVPlan`.
+
+    `of` is the one fold that is divided instead of running all of them; `rows`, where it is not empty, tells which
+    rows that fold holds out: no other may be divided in its place.
+    """
+
+    n_folds: int
+    splitter: Call | None
+    sets: tuple[FoldedSet, ...]
+    repeats: int
+    shuffle: bool
+    origin: Origin
+    of: int | None = None
+    rows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +74,29 @@ class CVPlan:
     origin: Origin
     refit: bool = False
     cluster: str = ""
+    inner: InnerPlan | None = None
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether each fold chooses values of its own, by folds inside of it."""
+        return self.inner is not None and self.inner.of is None
+
+    def inside(self) -> CVPlan:
+        """The folds inside of a fold; itself where there are none."""
+        inner = self.inner
+        if inner is None:
+            return self
+        return replace(
+            self,
+            n_folds=inner.n_folds,
+            splitter=inner.splitter,
+            sets=inner.sets,
+            repeats=inner.repeats,
+            shuffle=inner.shuffle,
+            origin=inner.origin,
+            refit=False,
+            inner=None,
+        )
 
     @property
     def parts(self) -> tuple[str, ...]:

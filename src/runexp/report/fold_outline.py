@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runexp.plan.folds import CVPlan, FoldedSet
+from runexp.plan.folds import REFIT, CVPlan, FoldedSet, InnerPlan
 from runexp.report.outline import Branch, called, listed
 
 
@@ -17,10 +17,20 @@ def outline_folds(cv: CVPlan) -> Branch:
             Branch("parts", f"{cv.train} learns · {cv.held_out} is held out{inner}"),
             Branch("phases", listed(cv.phases, nothing="all")),
             Branch("seed", "another for each fold" if cv.new_seed else "the same in each fold"),
+            *((_inside(cv, cv.inner),) if cv.inner is not None else ()),
             *((Branch("refit", "once more, on everything that is pooled"),) if cv.refit else ()),
             Branch("execution", _execution(cv)),
         ),
     )
+
+
+def _inside(cv: CVPlan, inner: InnerPlan) -> Branch:
+    """How what a fold learns from is divided once more, and what for."""
+    sets = tuple(Branch(folded.data, _divided(folded, f"what {cv.train} is made of")) for folded in inner.sets)
+    if inner.of is None:
+        return Branch("inner", f"{_folds(cv.inside())} · the sweep chooses the values of each fold by them", sets)
+    which = "the refit" if inner.of == REFIT else f"fold {inner.of}"
+    return Branch("inner", f"{_folds(cv.inside())} · of {which} alone, in the place of all", sets)
 
 
 def _folds(cv: CVPlan) -> str:
@@ -32,7 +42,7 @@ def _folds(cv: CVPlan) -> str:
     return f"{cv.n_folds} folds · {shuffled}" + (f" · {cv.repeats} times" if cv.repeats > 1 else "")
 
 
-def _divided(folded: FoldedSet) -> str:
+def _divided(folded: FoldedSet, pool: str = "") -> str:
     asked = {
         "stratified by": folded.stratify_by,
         "groups of": folded.group_by,
@@ -40,7 +50,8 @@ def _divided(folded: FoldedSet) -> str:
         "in order of": folded.order_by,
     }
     said = [f"{words} {name}" for words, name in asked.items() if name]
-    return " · ".join([f"pools {listed(folded.pool, nothing='all rows')}", *said])
+    pooled = f"divides {pool}" if pool else f"pools {listed(folded.pool, nothing='all rows')}"
+    return " · ".join([pooled, *said])
 
 
 def _execution(cv: CVPlan) -> str:

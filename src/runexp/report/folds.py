@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runexp.report.fold_choices import choices_of
 from runexp.report.page import named, styled
 from runexp.report.wording import column, counted, number, plain
 from runexp.results.folds import CVResults, FoldFacts, RefitFacts, Spread
@@ -34,6 +35,8 @@ def folds_of(cv: CVResults, width: int) -> list[list[RenderableType]]:
             blocks.append(
                 [styled(named(phase)), *_drawn(cv.facts, {name: numbers[name] for name in names}, spreads, width)]
             )
+    if cv.choices:
+        blocks.append(choices_of(cv, width))
     if cv.refit is not None:
         blocks.append(list(_refit(cv, cv.refit)))
     failed = [facts for facts in cv.facts if facts.error]

@@ -31,6 +31,7 @@ from runexp.report.tracking_outline import outline_tracking
 
 def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
     """The whole plan in the order it is read: data, graph with what is known of its sizes, phases, execution."""
+    is_nested = plan.cv is not None and plan.cv.is_nested
     return Branch(
         plan.name,
         f"seed {plan.seed}" + (f" · {plan.description}" if plan.description else ""),
@@ -39,7 +40,7 @@ def outline_plan(plan: Plan, sizes: Mapping[str, Size]) -> Branch:
             Branch("graph", "in the order it runs", tuple(_node(node, sizes.get(node.name)) for node in plan.nodes)),
             Branch("phases", "in the order they run", tuple(outline_phase(phase) for phase in plan.phases)),
             *((outline_folds(plan.cv),) if plan.cv is not None else ()),
-            *((outline_sweep(plan.sweep),) if plan.sweep is not None else ()),
+            *((outline_sweep(plan.sweep, is_inside=is_nested),) if plan.sweep is not None else ()),
             *_around(plan),
             *_guards(plan.guards),
             *outline_tracking(plan),

@@ -15,14 +15,17 @@ _SAMPLERS = {
 _PRUNERS = {"none": "none", "median": "below the median", "halving": "successive halving"}
 
 
-def outline_sweep(sweep: SweepPlan) -> Branch:
-    """How many trials, what they vary, and what is to improve. The plan around it is that of the spec's own values."""
+def outline_sweep(sweep: SweepPlan, *, is_inside: bool = False) -> Branch:
+    """How many trials, what they vary, and what is to improve. The plan around it is that of the spec's own values.
+
+    `is_inside`: it is run inside of each fold.
+    """
     count = f"{sweep.n_trials} trials · " if sweep.n_trials else ""
     objectives = " · ".join(f"{one.address} {one.mode}" for one in sweep.objectives)
     watched = f" · watches {sweep.monitor}" if sweep.pruner != "none" else ""
     return Branch(
         "sweep",
-        f"{count}{_SAMPLERS[sweep.sampler]}",
+        f"{'inside of each fold · ' if is_inside else ''}{count}{_SAMPLERS[sweep.sampler]}",
         (
             *(Branch(one.address, _values(one)) for one in sweep.parameters),
             Branch("objective", objectives),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runexp.results.choices import Agreement, FoldChoice
 from runexp.results.folds import CVResults, FoldFacts, RefitFacts, Spread
 from runexp.results.groups import GroupResults
 from runexp.results.lookup import UnknownNameError
@@ -21,12 +22,14 @@ from runexp.results.series import (
 )
 
 __all__ = [
+    "Agreement",
     "AxisSeries",
     "Best",
     "CVResults",
     "Comparison",
     "EvalResults",
     "FitResults",
+    "FoldChoice",
     "FoldFacts",
     "GroupResults",
     "LossSeries",

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
+from runexp.results.choices import Agreement, FoldChoice, agreements
 from runexp.results.groups import GroupResults
 from runexp.results.lookup import unknown
 from runexp.results.paired import LEVEL, Comparison, NotComparable, deviation_of, mean_of, paired
@@ -61,11 +62,15 @@ class Spread:
 
 @dataclass(frozen=True, repr=False)
 class CVResults:
-    """The results of each fold, and of all of them; `refit` tells of the training on everything, if there was one."""
+    """The results of each fold, and of all of them; `refit` tells of the training on everything, if there was one.
+
+    `choices` are the values that each fold of a nested one chose for itself.
+    """
 
     facts: tuple[FoldFacts, ...]
     results: GroupResults
     refit: RefitFacts | None = None
+    choices: tuple[FoldChoice, ...] = ()
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -85,6 +90,32 @@ class CVResults:
         if isinstance(found, GroupResults):
             return found
         raise unknown("fold", "refit", [facts.label for facts in self.facts])
+
+    def get_choice(self, fold: int | str) -> FoldChoice:
+        """The values that one fold chose, by its number or its label; `UnknownNameError` where it chose none."""
+        for choice in self.choices:
+            if fold in (choice.fold, choice.label):
+                return choice
+        raise unknown("choice of fold", fold, [choice.label for choice in self.choices])
+
+    def agreements(self) -> dict[str, Agreement]:
+        """How stable the choice is: by parameter, the value that most folds chose, and how many did."""
+        return agreements(self.choices)
+
+    def optimisms(self) -> dict[int, float]:
+        """By how much the best values of each fold looked better inside of it than on its held-out rows."""
+        table = self.table()
+        return {
+            choice.fold: choice.promised_more(table[choice.objective][choice.fold])
+            for choice in self.choices
+            if choice.fold in table.get(choice.objective, {})
+        }
+
+    def optimism(self) -> Spread | None:
+        """Mean and spread of the same: what a score that was also chosen by would promise too much. None where nothing
+        was chosen."""
+        found = self.optimisms()
+        return self._spread(found) if found else None
 
     def collect(self, extract: Callable[[GroupResults], AxisSeries[float] | float]) -> MetricSeries:
         """What `extract` gives for each fold, under one more axis `fold` in front."""

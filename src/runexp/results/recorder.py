@@ -13,16 +13,19 @@ from runexp.events import (
     FoldStarted,
     GroupFinished,
     GroupStarted,
+    InnerTrialFinished,
     PhaseKind,
     PhaseStarted,
     RefitFinished,
     RefitStarted,
     RunFinished,
     RunStarted,
+    ValuesChosen,
     WarningRaised,
 )
 from runexp.plan.experiment import Plan, walk
 from runexp.plan.phases import EvalPlan, TrainPlan
+from runexp.results.choices import choice_of, in_order
 from runexp.results.folds import CVResults, FoldFacts, RefitFacts
 from runexp.results.groups import GroupResults
 from runexp.results.losses import recorded_losses
@@ -69,6 +72,7 @@ class Recorder:
         self._root = _Members("")
         self._folds: dict[int, FoldFacts] = {}
         self._refit: RefitFacts | None = None
+        self._choices: dict[int, ValuesChosen] = {}
         self._events: dict[str, list[Event]] = {}
         self._kinds: dict[str, PhaseKind] = {}
         self._times: dict[str, tuple[float, float]] = {}
@@ -82,9 +86,9 @@ class Recorder:
                 self._finished = event
             case GroupStarted(group=label):
                 self._open_group(label)
-            case FoldStarted() | FoldFinished() | RefitStarted() | RefitFinished():
+            case FoldStarted() | FoldFinished() | RefitStarted() | RefitFinished() | ValuesChosen():
                 self._note_fold(event)
-            case GroupFinished() | BatchFinished():  # batches come again in blocks
+            case GroupFinished() | BatchFinished() | InnerTrialFinished():  # batches come again in blocks
                 pass
             case _:
                 self._keep(event)
@@ -121,9 +125,11 @@ class Recorder:
             self._open_group(parent).children.setdefault(name, None)
         self._events.setdefault(label, []).append(event)
 
-    def _note_fold(self, event: FoldStarted | FoldFinished | RefitStarted | RefitFinished) -> None:
+    def _note_fold(self, event: FoldStarted | FoldFinished | RefitStarted | RefitFinished | ValuesChosen) -> None:
         self._open_group(event.group)
         match event:
+            case ValuesChosen():
+                self._choices[event.fold] = event
             case FoldStarted():
                 rows = (event.n_train, event.n_held_out)
                 self._folds[event.fold] = FoldFacts(
@@ -139,7 +145,8 @@ class Recorder:
     def _cross_validated(self, root: GroupResults) -> CVResults | None:
         if not self._folds:
             return None
-        return CVResults(tuple(facts for _, facts in sorted(self._folds.items())), root, self._refit)
+        folds = tuple(facts for _, facts in sorted(self._folds.items()))
+        return CVResults(folds, root, self._refit, in_order(map(choice_of, self._choices.values())))
 
     def _open_group(self, label: str) -> _Members:
         members = self._root

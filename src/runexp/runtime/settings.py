@@ -35,6 +35,12 @@ def settled(plan: ExecutionPlan) -> Iterator[None]:
         cudnn.deterministic, cudnn.benchmark = flags
 
 
+def share_threads(n_threads: int) -> None:
+    """Let torch compute in so many threads; 0 leaves it as it is."""
+    if n_threads:
+        torch.set_num_threads(n_threads)
+
+
 def check_compiler(device: torch.device) -> None:
     """Compile something small; `SpecError` where torch.compile cannot, which often is for want of a C++ compiler."""
     try:

@@ -26,12 +26,14 @@ class Document:
     """A spec with `extends`, overrides, repeats and references applied.
 
     `files` holds each text under the name it is shown by, `--set` for the command line; `env` names the
-    environment variables that were read. Items of a path are keys and indexes.
+    environment variables that were read; `composed` is the tree with its repeats and references as they were written.
+    Items of a path are keys and indexes.
     """
 
     root: MappingNode
     files: Mapping[str, str]
     env: tuple[str, ...] = ()
+    composed: MappingNode | None = None
 
     def find(self, path: Sequence[str | int]) -> Node | None:
         """The node at a path, if there is one."""
@@ -91,6 +93,10 @@ class Document:
     def plain(self, *, redact: bool = False) -> dict[str, Any]:
         """Plain Python data; with `redact`, secrets give way to the references that name them."""
         return {entry.key: _plain(entry.value, redact) for entry in self.root.entries}
+
+    def unresolved(self) -> dict[str, Any]:
+        """Plain Python data in which every `${…}` and `repeat` stands as it was written: the same spec in one file."""
+        return {entry.key: _plain(entry.value, redact=False) for entry in (self.composed or self.root).entries}
 
     def addresses(self) -> Iterator[str]:
         """The address of every value, as overrides write it: `phases.train.epochs`, `phases.train.losses[0]`."""

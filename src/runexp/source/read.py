@@ -111,6 +111,7 @@ def _passes(composer: Composer, root: MappingNode, options: Options) -> Reading:
         found += mistakes
     if _refused(root, found):
         return None, _in_order(found, composer)
+    composed = root
     root, mistakes = expanded(root, files)
     found += mistakes
     resolution = Resolution(root, files, options.environ)
@@ -118,7 +119,7 @@ def _passes(composer: Composer, root: MappingNode, options: Options) -> Reading:
     found += resolution.found
     if not isinstance(resolved, MappingNode) or _refused(resolved, found):
         return None, _in_order(found, composer)
-    return Document(resolved, files, tuple(resolution.env)), _in_order(found, composer)
+    return Document(resolved, files, tuple(resolution.env), composed), _in_order(found, composer)
 
 
 def _refused(root: MappingNode, found: list[Diagnostic]) -> bool:

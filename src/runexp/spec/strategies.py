@@ -36,6 +36,33 @@ class CVData(Section):
     ] = None
 
 
+class InnerData(Section):
+    """How what a fold learns from is divided once more; what is left out is as the folds themselves are divided."""
+
+    stratify_by: Annotated[Reference | None, Field(description="keep proportions in every inner fold")] = None
+    group_by: Annotated[Reference | None, Field(description="groups never straddle inner folds")] = None
+    column: Annotated[Reference | None, Field(description="each value of this column is held out once")] = None
+    order_by: Annotated[Reference | None, Field(description="rows follow each other along this key or column")] = None
+
+
+class InnerFolds(Section):
+    """Folds inside of each fold: by them the sweep chooses the values of that fold, which no held-out row has seen."""
+
+    folds: Annotated[int | Use, Field(description="how many, or a scikit-learn splitter")] = 5
+    data: Annotated[
+        dict[Name, InnerData], Field(description="feature set → how it is divided; left out: as by the folds")
+    ] = {}
+    repeats: Annotated[Count, Field(description="times with other inner folds")] = 1
+    shuffle: Annotated[bool, Field(description="divide shuffled rows")] = True
+    of: Annotated[
+        int | Literal["refit"] | None,
+        Field(description="cross-validate inside of this one fold, from 0, instead of over all of them"),
+    ] = None
+    rows: Annotated[
+        str | None, Field(description="what tells the rows of that fold from others: those alone are divided")
+    ] = None
+
+
 class CrossValidation(Section):
     """Folds: the same phases, each time on other rows."""
 
@@ -70,6 +97,15 @@ class CrossValidation(Section):
     refit: Annotated[
         bool, Field(description="after the folds, train once more on the whole pool; `checkpoints/final` is then its")
     ] = False
+    inner: Annotated[
+        InnerFolds | None,
+        Field(description="nested: in each fold the sweep chooses its values anew, by folds of what that learns from"),
+    ] = None
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether each fold chooses values of its own."""
+        return self.inner is not None and self.inner.of is None
 
     @property
     def val_size(self) -> float | None:

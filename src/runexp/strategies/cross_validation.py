@@ -78,6 +78,8 @@ class CrossValidation:
             if around.control.signal or self._interrupted is not None:
                 return
             runtime, self._first = self._first, None
+            if job.choice is not None:
+                runtime = None  # made with other values than the fold will have
             error = yield from self._watched(run_fold(job, around, runtime=runtime))
             self._note(job, error)
 

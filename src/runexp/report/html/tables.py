@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runexp.report.numbers import measured, telling
+from runexp.report.trials import shown
 from runexp.report.wording import column, number, plain
+from runexp.results.choices import addresses_of
 from runexp.results.folds import CVResults, Spread
 from runexp.results.losses import TOTAL, is_rate
 from runexp.results.run import RunResults
+from runexp.results.trials import short_names
 
 _MOST_FOLDS = 12
 
@@ -36,7 +39,7 @@ class KeyNumber:
 def number_tables(results: RunResults) -> list[HtmlTable]:
     """The final numbers: a row a number and a column for each phase and split; of folds mean and spread."""
     if results.cv is not None:
-        return list(_of_folds(results.cv))
+        return [*_of_folds(results.cv), *_of_choices(results.cv)]
     rows = measured(results)
     names = telling(rows)
     if not names:
@@ -58,6 +61,27 @@ def _of_folds(cv: CVResults) -> Iterator[HtmlTable]:
             rows.append((plain(address.rpartition(".")[2]), *cells[:2], _interval(spread), str(spread.n), *cells[2:]))
         heads = ("number", "mean", "std", "95 % interval", "folds", *folds)
         yield HtmlTable(f"{plain(phase)}: mean and spread over {len(cv)} folds", heads, tuple(rows))
+
+
+def _of_choices(cv: CVResults) -> Iterator[HtmlTable]:
+    """What each fold of a nested cross-validation chose, and how far that promised too much."""
+    if not cv.choices:
+        return
+    addresses, optimisms = addresses_of(cv.choices), cv.optimisms()
+    reached = cv.table().get(cv.choices[0].objective, {})
+    columns = [
+        ["refit" if choice.fold < 0 else f"fold {choice.fold}" for choice in cv.choices],
+        *(
+            [shown(choice.changes[name]) if name in choice.changes else "" for choice in cv.choices]
+            for name in addresses
+        ),
+        column(choice.value for choice in cv.choices),
+        column(reached.get(choice.fold) for choice in cv.choices),
+        column(optimisms.get(choice.fold) for choice in cv.choices),
+    ]
+    heads = ("fold", *map(plain, short_names(addresses).values()), "inside", "held out", "optimism")
+    caption = f"values chosen inside of each fold, by {plain(cv.choices[0].objective)}"
+    yield HtmlTable(caption, heads, tuple(zip(*columns, strict=True)))
 
 
 def _telling(cv: CVResults) -> dict[str, dict[int, float]]:

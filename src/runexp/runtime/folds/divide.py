@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from runexp.diagnostics import Diagnostic
+from runexp.diagnostics import Diagnostic, SpecError
 from runexp.plan.experiment import Plan
-from runexp.plan.folds import CVPlan
+from runexp.plan.folds import REFIT, CVPlan, InnerPlan
 from runexp.runtime.data.problems import collecting, shown, stop_at, wrong
 from runexp.runtime.data.shares import (
     divide_grouped,
@@ -22,9 +22,9 @@ from runexp.runtime.data.shares import (
 )
 from runexp.runtime.data.strata import renumbered
 from runexp.runtime.data.table import Array
-from runexp.runtime.folds.fold import REFIT, Fold
+from runexp.runtime.folds.fold import Fold
 from runexp.runtime.folds.joining import Together, join_pools
-from runexp.runtime.folds.pool import Pool, read_pool
+from runexp.runtime.folds.pool import Pool, read_pool, within
 from runexp.runtime.folds.splitters import Cut, cuts_of
 from runexp.runtime.seeds import derive_seed
 
@@ -42,24 +42,93 @@ class Division:
 
 
 def divide_folds(plan: Plan, *, folder: Path) -> Division:
-    """The folds of a plan; `SpecError` with everything that cannot be divided."""
+    """The folds of a plan; `SpecError` with everything that cannot be divided.
+
+    Where one fold is to be divided in the place of all, its inner folds are; where each has inner folds, they are
+    tried.
+    """
     cv = plan.cv
     if cv is None:
         return Division((), {})
-    found: list[Diagnostic] = []
-    pools: list[Pool] = []
-    data = {item.name: item for item in plan.data}
-    for asked in cv.sets:
-        with collecting(found):
-            pools.append(read_pool(data[asked.data], asked, cv, seed=plan.seed, folder=folder))
-    stop_at(found)
+    reading = _Reading(plan, folder)
+    outer = _divided(cv, reading.pools(cv), plan.seed)
+    if cv.inner is None:
+        return outer
+    pools = reading.pools(cv.inside())
+    if cv.inner.of is not None:
+        return _inside(_chosen(cv, cv.inner, outer), cv, pools, plan.seed)
+    for fold in (*outer.folds, *([outer.refit] if outer.refit is not None else [])):
+        _inside(fold, cv, pools, plan.seed)  # so that it is known before anything runs
+    return outer
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the folds of a plan are read from."""
+
+    plan: Plan
+    folder: Path
+
+    def pools(self, cv: CVPlan) -> list[Pool]:
+        """The pooled rows of every set; `SpecError` with everything that cannot be read."""
+        found: list[Diagnostic] = []
+        pools: list[Pool] = []
+        data = {item.name: item for item in self.plan.data}
+        for asked in cv.sets:
+            with collecting(found):
+                pools.append(read_pool(data[asked.data], asked, cv, seed=self.plan.seed, folder=self.folder))
+        stop_at(found)
+        return pools
+
+
+def _divided(cv: CVPlan, pools: Sequence[Pool], seed: int) -> Division:
     together = join_pools(pools)
-    cuts = cuts_of(cv, together, seed=plan.seed)
-    folds = (_fold(index, cut, cv, pools, together, seed=plan.seed) for index, cut in enumerate(cuts))
+    cuts = cuts_of(cv, together, seed=seed)
+    folds = (_fold(index, cut, cv, pools, together, seed=seed) for index, cut in enumerate(cuts))
     ids = {pool.asked.data: pool.ids for pool in pools}
     everything = Cut("", np.arange(together.n_units), np.empty(0, np.int64), is_series=together.is_series)
-    refit = _fold(REFIT, everything, cv, pools, together, seed=plan.seed) if cv.refit else None
+    refit = _fold(REFIT, everything, cv, pools, together, seed=seed) if cv.refit else None
     return Division(tuple(folds), ids, refit)
+
+
+def _chosen(cv: CVPlan, inner: InnerPlan, outer: Division) -> Fold:
+    """The fold that is divided in the place of all; `SpecError` where there is none, or where it has other rows."""
+    folds = {fold.index: fold for fold in (*outer.folds, *([outer.refit] if outer.refit is not None else []))}
+    fold = folds.get(-1 if inner.of is None else inner.of)
+    if fold is None:
+        message = f"there is no fold {inner.of}: the last of these {len(outer.folds)} is {len(outer.folds) - 1}"
+        raise wrong(inner.origin, "wrong-value", message)
+    if inner.rows and fold.digest != inner.rows:
+        message = f"{_named(fold)} holds out other rows than where it was divided first"
+        hint = "what varies inside of a fold must not change the seed, the data, or how rows are divided"
+        raise wrong(inner.origin, "wrong-value", message, hint=hint)
+    return fold
+
+
+def _inside(fold: Fold, cv: CVPlan, pools: Sequence[Pool], seed: int) -> Division:
+    """What a fold learns from, divided once more: none of its held-out rows is in any part."""
+    own = [within(pool, _learnt_from(fold, cv, pool)) for pool in pools]
+    inside = derive_seed(seed, "inside", fold.index)
+    try:
+        division = _divided(cv.inside(), own, inside)
+    except SpecError as error:
+        for found in error.diagnostics:
+            where = f"inside of {_named(fold)}: {found.message}"
+            raise SpecError([replace(found, message=where)]) from error
+        raise
+    seeds = [derive_seed(fold.seed, "fold", one.index) if cv.new_seed else fold.seed for one in division.folds]
+    folds = tuple(replace(one, seed=own_seed) for one, own_seed in zip(division.folds, seeds, strict=True))
+    return Division(folds, division.ids)
+
+
+def _learnt_from(fold: Fold, cv: CVPlan, pool: Pool) -> Array:
+    """The rows of a set that are a fold's own, its inner validation part among them."""
+    rows = fold.rows[pool.asked.data]
+    return np.union1d(rows[cv.train], rows[cv.val]) if cv.val else rows[cv.train]
+
+
+def _named(fold: Fold) -> str:
+    return "the refit" if fold.is_refit else f"fold {fold.index}"
 
 
 def _fold(index: int, cut: Cut, cv: CVPlan, pools: Sequence[Pool], together: Together, *, seed: int) -> Fold:

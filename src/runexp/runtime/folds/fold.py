@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runexp.plan.folds import REFIT
 from runexp.runtime.data.table import Array
 
 Rows = Mapping[str, Mapping[str, Array]]
 """By feature set and split: row indexes (int64, ascending)."""
-
-
-REFIT = -1
-"""The index of the refit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from runexp.runtime.data.gathering import gather
 from runexp.runtime.data.matching import match_keys
 from runexp.runtime.data.problems import shown, wrong
 from runexp.runtime.data.splits import column_of_key, divide
-from runexp.runtime.data.strata import codes_of
+from runexp.runtime.data.strata import codes_of, renumbered
 from runexp.runtime.data.table import Array, Column, Source
 
 _ID = "id"
@@ -62,6 +62,30 @@ def read_pool(plan: DataPlan, asked: FoldedSet, cv: CVPlan, *, seed: int, folder
         classes=reading.codes(asked.stratify_by, rows) if asked.stratify_by else None,
         groups=reading.present(asked.group_by, rows) if asked.group_by else None,
         order=reading.ranks(asked.order_by, rows) if asked.order_by else None,
+        values=values,
+        held=held,
+    )
+
+
+def within(pool: Pool, rows: Array) -> Pool:
+    """The pool without all rows but these; a value of a column that none of them has is no fold."""
+    kept = np.isin(pool.rows, rows)
+    values, held = pool.values, pool.held
+    if values is not None and held is not None:
+        known = np.unique(held[kept & (held >= 0)])
+        values = values[known]
+        held = np.where(held[kept] >= 0, np.searchsorted(known, held[kept]), -1)
+        if len(values) < 2:
+            message = (
+                f"{shown(pool.asked.column)} has {len(values)} value{'s' * (len(values) != 1)}, and folds need two"
+            )
+            raise wrong(pool.asked.origin, "bad-folds", message)
+    return replace(
+        pool,
+        rows=pool.rows[kept],
+        classes=None if pool.classes is None else renumbered(pool.classes[kept]),
+        groups=None if pool.groups is None else pool.groups[kept],
+        order=None if pool.order is None else np.argsort(np.argsort(pool.order[kept], kind="stable"), kind="stable"),
         values=values,
         held=held,
     )
