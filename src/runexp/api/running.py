@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -16,13 +16,14 @@ from runexp.api.company import Company
 from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
 from runexp.api.folds import files_of, folded_loss_nodes, jobs_of, summary_of
 from runexp.api.lineage import Ancestor, default_runs, told, traced
+from runexp.api.placing import in_document, too_large
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
-from runexp.api.redaction import hiding, redacted_text
+from runexp.api.redaction import hiding
 from runexp.api.tracking import Member, missing_libraries
 from runexp.api.trial_specs import refused_choice
 from runexp.api.trust import own_modules
-from runexp.diagnostics import Diagnostic, SpecError
+from runexp.diagnostics import SpecError
 from runexp.engine.control import Control
 from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment as Interpreter
@@ -39,7 +40,7 @@ from runexp.observe.status_sink import StatusSink
 from runexp.plan.experiment import Plan
 from runexp.results import Recorder, RunResults, loss_nodes_of
 from runexp.results.requirements import Verdict
-from runexp.runtime.explaining import asked_for, is_shortage
+from runexp.runtime.explaining import is_shortage
 from runexp.runtime.folds.divide import Division, divide_folds
 from runexp.runtime.limits import exceeded_at_once, held_to
 from runexp.runtime.randomness import kept_randomness
@@ -64,8 +65,7 @@ Built = Callable[[Mapping[str, str]], None]
 """Is told the fingerprints of the data once all is built, before anything runs or is written."""
 
 
-Driven = Callable[[TorchRuntime], Runtime]
-"""Gives what an experiment drives in the place of its runtime."""
+Driven = Callable[[TorchRuntime], Runtime]  # gives what an experiment drives in the place of its runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,7 @@ def run(
         refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
-        how = control or Control()
-        return _run_built(opened, place, watch, code=modules.digests(), control=how, driven=driven)
+        return _run_built(opened, place, watch, code=modules.digests(), control=control or Control(), driven=driven)
 
 
 def refuse_limits(checked: Checked, folder: Path | None = None) -> None:
@@ -246,23 +245,15 @@ def placed(checked: Checked, act: Callable[Asked, Given], *asked: Asked.args, **
     try:
         return act(*asked, **named)
     except SpecError as error:
-        raise SpecError([_placed(found, checked) for found in error.diagnostics]) from error
+        raise SpecError([in_document(found, checked) for found in error.diagnostics]) from error
     except (MemoryError, RuntimeError) as error:
         if not is_shortage(error):
             raise
-        raise SpecError([_placed(_too_large(error), checked)]) from error
+        raise SpecError([in_document(too_large(error), checked)]) from error
 
 
 def _counted(n_folds: int) -> str:
     return f"the last of these {n_folds} is {n_folds - 1}" if n_folds else "the spec has no `cv`"
-
-
-def _too_large(error: Exception) -> Diagnostic:
-    wanted = asked_for(error)
-    more = f": {wanted} more could not be had" if wanted else ""
-    hint = "fewer columns, a smaller dtype, or `stream: true` for data; smaller layers for the graph"
-    message = f"out of memory before the first step, while data were read and the graph was built{more}"
-    return Diagnostic("too-large", message, help=hint, path="data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,11 +387,3 @@ def tell_again(told: Sequence[Stamped], kept: Sequence[Sink], shown: Sequence[Si
         for sink in shown:
             if isinstance(stamped.event, PhaseStarted) and PhaseStarted in wanted(sink):
                 sink.receive(stamped)
-
-
-def _placed(found: Diagnostic, checked: Checked) -> Diagnostic:
-    """What is known by its address alone, at the place that address was written; code may have told a secret."""
-    found = replace(found, message=redacted_text(found.message, checked.document))
-    if found.span is not None or not found.path or checked.document is None:
-        return found
-    return replace(found, span=checked.document.span_of(tuple(found.path.split("."))))

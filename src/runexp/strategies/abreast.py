@@ -137,15 +137,19 @@ class _Group:
         left = dict(enumerate(self._walkers))
         try:
             while left:
-                for place, walker in list(left.items()):
-                    if walker.waits_at is None:
-                        self._lead(walker)
-                    if walker.outcome is not None:
-                        del left[place]
-                        yield walker.number, walker.outcome
+                yield from self._lead_on(left)
                 self._take_steps(left)
         finally:
             self._dismiss(left.values())
+
+    def _lead_on(self, left: dict[int, _Walker]) -> Iterator[tuple[int, Outcome]]:
+        """Let all go on that wait for nothing; those that ended are left no more."""
+        for place, walker in list(left.items()):
+            if walker.waits_at is None:
+                self._lead(walker)
+            if walker.outcome is not None:
+                del left[place]
+                yield walker.number, walker.outcome
 
     def _walker(self, place: int, number: int, job: StackableJob) -> _Walker:
         def run(walker: _Walker) -> Outcome:

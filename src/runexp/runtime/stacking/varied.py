@@ -34,11 +34,11 @@ def can_vary(kind: type[Optimizer], options: Sequence[Sequence[Options]]) -> boo
 def update_varied(joint: Optimizer, options: Sequence[Sequence[Options]]) -> None:
     """Move the stacked weights of `joint` by their gradients, each fold's part by its own options (by fold, group)."""
     update = _UPDATES[type(joint)]
+    groups = zip(joint.param_groups, zip(*options, strict=True), strict=True)
+    moved = [(weights, own) for group, own in groups for weights in group["params"] if weights.grad is not None]
     with torch.no_grad():
-        for group, own in zip(joint.param_groups, zip(*options, strict=True), strict=True):
-            for weights in group["params"]:
-                if weights.grad is not None:
-                    update(weights, weights.grad, joint.state[weights], own)
+        for weights, own in moved:
+            update(weights, weights.grad, joint.state[weights], own)
 
 
 def _words(group: Options) -> dict[str, Any]:
