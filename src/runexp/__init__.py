@@ -16,11 +16,13 @@ if TYPE_CHECKING:  # what runs imports torch, so it is imported when it is asked
     from runexp.api.running import Run
     from runexp.api.stored_sweep import open_sweep
     from runexp.results.trials import SweepResults
-    from runexp.runtime.model import CannotLoad, Model, Predictions
+    from runexp.runtime.model import CannotLoad, CannotPredict, Ensemble, Model, Predictions
 
 __all__ = [
     "CannotLoad",
+    "CannotPredict",
     "Diagnostic",
+    "Ensemble",
     "Experiment",
     "Model",
     "Predictions",
@@ -42,6 +44,8 @@ __all__ = [
 
 _LATE = {
     "CannotLoad": "runexp.runtime.model",
+    "CannotPredict": "runexp.runtime.model",
+    "Ensemble": "runexp.runtime.model",
     "Experiment": "runexp.api.experiment",
     "Model": "runexp.runtime.model",
     "Predictions": "runexp.runtime.model",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, Literal
 
 from runexp.plan.values import FrozenMap, freeze
@@ -318,6 +319,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of an event
         return value if value - value == 0 else _WORDS[repr(value)]
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, array) and isfinite(sum(value)):
+        return value.tolist()
     if isinstance(value, (tuple, array)):
         return [_plain(item) for item in value]
     return value

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from xml.etree import ElementTree
 
 import pytest
 from safetensors.numpy import load
 
 from callbacks.specs import SPEC, found_in, of, ran, weights
+from runexp.runtime.callbacks.curves import panels, picture
 
 
 def epochs(events):
@@ -170,3 +172,47 @@ def test_a_guard_that_does_not_stop_counts_the_batches(home, on_nan):
 )
 def test_options_are_checked_without_running(home, callback, code):
     assert [found[0] for found in found_in(home, f"validate, {callback}")] == [code]
+
+
+def test_the_rates_of_several_optimizers_are_all_reported(home):
+    """S-36."""
+    several = SPEC.replace(
+        "    optimizer: {use: adamw, with: {lr: 0.05}}\n",
+        "    optimizers:\n"
+        "      one: {use: adamw, with: {lr: 0.05}, nodes: [body], losses: [ce]}\n"
+        "      two: {use: sgd, with: {lr: 0.01}, nodes: [head], losses: [ce]}\n",
+    )
+    _, events = ran(home, "{use: learning_rate_monitor}", spec=several)
+    assert (epochs(events)[0]["lr_0"], epochs(events)[0]["lr_1"]) == (0.05, 0.01)
+
+
+def test_curves_of_every_epoch_are_drawn_with_the_numbers_of_later_callbacks(home):
+    """S-36."""
+    ran(home, "{use: curves}, validate, {use: norms}")
+    drawing = ElementTree.parse(home / "run/callbacks/train/curves/curves.svg").getroot()
+    texts = [one.text for one in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    lines = [one.get("points").split() for one in drawing.iter("{http://www.w3.org/2000/svg}polyline")]
+    titles = ["loss", "ce", "gradient_norm", "weight_norm", "accuracy"]
+    assert sorted(text for text in texts if text in titles) == sorted(titles)
+    assert {len(points) for points in lines} == {4}
+    assert sum(text.startswith(("train_loss", "val_loss")) for text in texts) == 2
+
+
+def test_curves_leave_out_what_is_not_finite_and_escape_names(home):
+    drawn = picture(
+        "a <phase>", panels({"train_x": [(0, 1.0), (1, math.nan), (2, 3.0)], "a&b": [(0, 2.0)]}, ["train_"])
+    )
+    lines = [one.get("points") for one in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(points.split()) for points in lines] == [2, 1]
+
+
+def test_curves_of_a_number_that_nothing_measures_are_refused(home):
+    found = found_in(home, "validate, {use: curves, metrics: [val_los]}")
+    assert [(code, "did you mean `val_loss`" in hint) for code, _, hint in found] == [("unknown-monitor", True)]
+
+
+def test_norms_of_a_node_and_learning_rates_can_be_watched(home):
+    measuring = "validate, {use: norms, by_node: true}, {use: learning_rate_monitor}"
+    watching = "{use: save_best, monitor: gradient_norm_body}, {use: curves, metrics: [lr_0, lr_1, weight_norm_head]}"
+    assert found_in(home, f"{measuring}, {watching}") == []
+    assert [code for code, _, _ in found_in(home, "validate, {use: curves, metrics: [lr_0]}")] == ["unknown-monitor"]

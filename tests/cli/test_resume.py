@@ -8,6 +8,7 @@ import pytest
 
 from resume.runs import SPEC, begin
 from resume.small import written
+from runexp.store.status import read_status
 
 
 @pytest.fixture
@@ -52,6 +53,21 @@ def test_run_goes_on_by_itself_with_what_was_broken_off_and_else_begins(cli, bro
     assert [path.name for path in (tmp_path / "runs" / "demo").iterdir()] == ["one"]
     assert cli("run", "demo.yaml", "--resume", "auto").exit_code == 0
     assert len(list((tmp_path / "runs" / "demo").iterdir())) == 2
+
+
+def test_run_goes_on_with_the_one_of_several_runs_that_is_its_own(cli, broken_off, tmp_path):
+    """As the jobs of an array are: alike but for the seed, in one folder of runs."""
+    assert cli("run", "demo.yaml", "--seed", "9").exit_code == 0
+    assert cli("run", "demo.yaml", "--resume", "auto").exit_code == 0
+    assert len(list((tmp_path / "runs" / "demo").iterdir())) == 2
+    assert read_status(broken_off).state == "completed"
+
+
+def test_run_in_a_folder_of_its_own_goes_on_there_and_has_nothing_to_do_once_it_is_complete(cli, broken_off):
+    given = ("run", "demo.yaml", "--resume", "auto", "--run-dir", broken_off)
+    assert cli(*given).exit_code == 0
+    again = cli(*given)
+    assert (again.exit_code, "nothing is left to do" in again.stderr) == (0, True)
 
 
 def test_run_does_not_go_on_with_another_spec(cli, broken_off):

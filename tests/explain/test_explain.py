@@ -27,6 +27,14 @@ def test_a_pipe_gets_the_page_as_it_is_written(explain):
     assert outcome.stdout == next(page.text for page in explanations() if page.code == "unknown-node")
 
 
+def test_a_built_in_callback_has_a_page_too(explain):
+    outcome = explain("early_stopping")
+    assert outcome.returncode == 0
+    assert outcome.stdout.startswith("# early_stopping\n")
+    assert "| `patience` | a whole number of at least 1 | `5` |" in outcome.stdout
+    assert "did you mean `early_stopping`" in explain("early_stoping").stderr
+
+
 def test_without_a_code_every_code_is_listed_once(explain):
     listed = re.findall(r"^  ([a-z0-9.-]+)", explain().stdout, re.MULTILINE)
     assert listed == CODES

@@ -107,7 +107,9 @@ def test_where_the_cluster_goes_away_the_run_says_so_and_goes_on_with_what_is_le
     finished = ran(path, tmp_path / "run", "cv.execution=dask")
     assert finished.status == "failed"
     told = json.loads((tmp_path / "run" / "status.json").read_text())
-    assert "2 of 3 folds failed (fold-1, fold-2); fold-1: the Dask scheduler does not answer" in told["error"]["message"]
+    assert (
+        "2 of 3 folds failed (fold-1, fold-2); fold-1: the Dask scheduler does not answer" in told["error"]["message"]
+    )
     answering(AtOnce())
     assert resume(open_run(tmp_path / "run"), watch=lambda live: [], control=Control()).status == "completed"
     assert_alike(tmp_path / "run", tmp_path / "whole")

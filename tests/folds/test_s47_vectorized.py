@@ -310,7 +310,7 @@ def test_folds_whose_networks_differ_say_so(tmp_path):
     path.write_text(text.replace("features: {x: [x0, x1, x2]}", "features: {x: word}"))
     finished = ran(path, tmp_path / "run", "cv.execution=vectorized")
     assert finished.status == "failed"
-    assert "has another shape in each fold" in finished.finished.error
+    assert "has another shape in each of them" in finished.finished.error
 
 
 def _spoilt(line: str) -> str:

@@ -60,16 +60,20 @@ def spec(tmp_path):
     return path
 
 
-def failing_at(monkeypatch, n, folder):
-    """Let the n-th call that changes a file below `folder` fail, and all after it; how many there were."""
+def failing_at(monkeypatch, n, folder, how="full"):
+    """Let the n-th call that changes a file below `folder` fail, and all after it where the disk is full; how many
+    there were. `once` is a fault of the device that goes away, `torn` one after half of what was to be written."""
     made = [0]
+    code = errno.ENOSPC if how == "full" else errno.EIO
 
     def wrapped(name, call):
         def refusing(*args, **options):
             made[0] += 1
-            if made[0] > n:
+            if made[0] > n if how == "full" else made[0] == n + 1:
+                if how == "torn" and name == "write":
+                    call(args[0], bytes(args[1])[: len(args[1]) // 2])
                 where = args[0] if isinstance(args[0], (str, os.PathLike)) else None
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *([str(where)] if where else []))
+                raise OSError(code, os.strerror(code), *([str(where)] if where else []))
             return call(*args, **options)
 
         return refusing
@@ -79,7 +83,7 @@ def failing_at(monkeypatch, n, folder):
     return made
 
 
-def sweep(spec, tmp_path, monkeypatch, chosen):
+def sweep(spec, tmp_path, monkeypatch, chosen, how="full"):
     assert begin(spec, tmp_path / "whole") is None
     with monkeypatch.context() as patched:
         made = failing_at(patched, 10**9, tmp_path)
@@ -88,7 +92,7 @@ def sweep(spec, tmp_path, monkeypatch, chosen):
     for n in chosen(made[0]):
         folder = tmp_path / f"run-{n}"
         with monkeypatch.context() as patched:
-            failing_at(patched, n, folder)
+            failing_at(patched, n, folder, how)
             error = begin(spec, folder)
         if folder.exists() and error is not None:
             check_failure(error, folder)
@@ -103,6 +107,13 @@ def test_a_disk_that_is_full_at_some_calls_loses_nothing(spec, tmp_path, monkeyp
 @pytest.mark.slow
 def test_a_disk_that_is_full_at_any_call_loses_nothing(spec, tmp_path, monkeypatch):
     assert sweep(spec, tmp_path, monkeypatch, range) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["once", "torn"])
+def test_a_device_that_fails_once_at_any_call_loses_nothing(spec, tmp_path, monkeypatch, how):
+    """Every call fails under one of the two: what is written half is as rare as it is dangerous."""
+    assert sweep(spec, tmp_path, monkeypatch, lambda n: range(how == "torn", n, 2), how) > 20
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 
 import pytest
 from safetensors.numpy import load_file
@@ -213,3 +214,50 @@ def test_weights_of_a_phase_that_cannot_fit_are_told_before_anything_starts(tmp_
 def test_a_preview_takes_the_weights_the_phase_ends_with(tmp_path):
     tried = Preview(check(staged(tmp_path, "from: phase:train/best, node: body")), "train")
     assert tried.run(Length(n_epochs=1), watch=lambda live: ()).status == "completed"
+
+
+def invoke(*given):
+    return CliRunner().invoke(app, [str(one) for one in given])
+
+
+def test_a_run_made_again_takes_what_it_took_though_last_means_another_by_now(runs, tmp_path):
+    """S-14: the lock pins what was really taken."""
+    place = tmp_path / "runs"
+    shutil.copytree(runs, place)
+    (begun,) = (place / "first").iterdir()
+    taking = run(check(second(tmp_path, "from: run:first/last")), Place(place), watch=lambda live: ())
+    (tmp_path / "first.yaml").write_text(FIRST.replace("seed: 1", "seed: 5"))
+    run(check(tmp_path / "first.yaml"), Place(place), watch=lambda live: ())
+    made = invoke("reproduce", taking.folder, "--runs", place, "--quiet")
+    assert made.exit_code == 0, made.output
+    assert "the same, bit for bit" in made.stdout
+    newest = max((place / "second").iterdir(), key=lambda folder: (folder / "lock.json").stat().st_mtime_ns)
+    (lineage,) = json.loads((newest / "lock.json").read_text())["lineage"]
+    assert (lineage["run"], lineage["reference"]) == (begun.name, "first/last")
+    shutil.rmtree(begun)
+    gone = invoke("reproduce", taking.folder, "--runs", place, "--quiet")
+    assert gone.exit_code == 2
+    assert f"what it began with, first/{begun.name}, final" in " ".join(gone.stderr.split())
+
+
+def test_what_was_taken_is_found_where_the_runs_were_moved_to(runs, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    shutil.copytree(runs, before)
+    taking = run(check(second(tmp_path, "from: run:last")), Place(before), watch=lambda live: ())
+    before.rename(after)
+    moved = after / taking.folder.relative_to(before)
+    made = invoke("reproduce", moved, "--runs", after, "--quiet")
+    assert made.exit_code == 0, made.output
+
+
+def test_trials_take_weights_of_the_run_that_was_meant_and_never_of_another_trial(runs, tmp_path, monkeypatch):
+    """S-48: `last` is the newest run when the first trial begins."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(runs, tmp_path / "runs")
+    (meant,) = (tmp_path / "runs" / "first").iterdir()
+    spec = second(tmp_path, "from: run:last")
+    swept = invoke("run", spec, "--replicates", "2", "--quiet")
+    assert swept.exit_code == 0, swept.output
+    locks = list((tmp_path / "runs" / "second").rglob("lock.json"))
+    assert len(locks) == 2
+    assert {json.loads(lock.read_text())["lineage"][0]["run"] for lock in locks} == {meant.name}

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 from typer.testing import CliRunner
 
+from report_html.sweeps import one_objective, repeats, two_objectives, write_sweep
 from runexp.cli.app import app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -44,6 +45,8 @@ def runs(root, tmp_path_factory):
         call("run", "cross_validation.yaml", "--run-dir", place / "cv", "-q", "--set", "phases.train.epochs=5")
     finally:
         os.chdir(before)
+    for name, results in (("sweep", one_objective()), ("front", two_objectives()), ("repeats", repeats())):
+        write_sweep(place / name, results)
     return place
 
 
@@ -58,6 +61,19 @@ def browsed(page, tmp_path, *flags):
     )
     said = [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Refused" in line]
     return done.stdout, said
+
+
+SWEEPS = {"a sweep": ("sweep", (), 6), "a front": ("front", (), 10), "repeats": ("repeats", (), 1)}
+SWEEPS |= {"an interactive sweep": ("sweep", ("--interactive",), 6)}
+
+
+@pytest.mark.parametrize(("name", "options", "least"), SWEEPS.values(), ids=SWEEPS)
+def test_a_sweep_is_drawn_without_a_word_on_the_console(runs, tmp_path, name, options, least):
+    page = tmp_path / "page.html"
+    call("report", runs / name, "-o", page, *options)
+    dom, said = browsed(page, tmp_path)
+    assert said == []
+    assert len(re.findall(r'class="marks"' if options else r'<svg class="chart"', dom)) == least
 
 
 CASES = {
@@ -80,11 +96,12 @@ def test_a_page_is_drawn_without_a_word_on_the_console(runs, tmp_path, names, op
     assert len(curves) >= least
 
 
+@pytest.mark.parametrize("name", ["cv", "sweep"])
 @pytest.mark.parametrize("width", [1280, 500])
-def test_pages_have_pictures_at_two_widths(runs, tmp_path, width):
+def test_pages_have_pictures_at_two_widths(runs, tmp_path, width, name):
     """A picture is made of every page; nothing but tables that scroll may reach beyond the window."""
     page = tmp_path / "page.html"
-    call("report", runs / "cv", "-o", page)
+    call("report", runs / name, "-o", page)
     picture = tmp_path / "page.png"
     browsed(page, tmp_path, f"--window-size={width},2400", f"--screenshot={picture}")
     assert picture.stat().st_size > 40_000

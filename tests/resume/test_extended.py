@@ -149,3 +149,16 @@ def test_a_run_that_is_not_complete_or_whole_is_not_extended(finished, tmp_path)
     (saved / "state.json").write_text("{}")
     with pytest.raises(SpecError, match="holds no whole state of the end of `first`"):
         extend(tmp_path / "copy", ["phases.first.epochs=9"], curves="extend", runs=tmp_path)
+
+
+def test_folds_cannot_be_made_longer_and_say_what_to_do(tmp_path):
+    """S-40: each is a run of its own; nothing is begun."""
+    folded = short(tmp_path, text=ONE + "cv: {folds: 2, data: {iris: {pool: [train, val]}}}\n")
+    before = sorted(path.name for path in folded.parent.iterdir())
+    with pytest.raises(SpecError) as caught:
+        extend(folded, ["phases.first.epochs=9"], curves="extend", runs=tmp_path)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.span.file, found.span.line) == ("wrong-value", "--set", 1)
+    assert "the folds of" in found.message
+    assert "run the spec anew with --set phases.first.epochs=9" in found.help
+    assert sorted(path.name for path in folded.parent.iterdir()) == before

@@ -91,6 +91,37 @@ def test_a_lock_of_another_host_is_respected_and_says_how_to_take_it_over(folder
     release(hold(folder))
 
 
+@pytest.mark.parametrize(
+    ("held", "surroundings", "is_taken_over"),
+    [
+        pytest.param(("slurm 41", 0), {"SLURM_JOB_ID": "41", "SLURM_RESTART_COUNT": "1"}, True, id="requeued"),
+        pytest.param(
+            ("slurm 41", 1), {"SLURM_JOB_ID": "41", "SLURM_RESTART_COUNT": "1"}, False, id="another step of it"
+        ),
+        pytest.param(("slurm 41", 0), {"SLURM_JOB_ID": "41"}, False, id="another task of it"),
+        pytest.param(("slurm 40", 0), {"SLURM_JOB_ID": "41", "SLURM_RESTART_COUNT": "1"}, False, id="another job"),
+        pytest.param(("train", 5), {"RUNEXP_JOB": "train"}, True, id="named, and started again"),
+        pytest.param(("", 0), {"RUNEXP_JOB": "train"}, False, id="held by no job"),
+    ],
+)
+def test_a_job_that_is_started_again_elsewhere_takes_over_what_it_held_before(
+    folder, monkeypatch, held, surroundings, is_taken_over
+):
+    """S-40: a node is lost, and SLURM or Kubernetes starts the same job on another."""
+    for name in ("SLURM_JOB_ID", "SLURM_RESTART_COUNT", "RUNEXP_JOB"):
+        monkeypatch.delenv(name, raising=False)
+    record(folder, host="elsewhere", pid=7, job=held[0], turn=held[1])
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    if is_taken_over:
+        lock = hold(folder)
+        assert holder_of(folder).host == socket.gethostname()
+        release(lock)
+    else:
+        with pytest.raises(FolderInUse):
+            hold(folder)
+
+
 def test_a_copy_of_a_folder_is_nobodys(folder, tmp_path):
     record(folder, host="elsewhere", pid=7)
     shutil.copytree(folder, tmp_path / "copy")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import runexp
+from sweep.children import children_of
 
 pytestmark = pytest.mark.slow
 
@@ -109,18 +110,6 @@ def test_ctrl_c_ends_all_workers_and_the_same_command_goes_on(write, start):
     assert done < 30
     assert start("runs").wait(300) == 0
     assert len(runexp.open_sweep(folder_in("runs")).completed) == 30
-
-
-def children_of(pid):
-    """The processes that another started: the fourth field of `stat` is the parent."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        found += [int(stat.parent.name)] if int(fields[1]) == pid else []
-    return found
 
 
 def test_a_worker_that_dies_loses_its_trial_alone(write, start):

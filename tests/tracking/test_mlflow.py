@@ -71,9 +71,11 @@ def server(tmp_path):
 def test_a_database_in_the_folder_of_runs_has_parameters_metrics_and_files(tmp_path):
     run = run_spec(tmp_path, "tracking: {mlflow: {per_batch: true}}")
     assert run.notes == ()
-    assert json.loads((run.folder / "tracking.json").read_text()) == {"MLflow": {"complete": True, "problem": ""}}
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db")
     kept = _only_run(client)
+    where = {"uri": f"sqlite:///{tmp_path}/runs/mlflow.db", "experiment": "digits", "run": kept.info.run_id}
+    told = json.loads((run.folder / "tracking.json").read_text())
+    assert told == {"MLflow": {"complete": True, "problem": ""} | where}
     assert kept.info.status == "FINISHED"
     assert kept.data.params["phases.train.optimizer.with.lr"] == "0.003"
     assert kept.data.params["vars.lr"] == "0.003"

@@ -178,12 +178,6 @@ def test_a_checkpoint_can_be_named_and_one_that_is_not_there_says_what_there_is(
         runexp.load_model(digits.folder, checkpoint="train/best")
 
 
-def test_a_cross_validation_has_no_model_of_all_rows(tmp_path):
-    run = run_spec(tmp_path, "cv: {folds: 2, data: {digits: {pool: [train, val]}}}")
-    with pytest.raises(runexp.CannotLoad, match="has a model for each fold"):
-        runexp.load_model(run.folder)
-
-
 def test_every_plan_comes_back_from_its_json(root):
     for name in ("char_transformer", "cross_validation", "triplets"):
         path = root / "specs" / f"{name}.yaml"

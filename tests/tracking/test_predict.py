@@ -44,18 +44,18 @@ def test_a_table_in_gives_a_table_out(run, frame, tmp_path, kind):
 def test_large_tables_are_read_in_blocks(run, frame, tmp_path):
     many = pd.concat([frame] * 40)  # 71,880 rows
     many.to_parquet(tmp_path / "in.parquet", index=False)
-    n_rows = predict_file(runexp.load_model(run.folder), Wanted(tmp_path / "in.parquet"), tmp_path / "out.parquet")
+    written = predict_file(runexp.load_model(run.folder), Wanted(tmp_path / "in.parquet"), tmp_path / "out.parquet")
     found = pd.read_parquet(tmp_path / "out.parquet")["head.class"].to_numpy().reshape(40, -1)
-    assert n_rows == 71_880
+    assert written.n_rows == 71_880
     assert (found == found[0]).all()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("in.csv", "pixel_0_0\n1\n", "the table has no column `pixel_0_1`"),
+        ("in.csv", "pixel_0_0\n1\n", "`in.csv` has no column `pixel_0_1` and 62 more"),
         ("in.parquet", "no parquet", "in.parquet cannot be read"),
-        ("in.xlsx", "", "neither .csv, .tsv nor .parquet"),
+        ("in.xlsx", "", "neither .csv, .tsv, .parquet nor .txt"),
     ],
 )
 def test_what_does_not_fit_is_told_and_leaves_nothing(run, tmp_path, name, content, said):

@@ -20,6 +20,7 @@ from runexp.results import GroupResults, PhaseResults, UnknownNameError
 from runexp.results.trials import SweepResults
 from runexp.runtime.data import FeatureSet
 from runexp.spec import Spec
+from runexp.strategies.sweep_run import Execution, Manner
 
 
 def load(path: Path | str, *, overrides: Mapping[str, object] | None = None) -> Checked:
@@ -96,10 +97,22 @@ class Experiment:
         place = SweepPlace(Path(runs), Path(run_dir) if run_dir is not None else None, retry_failed)
         return run_sweep(self._checked, place, watcher=Unwatched())
 
-    def replicate(self, n: int, *, runs: Path | str = "runs", run_dir: Path | str | None = None) -> SweepResults:
-        """Run the plan with `n` seeds, the first its own: numbers with their spread. None is repeated."""
+    def replicate(
+        self,
+        n: int,
+        *,
+        runs: Path | str = "runs",
+        run_dir: Path | str | None = None,
+        execution: Manner = "sequential",
+        workers: int = 0,
+    ) -> SweepResults:
+        """Run the plan with `n` seeds, the first its own: numbers with their spread. None is repeated.
+
+        `workers` at a time in processes, or trained at once; 0: as many as fit.
+        """
         place = SweepPlace(Path(runs), Path(run_dir) if run_dir is not None else None)
-        return run_replicates(self._checked, n, place, watcher=Unwatched())
+        how = Execution(execution, workers)
+        return run_replicates(self._checked, n, place, watcher=Unwatched(), execution=how)
 
     def preview_phase(
         self, label: str, *, n_epochs: int = 0, n_steps: int = 0, with_earlier: bool = False

@@ -71,6 +71,10 @@ def extend(folder: Path, changes: Sequence[str], *, curves: Curves, runs: Path) 
     old = as_it_began(folder)
     plan = old.checked.linked
     found = [_extension(plan, change, line) for line, change in enumerate(changes, 1)]
+    if plan.cv is not None and found:
+        message = f"the folds of `{plan.name}` cannot be extended: each is a run of its own, and its end was not kept"
+        hint = f"run the spec anew with --set {changes[0]}; `resume` goes on with folds that were broken off"
+        raise _refused(found[-1], message, hint)
     last = [phase for phase in walk(plan.phases) if isinstance(phase, TrainPlan)][-1]
     for one in found:
         _check_last(one, last)
@@ -125,7 +129,7 @@ def _end_of(folder: Path, plan: Plan, one: _Extension) -> Path:
     leaves = [phase for phase in walk(plan.phases) if not isinstance(phase, GroupPlan)]
     progress = CheckpointFolder(folder / "progress")
     name = f"{END}{[leaf.label for leaf in leaves].index(one.phase.label):03d}"
-    if plan.cv is not None or not progress.verify(name):
+    if not progress.verify(name):
         raise _refused(one, f"{folder} holds no whole state of the end of `{one.phase.label}`", "run the spec anew")
     told = [stamped.event for stamped in read_events(folder / EVENTS)]
     label = one.phase.label

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked
+from runexp.api.confusions import write_confusions
 from runexp.api.fold_progress import FoldRecord
-from runexp.api.recording import Checkpoints
+from runexp.api.recording import INPUTS, Checkpoints, inputs_json
 from runexp.api.trust import roots_of
 from runexp.plan.experiment import Plan
 from runexp.results import RunResults, loss_nodes_of
@@ -58,19 +59,25 @@ class FoldFiles:
         runtime.folders.keep_in(lambda names: inside(self.path, f"callbacks/{fold.label}/{names}"))
         runtime.records.keep_in(self.path, group=fold.label, fold=None if fold.is_refit else fold.index)
 
-    def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
-        """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), and what
-        it says of the rows held out."""
+    def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> Sequence[str]:
+        """The weights it ended with, the transformers fitted on its rows (`artifacts/fold-0/transforms/…`), the facts
+        of its data that a model of it needs, what it says of the rows held out, and, for pictures, whom it takes for
+        whom."""
         own = "" if fold.is_refit else f"{fold.label}/"  # what a run of one training leaves is that of the refit
         self._checkpoints(runtime, own).save_final(status)
         for path, content in transformer_files(
             features for name, features in runtime.sets.items() if name in fold.rows
         ):
             self._write(path.replace("artifacts/", f"artifacts/{own}", 1), content)
+        self._write(INPUTS.replace("artifacts/", f"artifacts/{own}", 1), inputs_json(runtime.sets.values()).encode())
         if status == "completed" and not fold.is_refit:
             said = out_of_fold(self.plan, runtime, fold, held_out=self.held_out)
             if said is not None:
                 self._write(_predictions(fold), as_bytes(said))
+        tracking = self.plan.tracking
+        if status != "completed" or tracking is None or not tracking.tensorboard:
+            return ()
+        return write_confusions(self.plan, runtime, lambda path, text: self._write(f"artifacts/{own}{path}", text))
 
     def _checkpoints(self, runtime: TorchRuntime, prefix: str) -> Checkpoints:
         return Checkpoints(CheckpointFolder(self.path / "checkpoints"), runtime, prefix=prefix)

@@ -20,7 +20,10 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """What a node began with: the checkpoint of a run, the node there, and the SHA-256 of the file of weights."""
+    """What a node began with: the checkpoint of a run, the node there, and the SHA-256 of the file of weights.
+
+    `reference` is what was written, such as `first/last`; empty in what earlier versions recorded.
+    """
 
     node: str
     run: str
@@ -29,6 +32,7 @@ class Ancestor:
     checkpoint: str
     of: str
     sha256: str
+    reference: str = ""
 
 
 def default_runs() -> Path:
@@ -36,16 +40,18 @@ def default_runs() -> Path:
     return Path(os.environ.get("RUNEXP_RUNS") or "runs")
 
 
-def traced(plan: Plan, runs: Path) -> tuple[Plan, tuple[Ancestor, ...]]:
+def traced(plan: Plan, runs: Path, before: Sequence[Ancestor] = ()) -> tuple[Plan, tuple[Ancestor, ...]]:
     """The plan with the files of earlier runs in the place of their references, and what they are.
 
-    `SpecError` with every run and checkpoint that there is not, or that is damaged.
+    What is in `before` is taken as it was then: `last` may mean another run by now. `SpecError` with every run and
+    checkpoint that there is not, or that is damaged.
     """
     found: list[Diagnostic] = []
     ancestors: list[Ancestor] = []
     for node, weights in _asked(plan):
         try:
-            ancestors.append(_ancestor(node, weights, runs))
+            same = _same(node, weights, before)
+            ancestors.append(_ancestor(node, weights, runs) if same is None else _found_again(same, runs))
         except (UnknownRun, AmbiguousRun, KeyError) as error:
             message = f"`{node.name}` cannot take its weights: {error.args[0] if error.args else error}"
             found.append(Diagnostic("wrong-weights", message, weights.origin.span, path=weights.origin.path))
@@ -58,12 +64,16 @@ def recorded(plan: Plan, lock: Mapping[str, Any]) -> tuple[Plan, tuple[str, ...]
     """The plan with the files that a run began with, and the nodes whose file is not there any more, or is another:
     they have none."""
     files: dict[str, Path] = {}
-    for told in lock.get("lineage") or ():
-        ancestor = Ancestor(**told)
+    for ancestor in ancestors_of(lock):
         if _is_there(ancestor):
             files[ancestor.node] = _file(ancestor)
     lost = tuple(node.name for node, _ in _asked(plan) if node.name not in files)
     return _with_files(plan, files), lost
+
+
+def ancestors_of(lock: Mapping[str, Any]) -> tuple[Ancestor, ...]:
+    """What a run took, as its lock tells."""
+    return tuple(Ancestor(**one) for one in lock.get("lineage") or ())
 
 
 def told(ancestors: Iterable[Ancestor]) -> list[dict[str, str]]:
@@ -100,7 +110,32 @@ def _ancestor(node: NodePlan, weights: WeightsPlan, runs: Path) -> Ancestor:
         raise KeyError(f"the checkpoint `{name}` of the run {folder} is damaged")
     whole = folder.resolve()
     digest = checkpoints.digests(name)[WEIGHTS]
-    return Ancestor(node.name, whole.name, whole.parent.name, str(whole), name, weights.node or node.name, digest)
+    of = weights.node or node.name
+    return Ancestor(node.name, whole.name, whole.parent.name, str(whole), name, of, digest, _reference(weights))
+
+
+def _reference(weights: WeightsPlan) -> str:
+    return "/".join(part for part in (weights.giver, weights.checkpoint) if part)
+
+
+def _same(node: NodePlan, weights: WeightsPlan, before: Sequence[Ancestor]) -> Ancestor | None:
+    """What the node took before, by the reference that it has now."""
+    wanted = (node.name, _reference(weights))
+    return next((one for one in before if (one.node, one.reference or wanted[1]) == wanted), None)
+
+
+def _found_again(ancestor: Ancestor, runs: Path) -> Ancestor:
+    """Where the weights that were taken lie now; `KeyError` where they are gone, or are others."""
+    if _is_there(ancestor):
+        return ancestor
+    try:
+        moved = replace(ancestor, folder=str(find_run(runs, ancestor.run).resolve()))
+    except (UnknownRun, AmbiguousRun):
+        moved = ancestor
+    if moved == ancestor or not _is_there(moved):
+        taken = f"{ancestor.name}/{ancestor.run}, {ancestor.checkpoint}"
+        raise KeyError(f"what it began with, {taken} ({ancestor.sha256[:12]}), is gone or has changed")
+    return moved
 
 
 def _run_of(weights: WeightsPlan, runs: Path) -> tuple[Path, str]:

@@ -2,108 +2,152 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal, overload
 
-from runexp.api.recording import INPUTS
+from runexp.api.bundles import BUNDLE, FORMAT, checkpoint_folder, copy_files, read_told
+from runexp.api.fold_models import FINAL, FoldChoice, Place, choose, choose_bundled
 from runexp.observe.tracking.mlflow import Server
 from runexp.observe.tracking.models import download
 from runexp.plan.experiment import Plan
 from runexp.plan.loading import load_plan
 from runexp.plan.values import Call
 from runexp.runtime.importing import OwnModules
-from runexp.runtime.model import CannotLoad, Model, load_parts
+from runexp.runtime.model import CannotLoad, Ensemble, Model, load_parts
 from runexp.runtime.model.loading import Parts
-from runexp.store.atomic import make_folders
-from runexp.store.checkpoints import CheckpointFolder
 from runexp.store.find import find_run
 from runexp.store.registry import Registry
 from runexp.version import __version__
 
-BUNDLE = "model.json"
 _SCHEME = "models:/"
-_FORMAT = 1
-FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which model of a folder is wanted, and how."""
+
+    checkpoint: str = FINAL
+    nodes: Sequence[str] | None = None
+    fold: FoldChoice = None
+    device: str = "cpu"
+    allow_imports: Sequence[str] = ()
+
+
+@overload
+def load_model(
+    reference: Path | str,
+    *,
+    fold: int | Literal["refit"],
+    checkpoint: str = ...,
+    nodes: Sequence[str] | None = ...,
+    runs: Path | str = ...,
+    uri: str = ...,
+    device: str = ...,
+    allow_imports: Sequence[str] = ...,
+) -> Model: ...
+
+
+@overload
+def load_model(
+    reference: Path | str,
+    *,
+    fold: FoldChoice = ...,
+    checkpoint: str = ...,
+    nodes: Sequence[str] | None = ...,
+    runs: Path | str = ...,
+    uri: str = ...,
+    device: str = ...,
+    allow_imports: Sequence[str] = ...,
+) -> Model | Ensemble: ...
 
 
 def load_model(
     reference: Path | str,
     *,
+    fold: FoldChoice = None,
     checkpoint: str = FINAL,
     nodes: Sequence[str] | None = None,
     runs: Path | str = "runs",
     uri: str = "",
     device: str = "cpu",
     allow_imports: Sequence[str] = (),
-) -> Model:
+) -> Model | Ensemble:
     """A trained model, ready to predict: of a run, meant as `open_run` does, of a bundle's folder, or by its name in a
     registry, `models:/digits@champion` or `models:/digits/3`.
 
-    `checkpoint` is a name below checkpoints/, or `<phase>/best` and `<phase>/last`; `nodes` the ones to be asked; `uri`
-    the address of an MLflow server or database, else the registry in the folder of runs is looked into, then MLflow's
-    there. `allow_imports` agrees to code that the spec names, by its prefixes. Reads none of the spec's data. Raises
-    `CannotLoad`, or what `open_run` does for a run that is not there.
+    Of a cross-validation it is the refit where there is one, else an `Ensemble` of all folds; `fold` asks one by its
+    number, `"all"` or `"refit"`. `checkpoint` is a name below checkpoints/ (of a fold, below its own folder there), or
+    `<phase>/best` and `<phase>/last`; `nodes` the ones to be asked; `uri` the address of an MLflow server or database,
+    else the registry in the folder of runs is looked into, then MLflow's there. `allow_imports` agrees to code that the
+    spec names, by its prefixes. Reads none of the spec's data. Raises `CannotLoad`, or what `open_run` does for a run
+    that is not there.
     """
     text = str(reference)
+    asked = _Asked(checkpoint, nodes, fold, device, allow_imports)
     if text.startswith(_SCHEME):
-        return _load_registered(
-            text, Path(runs), uri, lambda folder: _load(folder, FINAL, nodes, device, allow_imports)
-        )
+        return _load_registered(text, Path(runs), uri, lambda folder: _load(folder, replace(asked, checkpoint=FINAL)))
     folder = Path(reference) if (Path(reference) / BUNDLE).is_file() else find_run(Path(runs), text)
-    return _load(folder, checkpoint, nodes, device, allow_imports)
+    return _load(folder, asked)
 
 
-def write_bundle(run: Path, target: Path, *, nodes: Sequence[str] | None, checkpoint: str = FINAL) -> dict[str, Any]:
+def write_bundle(
+    run: Path, target: Path, *, nodes: Sequence[str] | None, checkpoint: str = FINAL, fold: FoldChoice = None
+) -> dict[str, Any]:
     """Write all that a model needs into an empty folder, and what it takes and gives as `model.json`; returns that.
 
     `CannotLoad` where the run has no model that could be loaded again: it is loaded before it is written.
     """
-    kept = checkpoint_folder(run, checkpoint)
-    model = _load(run, checkpoint, nodes, "cpu", _imports(_plan(run)))
-    for source, name in _files(run, kept):
-        make_folders((target / name).parent)
-        shutil.copyfile(source, target / name)
+    plan = read_plan(run)
+    model = _load(run, _Asked(checkpoint, nodes, fold, allow_imports=_imports(plan)))
+    files = copy_files(run, target, choose(run, plan, fold), checkpoint)
     told = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "runexp": __version__,
         "name": model.name,
         "run": run.resolve().name,
-        "checkpoint": kept.relative_to(run / "checkpoints").as_posix(),
+        "checkpoint": checkpoint,
+        "kind": model.kind,
+        "folds": list(model.members) if isinstance(model, Ensemble) else [],
         "nodes": list(model.outputs),
         "signature": model.signature(),
-        "files": {name: _digest(target / name) for _, name in _files(run, kept)},
+        "files": files,
     }
     (target / BUNDLE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return told
 
 
-def _load(
-    folder: Path, checkpoint: str, nodes: Sequence[str] | None, device: str, allow_imports: Sequence[str]
-) -> Model:
-    is_bundle = (folder / BUNDLE).is_file()
-    if is_bundle:
-        told = _checked(folder)
-        nodes = told["nodes"] if nodes is None else nodes
-        checkpoint = FINAL
-    plan = _plan(folder)
-    if plan.cv is not None:
-        raise CannotLoad(f"{folder} is a cross-validation: it has a model for each fold, and none of all rows")
+def _load(folder: Path, asked: _Asked) -> Model | Ensemble:
+    plan = read_plan(folder)
+    if (folder / BUNDLE).is_file():
+        told = read_told(folder)
+        chosen = choose_bundled(folder, told, asked.fold)
+        asked = replace(asked, nodes=told["nodes"] if asked.nodes is None else asked.nodes, checkpoint=FINAL)
+    else:
+        chosen = choose(folder, plan, asked.fold)
+    models = {place.label: _load_one(folder, plan, place, asked) for place in chosen.places}
+    return Ensemble(models, chosen.kind) if chosen.is_together else next(iter(models.values()))
+
+
+def _load_one(folder: Path, plan: Plan, place: Place, asked: _Asked) -> Model:
     try:
-        facts = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
+        facts = json.loads((folder / place.inputs).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CannotLoad(f"{folder} does not tell what its model reads: {error}") from error
-    kept = folder / "checkpoints" / FINAL if is_bundle else checkpoint_folder(folder, checkpoint)
-    modules = _modules(folder, plan, allow_imports)
-    return load_parts(Parts(folder, kept, plan, facts, modules), nodes=nodes, device=device)
+    name = place.checkpoint(asked.checkpoint)
+    is_bundle = (folder / BUNDLE).is_file()
+    kept = folder / "checkpoints" / name if is_bundle else checkpoint_folder(folder, name)
+    transforms = tuple(folder / one for one in place.transforms)
+    modules = _modules(folder, plan, asked.allow_imports)
+    parts = Parts(folder, kept, transforms, plan.in_fold(), facts, modules, place.kind)
+    return load_parts(parts, nodes=asked.nodes, device=asked.device)
 
 
-def _load_registered(text: str, runs: Path, uri: str, load: Callable[[Path], Model]) -> Model:
+def _load_registered(text: str, runs: Path, uri: str, load: Callable[[Path], Model | Ensemble]) -> Model | Ensemble:
     name, _, which = text.removeprefix(_SCHEME).replace("@", "/").partition("/")
     registry = Registry(runs)
     if not uri and registry.versions(name):
@@ -121,59 +165,11 @@ def _load_registered(text: str, runs: Path, uri: str, load: Callable[[Path], Mod
             raise CannotLoad(str(error)) from error
 
 
-def _plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> Plan:
     try:
         return load_plan(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise CannotLoad(f"the plan in {folder} cannot be read: {error}") from error
-
-
-def checkpoint_folder(run: Path, name: str) -> Path:
-    """The folder of a checkpoint of a run, whole; `best` and `last` stand for what they point to."""
-    folder = CheckpointFolder(run / "checkpoints")
-    phase, _, role = name.rpartition("/")
-    if phase and role in ("best", "last"):
-        name = folder.pointers(phase).get(role, name)
-    if not folder.verify(name):
-        known = sorted(
-            path.parent.relative_to(run / "checkpoints").as_posix()
-            for path in (run / "checkpoints").rglob("manifest.json")
-        )
-        raise CannotLoad(f"{run} has no whole checkpoint `{name}`; there are {', '.join(known) or 'none'}")
-    return folder.path(name)
-
-
-def _checked(bundle: Path) -> Mapping[str, Any]:
-    """What a bundle says of itself; each of its files has to be the one it was written with."""
-    try:
-        told: dict[str, Any] = json.loads((bundle / BUNDLE).read_text(encoding="utf-8"))
-        files = told["files"]
-        damaged = [name for name, digest in files.items() if _digest(bundle / name) != digest]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CannotLoad(f"{bundle} is no whole bundle: {error}") from error
-    if told.get("format") != _FORMAT:
-        raise CannotLoad(f"{bundle} is a bundle of format {told.get('format')}, which this version cannot read")
-    if damaged:
-        raise CannotLoad(f"{damaged[0]} in {bundle} is not what was written")
-    return told
-
-
-def _files(run: Path, checkpoint: Path) -> Iterator[tuple[Path, str]]:
-    """What belongs to a bundle: where it lies in the run, and its name."""
-    yield run / "plan.json", "plan.json"
-    yield run / "resolved.yaml", "resolved.yaml"
-    yield run / "lock.json", "lock.json"
-    yield run / INPUTS, INPUTS
-    yield checkpoint / "weights.safetensors", f"checkpoints/{FINAL}/weights.safetensors"
-    for path in sorted(checkpoint.glob("estimators/*.skops")):
-        yield path, f"checkpoints/{FINAL}/estimators/{path.name}"
-    for path in sorted((run / "artifacts" / "transforms").glob("*/*")):
-        yield path, path.relative_to(run).as_posix()
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _modules(folder: Path, plan: Plan, allowed: Sequence[str]) -> Callable[[], AbstractContextManager[object]]:

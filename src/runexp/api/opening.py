@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
@@ -22,6 +22,7 @@ from runexp.events import (
     PhaseStarted,
     RunStarted,
 )
+from runexp.observe.sink import Stamped
 from runexp.observe.stored_log import StoredLog
 from runexp.plan.values import FrozenMap
 from runexp.report.aftermath import aftermath_of
@@ -124,6 +125,11 @@ class StoredRun:
             (phase, time - origin, ended[phase] - origin if ended.get(phase, 0.0) >= time else last - origin)
             for phase, time in begun.items()
         ]
+
+    @property
+    def facts(self) -> Sequence[Stamped]:
+        """Every event but the records of batches, with the time it happened, in order."""
+        return self._log.facts if self._log else ()
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -237,7 +237,10 @@ def _callback(callback: CallbackPlan) -> str:
     match callback:
         case EvaluationPlan():
             measured = ", ".join(callback.evaluation.produces)
-            return f"{callback.name}: {callback.evaluation.split} {_every(callback.every_n_epochs)} → {measured}"
+            every = (
+                f"every {callback.every_n_steps} steps" if callback.every_n_steps else _every(callback.every_n_epochs)
+            )
+            return f"{callback.name}: {callback.evaluation.split} {every} → {measured}"
         case EarlyStoppingPlan():
             then = ", then restores the best" if callback.restore_best else ""
             waits = f"{callback.patience} evaluations without better {callback.monitor}"

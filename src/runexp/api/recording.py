@@ -27,7 +27,7 @@ from runexp.plan.picture import as_data, draw, with_sizes
 from runexp.report.data import as_document
 from runexp.results import Recorder
 from runexp.results.run_record import jsonable
-from runexp.runtime.data import membership, tokenizer_files, transformer_files
+from runexp.runtime.data import FeatureSet, membership, tokenizer_files, transformer_files
 from runexp.runtime.folds.divide import Division
 from runexp.runtime.folds.membership import fold_membership
 from runexp.runtime.graph.sizes import sizes_of
@@ -78,7 +78,7 @@ def write_inputs(
     if division.folds:
         folder.write("folds.parquet", fold_membership(division))
     folder.write(DATA, _data_json(checked, runtime, division))
-    folder.write(INPUTS, json.dumps(facts_of(whole), indent=1, ensure_ascii=False) + "\n")
+    folder.write(INPUTS, inputs_json(whole))
     for path, content in transformer_files(whole):
         folder.write(path, content)
     for path, text in tokenizer_files({name: features.tokenizer for name, features in runtime.sets.items()}):
@@ -94,6 +94,11 @@ def write_inputs(
         argv=[redacted_text(word, checked.document) for word in sys.argv],
         spec_folder=checked.folder,
     )
+
+
+def inputs_json(sets: Iterable[FeatureSet]) -> str:
+    """What a model must know of the feature sets it was trained on, to be loaded without them."""
+    return json.dumps(facts_of(sets), indent=1, ensure_ascii=False) + "\n"
 
 
 def _data_json(checked: Checked, runtime: TorchRuntime, division: Division) -> str:

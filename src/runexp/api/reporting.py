@@ -6,20 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runexp.api.opening import StoredRun
+from runexp.api.page_facts import alerts_in, committed_in, measured_in
 from runexp.api.pictures import picture_of, targets_of
 from runexp.api.redaction import redacted_text
+from runexp.api.stored_sweep import BEST, require_sweep
 from runexp.report.data import SetFacts, set_from_document
 from runexp.report.html.facts import PageFacts, Span
-from runexp.report.html.page import render_comparison_page, render_run_page
+from runexp.report.html.page import render_comparison_page, render_run_page, render_sweep_page
+from runexp.report.html.sweep_facts import SweepFacts
 from runexp.results.comparison import compare
 from runexp.results.judged import Judged
 from runexp.runtime.kept_predictions import judged_in
 from runexp.store.atomic import write_atomically
-from runexp.store.run_files import EVENTS, read_object
+from runexp.store.index import as_it_stands
+from runexp.store.run_files import EVENTS, read_object, read_record
+from runexp.store.run_spec import read_spec
 
 REPORT = "report.html"
 DATA = "data.json"
 GRAPH = "graph.json"
+TRACKING = "tracking.json"
+REGISTERED = "registered.json"
 _MOST_OF_A_LOG = 64 << 20
 _LARGEST_SPEC = 1 << 20
 
@@ -33,6 +40,23 @@ def write_report(runs: Sequence[StoredRun], to: Path, *, interactive: bool = Fal
         found = compare([page.record for page in pages])
         text = render_comparison_page(pages, found, interactive=interactive)
     write_atomically(to, text)
+
+
+def write_sweep_report(folder: Path, to: Path, *, interactive: bool = False) -> None:
+    """Write the page of a sweep, or of repeats. `OSError` if it cannot be; `NoTrials` where none has ended."""
+    results = require_sweep(folder)
+    record = as_it_stands(read_record(folder, ""))
+    spec = read_spec(folder) or {}
+    asked = spec.get("sweep") if results.objectives else None
+    facts = SweepFacts(
+        record=record,
+        results=results,
+        description=str(spec.get("description") or ""),
+        spec=_spec(folder, "spec.yaml"),
+        best=_spec(folder, BEST),
+        asked=asked if isinstance(asked, Mapping) else {},
+    )
+    write_atomically(to, render_sweep_page(facts, interactive=interactive))
 
 
 def page_facts(run: StoredRun) -> PageFacts:
@@ -50,7 +74,7 @@ def page_facts(run: StoredRun) -> PageFacts:
         record=run.record,
         results=run.results,
         description=str(plan.get("description") or ""),
-        spec=_spec(run.folder),
+        spec=_spec(run.folder, "spec.yaml"),
         picture=picture,
         spans=tuple(Span(*span) for span in run.spans()),
         sets=sets,
@@ -61,6 +85,11 @@ def page_facts(run: StoredRun) -> PageFacts:
         gaps=gaps,
         requirements=run.requirements,
         per_batch=_size(run.folder / EVENTS) <= _MOST_OF_A_LOG,
+        measured=measured_in(run.facts),
+        alerts=alerts_in(run.facts),
+        committed=committed_in(run.facts),
+        tracked=read_object(run.folder / TRACKING),
+        registered=read_object(run.folder / REGISTERED),
     )
 
 
@@ -94,10 +123,10 @@ def _sets(folder: Path) -> Iterator[SetFacts]:
             continue
 
 
-def _spec(folder: Path) -> str:
-    """The spec as given, without the credentials of addresses; of a very long one the start."""
+def _spec(folder: Path, name: str) -> str:
+    """A spec, without the credentials of addresses; of a very long one the start."""
     try:
-        with open(folder / "spec.yaml", encoding="utf-8", errors="replace") as file:
+        with open(folder / name, encoding="utf-8", errors="replace") as file:
             text = file.read(_LARGEST_SPEC)
     except OSError:
         return ""

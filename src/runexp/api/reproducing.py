@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.api.lineage import ancestors_of
 from runexp.api.opening import StoredRun
 from runexp.api.recording import resolved_yaml
 from runexp.api.running import Place, Run, Watch
@@ -76,13 +78,15 @@ def differing_data(original: StoredRun, fingerprints: Mapping[str, str]) -> list
 def run_again(
     original: StoredRun, checked: Checked, place: Place, *, watch: Watch, tell: Callable[[str], None], control: Control
 ) -> Run:
-    """Run the recorded spec; `tell` is given each line about data that differs before anything starts."""
+    """Run the recorded spec, with the weights of earlier runs that it took; `tell` is given each line about data that
+    differs before anything starts."""
 
     def built(fingerprints: Mapping[str, str]) -> None:
         for line in differing_data(original, fingerprints):
             tell(line)
 
-    finished = run_checked(checked, place, watch=watch, control=control, built=built)
+    as_then = replace(place, lineage=ancestors_of(original.lock))
+    finished = run_checked(checked, as_then, watch=watch, control=control, built=built)
     if finished.folder is not None:
         said = Annotations(note=f"reproduction of {original.name}/{original.id}")
         change_annotations(finished.folder, lambda _: said)

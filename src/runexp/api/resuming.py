@@ -26,6 +26,7 @@ from runexp.api.running import (
     make_ready,
     refuse_limits,
 )
+from runexp.api.tracking import Member
 from runexp.api.trust import own_modules
 from runexp.engine.control import Control
 from runexp.observe.event_log import Mark, read_events
@@ -105,12 +106,13 @@ def resume(
     control: Control | None = None,
     force: bool = False,
     save_every_s: float = SAVE_EVERY_S,
+    member: Member | None = None,
     tell: Callable[[str], object] = lambda message: None,
 ) -> Run:
     """Go on with a run in its folder; its numbers and weights are those of one that was never broken off (S-40).
 
     Raises `CannotResume` where data, code or versions have changed, unless `force`; `FolderInUse` where it is running;
-    `SpecError` for data or shapes that no longer work. `tell` hears of damaged files.
+    `SpecError` for data or shapes that no longer work. `tell` hears of damaged files; `member` says what it is one of.
     """
     settings = settled(run.checked.linked.execution)
     with RunFolder.reopen(run.folder) as folder, own_modules(run.checked) as modules, settings:
@@ -127,7 +129,7 @@ def resume(
             tell(f"{difference}; what follows is not what the run would have given")
         refuse_limits(run.checked, folder.path)
         how = Control() if control is None else control
-        watched = Watched(watch, Company(run.checked, folder, how, is_resumed=True))
+        watched = Watched(watch, Company(run.checked, folder, how, member=member, is_resumed=True))
         if opened.division.folds:
             began = _began(folder)
             return execute_folds(folder, opened, began, watched, control=how, save_every_s=save_every_s)

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from runexp.api.abandoning import abandon
 from runexp.api.checking import Checked
 from runexp.api.company import Company
 from runexp.api.concluding import Conclusion, conclude, create_folder, failing_with, what_to_do
@@ -17,13 +19,14 @@ from runexp.api.lineage import Ancestor, default_runs, told, traced
 from runexp.api.progress import Progress
 from runexp.api.recording import Checkpoints, Records, ResultsSink, complete_graph, write_inputs
 from runexp.api.redaction import hiding, redacted_text
-from runexp.api.tracking import missing_libraries
+from runexp.api.tracking import Member, missing_libraries
 from runexp.api.trust import own_modules
 from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.control import Control
 from runexp.engine.course import Resumed
 from runexp.engine.experiment import Experiment as Interpreter
 from runexp.engine.live import Live
+from runexp.engine.protocol import Runtime
 from runexp.events import PhaseFinished, PhaseStarted, RunFinished
 from runexp.observe.accompanied import accompanied
 from runexp.observe.event_log import EventLog, Mark
@@ -58,6 +61,10 @@ Watch = Callable[[Live], Sequence[Sink]]
 
 Built = Callable[[Mapping[str, str]], None]
 """Is told the fingerprints of the data once all is built, before anything runs or is written."""
+
+
+Driven = Callable[[TorchRuntime], Runtime]
+"""Gives what an experiment drives in the place of its runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +110,16 @@ class Run:
 class Place:
     """Where a run goes: a new folder below `runs`, or exactly `at`.
 
-    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `group` is the id of what
-    the run is one of, such as a sweep: trackers put its runs below one.
+    Every `save_every_s` seconds it saves there what it would go on from; 0: at every batch. `member` says what the run
+    is one of, such as a sweep: trackers put its runs below one, and none of them registers a model. Earlier runs that
+    the spec names are looked for below `runs`; of `lineage` those are taken that were taken before.
     """
 
     runs: Path = field(default_factory=lambda: Path("runs"))
     at: Path | None = None
     save_every_s: float = SAVE_EVERY_S
-    group: str = ""
+    member: Member | None = None
+    lineage: tuple[Ancestor, ...] = ()
 
 
 def build(checked: Checked, plan: Plan | None = None, *, fold: int = 0) -> TorchRuntime:
@@ -126,16 +135,26 @@ def build(checked: Checked, plan: Plan | None = None, *, fold: int = 0) -> Torch
 
 
 def run(
-    checked: Checked, place: Place, *, watch: Watch, control: Control | None = None, built: Built | None = None
+    checked: Checked,
+    place: Place,
+    *,
+    watch: Watch,
+    control: Control | None = None,
+    built: Built | None = None,
+    driven: Driven | None = None,
 ) -> Run:
-    """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended."""
+    """Build, then run. `SpecError` before anything is written; afterwards the folder tells how it ended.
+
+    `driven` gives what its experiment drives instead of the runtime itself: then nothing is saved to go on from.
+    """
     with own_modules(checked) as modules, settled(checked.require().linked.execution):
-        plan, ancestors = placed(checked, traced, checked.linked, place.runs)
+        plan, ancestors = placed(checked, traced, checked.linked, place.runs, place.lineage)
         opened = make_ready(checked, plan, ancestors)
         refuse_limits(checked)
         if built is not None and opened.runtime is not None:
             built(opened.runtime.fingerprints)
-        return _run_built(opened, place, watch, code=modules.digests(), control=control or Control())
+        how = control or Control()
+        return _run_built(opened, place, watch, code=modules.digests(), control=how, driven=driven)
 
 
 def refuse_limits(checked: Checked, folder: Path | None = None) -> None:
@@ -173,17 +192,27 @@ class Opened:
         return runtime
 
 
-def _run_built(opened: Opened, place: Place, watch: Watch, *, code: Mapping[str, str], control: Control) -> Run:
+def _run_built(
+    opened: Opened,
+    place: Place,
+    watch: Watch,
+    *,
+    code: Mapping[str, str],
+    control: Control,
+    driven: Driven | None = None,
+) -> Run:
     plan = opened.checked.require().linked
     with create_folder(place.runs, plan.name, place.at) as folder:
         with failing_with(folder, can_go_on=False):
             opened.write_inputs(folder, code)
-        watched = Watched(watch, Company(opened.checked, folder, control, group=place.group))
+        watched = Watched(watch, Company(opened.checked, folder, control, member=place.member))
         if opened.division.folds:
             return execute_folds(folder, opened, None, watched, control=control, save_every_s=place.save_every_s)
         runtime = opened.hand_over()
         beginning = Beginning(document=opened.checked.document)
-        return execute(folder, plan, runtime, beginning, watched, control=control, save_every_s=place.save_every_s)
+        return execute(
+            folder, plan, runtime, beginning, watched, control=control, save_every_s=place.save_every_s, driven=driven
+        )
 
 
 def make_ready(checked: Checked, plan: Plan, ancestors: tuple[Ancestor, ...] = (), *, fold: int = 0) -> Opened:
@@ -265,10 +294,12 @@ def execute(
     *,
     control: Control,
     save_every_s: float,
+    driven: Driven | None = None,
 ) -> Run:
     """Run what is left of a plan in its folder."""
     live, recorder = Live(), Recorder(loss_nodes_of(plan), held=Records(folder.path))
     company = watch.company
+    control.abandon = partial(abandon, folder)
     with failing_with(folder):
         runtime.folders.keep_in(lambda names: folder.inside(f"callbacks/{names}"))
         runtime.records.keep_in(folder.path)
@@ -282,8 +313,9 @@ def execute(
         sinks += shown
         progress = Progress(folder.progress(), runtime, log, control, writer=Writer())
         experiment = Interpreter(
-            plan, runtime, checkpoints=checkpoints, progress=progress, resumed=beginning.resumed, control=control,
-            live=live, wants=subscribed(sinks),
+            plan, driven(runtime) if driven is not None else runtime, checkpoints=checkpoints,
+            progress=progress if driven is None else None, resumed=beginning.resumed, control=control, live=live,
+            wants=subscribed(sinks),
         )  # fmt: skip
         first = beginning.mark.sequence if beginning.mark else 0
         with progress.every(save_every_s), held_to(plan.guards, control, folder.path):
@@ -312,6 +344,7 @@ def execute_folds(
     plan, document, company = opened.plan, opened.checked.document, watch.company
     files = files_of(plan, folder, save_every_s=save_every_s, document=document)
     jobs = jobs_of(opened.checked, opened.division, files, plan)
+    control.abandon = partial(abandon, folder)
     folds = CrossValidation(plan, jobs, first=opened.hand_over(), lock=folder.lock, began=began)
     live, recorder = Live(), Recorder(folded_loss_nodes(plan, folds.labels), held=Records(folder.path))
     with failing_with(folder):

@@ -20,7 +20,7 @@ from runexp.diagnostics import Diagnostic
 from runexp.events import Event, WarningRaised
 from runexp.observe.tracking.host import Limits, TrackerHost
 from runexp.observe.tracking.mlflow import MLflowTracker, Server
-from runexp.observe.tracking.tensorboard import TensorBoardTracker
+from runexp.observe.tracking.tensorboard import FOLDER, TensorBoardTracker
 from runexp.observe.tracking.tracker import TrackedRun, Tracker
 from runexp.plan.experiment import Plan
 from runexp.plan.tracking import TrackingPlan
@@ -31,6 +31,7 @@ from runexp.store.run_folder import RunFolder
 from runexp.version import __version__
 
 TRACKING = "tracking.json"
+TENSORBOARD = "TensorBoard"
 _WRITTEN = ("name", "description", "runexp", "data", "imports", "tracking", "register", "cv", "sweep", "guards")
 """Sections of a spec that hold no hyperparameters."""
 
@@ -73,12 +74,22 @@ def _needed(plan: Plan) -> Iterator[Missing]:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """What a run is one of, such as a sweep: the id of that, the folder where trackers keep what all of its runs share,
+    and what tells this run from the others, by address."""
+
+    group: str
+    runs: Path
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """What trackers are told of beside the events: the folder of the run, that of its runs, what the run is one of."""
 
     folder: RunFolder
     runs: Path
-    group: str = ""
+    member: Member | None = None
     is_resumed: bool = False
     is_hurried: Callable[[], bool] = lambda: False
 
@@ -93,7 +104,7 @@ class Trackers:
         self.mlflow: MLflowTracker | None = None
         self.mlflow_host: TrackerHost | None = None
         self.server: Server | None = None
-        self.hosts = tuple(self._hosted(plan, _tracked(checked, home), home)) if plan and plan.has_trackers else ()
+        self.hosts = tuple(self._hosted(plan, tracked(checked, home), home)) if plan and plan.has_trackers else ()
 
     def warnings(self) -> Iterator[Event]:
         """What a person should hear of by now."""
@@ -118,6 +129,7 @@ class Trackers:
             host.finish(status)
         told = {
             host.name: {"complete": not host.problem, "problem": redacted_text(host.problem, self._document)}
+            | self._whereabouts(host)
             for host in self.hosts
         }
         if told:
@@ -127,11 +139,20 @@ class Trackers:
             f"{name} lacks a part of the run: {one['problem']}" for name, one in told.items() if one["problem"]
         )
 
+    def _whereabouts(self, host: TrackerHost) -> dict[str, str]:
+        """Where a tracker has put the run, and under which name; nothing of those that do not tell."""
+        if host.name == TENSORBOARD:
+            return {"uri": FOLDER}
+        if host is not self.mlflow_host or self.server is None or self.mlflow is None or not self.mlflow.run_id:
+            return {}
+        uri = redacted_text(self.server.address, self._document)
+        return {"uri": uri, "experiment": self.mlflow.experiment, "run": self.mlflow.run_id}
+
     def _hosted(self, plan: TrackingPlan, run: TrackedRun, home: Home) -> Iterator[TrackerHost]:
         limits = replace(Limits(), is_hurried=home.is_hurried)
         if plan.tensorboard:
             made: Callable[[], Tracker] = TensorBoardTracker
-            yield TrackerHost("TensorBoard", made, run, per_batch=plan.tensorboard.per_batch, limits=limits)
+            yield TrackerHost(TENSORBOARD, made, run, per_batch=plan.tensorboard.per_batch, limits=limits)
         if plan.mlflow:
             self.server = Server(plan.mlflow.uri, home.runs)
             made = partial(self._make_mlflow, self.server, plan.mlflow.experiment)
@@ -147,7 +168,8 @@ class Trackers:
         return self.mlflow
 
 
-def _tracked(checked: Checked, home: Home) -> TrackedRun:
+def tracked(checked: Checked, home: Home) -> TrackedRun:
+    """What trackers are told of a run. No secret is among it."""
     plan, document, folder = checked.linked, checked.document, home.folder
     resolved = redacted(checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_none=True), document)
     written = redacted(checked.parsed_spec.model_dump(mode="json", by_alias=True, exclude_unset=True), document)
@@ -156,11 +178,11 @@ def _tracked(checked: Checked, home: Home) -> TrackedRun:
         id=folder.id,
         folder=folder.path,
         parameters={name: _text(value) for name, value in _flat(resolved)},
-        chosen=dict(_chosen(written)),
+        chosen=dict(_chosen(written)) | (varied(home.member.changes) if home.member else {}),
         tags=_tags(plan, folder),
         spec=resolved_yaml(checked, with_defaults=False),
         description=plan.description,
-        group=home.group,
+        group=home.member.group if home.member else "",
         is_resumed=home.is_resumed,
         started=time.time(),
     )
@@ -195,7 +217,18 @@ def _text(value: Any) -> str:  # noqa: ANN401 - plain JSON data
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def varied(changes: Mapping[str, Any]) -> dict[str, str | float | bool]:
+    """What tells a run from the others of its kind, by address; lists and mappings as JSON."""
+    return {address: _simple(value) for address, value in changes.items()}
+
+
+def _simple(value: Any) -> str | float | bool:  # noqa: ANN401 - plain JSON data
+    if isinstance(value, (str, bool)):
+        return value
+    return float(value) if isinstance(value, (int, float)) else json.dumps(value, ensure_ascii=False)
+
+
 def _chosen(written: Mapping[str, Any]) -> Iterator[tuple[str, str | float | bool]]:
     for name, value in _flat({key: item for key, item in written.items() if key not in _WRITTEN}):
         if isinstance(value, (str, bool, int, float)):
-            yield name, float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+            yield name, _simple(value)

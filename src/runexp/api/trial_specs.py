@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from runexp.api.checking import Checked, check
+from runexp.compiler.fold_stacking import mistakes_of_stacking
 from runexp.diagnostics import Diagnostic, Span
 from runexp.plan.sweeps import ParameterPlan
 from runexp.source.nodes import COMMAND_LINE
+from runexp.strategies.sweep_run import Execution
 from runexp.strategies.sweep_space import Point, grid, label_of
 
 _MOST_PROBES = 64
@@ -29,16 +31,31 @@ def spec_of(base: Checked, point: Point) -> Checked:
     return replace(checked, allowed=base.allowed)
 
 
+def unstackable(checked: Checked, how: Execution, whose: str) -> tuple[Diagnostic, ...]:
+    """What of a valid spec cannot be trained together with others like it, where that is how it is to be run."""
+    if how.manner != "vectorized" or checked.document is None:
+        return ()
+    return mistakes_of_stacking(checked.linked, checked.document, whose)
+
+
+def judged(checked: Checked, how: Execution, whose: str) -> Checked:
+    """The spec of a trial, with what stands in the way of how it is to be run among its mistakes."""
+    found = unstackable(checked, how, whose) if checked.is_valid else ()
+    return replace(checked, diagnostics=(*checked.diagnostics, *found)) if found else checked
+
+
 def located(found: Iterable[Diagnostic], base: Checked, point: Point) -> tuple[Diagnostic, ...]:
     """What is wrong with a value of a trial, at the place in the sweep where that value is written."""
     return tuple(_located(one, base, point) for one in found)
 
 
-def mistakes_of_grid(base: Checked, parameters: Sequence[ParameterPlan]) -> tuple[Diagnostic, ...]:
+def mistakes_of_grid(
+    base: Checked, parameters: Sequence[ParameterPlan], judged: Callable[[Checked], Checked]
+) -> tuple[Diagnostic, ...]:
     """What is wrong with the specs of a grid, each of whose values is tried once; at most some dozens of them."""
     found: dict[Diagnostic, None] = {}
     for point in _covering(parameters):
-        checked = spec_of(base, point)
+        checked = judged(spec_of(base, point))
         errors = [one for one in checked.diagnostics if one.is_error]
         found |= dict.fromkeys(located(errors, base, point))
     return tuple(found)

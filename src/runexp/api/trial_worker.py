@@ -20,8 +20,8 @@ def serve(descriptor: int) -> None:
     os.dup2(2, 1)
     connection = Connection(descriptor)
     jobs: _Jobs = SimpleQueue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
     Thread(target=_listen, args=(connection, jobs), daemon=True).start()
     while (given := jobs.get()) is not None:
         trial, control = given

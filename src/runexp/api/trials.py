@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import Protocol
 
 from runexp.api.checking import Checked
+from runexp.api.lineage import Ancestor
 from runexp.api.relocating import plain_yaml
-from runexp.api.stored_sweep import RESULTS, TRIALS
+from runexp.api.stored_sweep import BEST, RESULTS, TRIALS
 from runexp.api.trial_run import SpecTrial, flat_numbers
-from runexp.api.trial_specs import SpecChanged, spec_of
+from runexp.api.trial_specs import SpecChanged, judged, spec_of
 from runexp.engine.control import Control
 from runexp.results.trials import Importance, Objective, SweepResults, Trial
 from runexp.store.records import write_summary
 from runexp.store.run_files import read_record
 from runexp.store.run_folder import RunFolder
 from runexp.store.status import State
+from runexp.strategies.abreast import run_abreast
 from runexp.strategies.engines import ClusterGone, Site
 from runexp.strategies.sweep_cluster import BlindCluster, run_on_cluster
-from runexp.strategies.sweep_run import Outcome, TrialProgress, run_in_crew, run_in_turn
+from runexp.strategies.sweep_run import IN_TURN, Execution, Outcome, TrialProgress, run_in_crew, run_in_turn
 from runexp.strategies.sweep_search import Asked, Remembered, Verdict
 from runexp.strategies.sweep_space import key_of, label_of
-
-BEST = "best.yaml"
 
 
 class Search(Protocol):
@@ -74,16 +74,27 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What is run many times, how it is judged, and where: on a cluster, in some processes, or, with `workers` None and
-    no `site`, in this one."""
+    """What is run many times, how it is judged, and how it is run, on a cluster at `site`.
+
+    Earlier runs that it takes weights from are those of `lineage`, or lie below `runs`; `home` is where trackers keep
+    what the trials share.
+    """
 
     checked: Checked
     search: Search
     objectives: tuple[Objective, ...] = ()
     monitor: str = ""
-    workers: int | None = None
+    execution: Execution = IN_TURN
     save_every_s: float = 30.0
+    runs: Path = Path("runs")
+    home: Path = Path("runs")
+    lineage: tuple[Ancestor, ...] = ()
     site: Site | None = None
+
+    @property
+    def whose(self) -> str:
+        """What many of them are called."""
+        return "trials" if self.objectives else "repeats"
 
 
 class Trials:
@@ -95,6 +106,8 @@ class Trials:
         self._watcher = watcher
         self._control = control
         self._trials = {one.number: self._as_trial(one) for one in what.search.remembered()}
+        self.results = self._results("failed")
+        """What they gave, once they were run; as they stood before until then."""
 
     def run(self) -> SweepResults:
         """Run to the end, or to a signal, and write down what was found.
@@ -102,6 +115,7 @@ class Trials:
         `SpecChanged` where the spec was changed; `ClusterGone` and `BlindCluster` where the cluster cannot go on.
         """
         what = self._what
+        self._write(self._results("running"))
         self._watcher.begin(self._results("running"), what.search.n_trials)
         try:
             for number, outcome in self._endings():
@@ -114,12 +128,15 @@ class Trials:
         return self._conclude("interrupted" if self._control.signal else "completed")
 
     def _endings(self) -> Iterator[tuple[int, Outcome]]:
-        what, asked = self._what, (self._next, self._hear, self._control)
+        what, how = self._what, self._what.execution
+        asked = (self._next, self._hear, self._control)
         if what.site is not None:
             n_jobs, folder = max(1, what.search.n_trials), self._folder.inside("progress")
             return run_on_cluster(*asked, site=what.site, n_jobs=n_jobs, folder=folder)
-        if what.workers is not None:
-            return run_in_crew(*asked, n_workers=what.workers)
+        if how.manner == "vectorized":
+            return run_abreast(*asked, n_at_once=how.workers, whose=what.whose)
+        if how.manner == "processes":
+            return run_in_crew(*asked, n_workers=how.workers)
         return run_in_turn(*asked)
 
     def _next(self) -> tuple[Asked, SpecTrial] | None:
@@ -132,11 +149,14 @@ class Trials:
             number=asked.number,
             parent=self._folder.id,
             base=self._what.checked,
-            checked=spec_of(self._what.checked, asked.point),
+            checked=judged(spec_of(self._what.checked, asked.point), self._what.execution, self._what.whose),
             point=asked.point,
             folder=self._place(key),
             monitor=self._what.monitor,
             save_every_s=self._what.save_every_s,
+            runs=self._what.runs,
+            home=self._what.home,
+            lineage=self._what.lineage,
         )
 
     def _hear(self, number: int, progress: TrialProgress) -> bool:
@@ -179,7 +199,7 @@ class Trials:
         self._watcher.receive(trial, details)
 
     def _conclude(self, status: State) -> SweepResults:
-        results = self._results(status, importance=self._what.search.importance())
+        results = self.results = self._results(status, importance=self._what.search.importance())
         self._write(results)
         best = results.best if results.objectives[1:] == () and results.objectives else None
         if best is not None and status != "failed":  # of a spec that has changed, what it was is not known
@@ -198,7 +218,7 @@ class Trials:
         return SweepResults(name, status, self._what.objectives, trials, importance, self._folder.path)
 
     def _write(self, results: SweepResults) -> None:
-        body = {"version": 1, "results": results.as_json()}
+        body = {"version": 1, "n_trials": self._what.search.n_trials, "results": results.as_json()}
         self._folder.write(RESULTS, json.dumps(body, indent=1, ensure_ascii=False) + "\n")
 
     def _write_best(self, best: Trial, results: SweepResults) -> None:

@@ -31,7 +31,7 @@ LIBRARIES = (
     Library("torch", "torch", ("module", "loss", "optimizer", "schedule")),
     Library("sklearn", "scikit-learn", ("estimator", "transform", "metric", "splitter", "dataset")),
     Library("torchmetrics", "torchmetrics", ("metric",)),
-    Library("runexp", "runexp", ("module",), is_own=True),
+    Library("runexp", "runexp", ("module", "callback"), is_own=True),
 )
 
 

@@ -33,9 +33,10 @@ def compare(
 ) -> None:
     """Show runs side by side: what differs in spec, environment and data, their numbers, their curves.
 
-    Cross-validations on the same folds are compared fold by fold too, each with the first.
+    Cross-validations on the same folds are compared fold by fold too, each with the first. A sweep stands for its best
+    trial.
     """
-    folders = require_runs(runs, references)
+    folders = _standing_for(require_runs(runs, references))
     if len(folders) < 2:
         say("error: a comparison needs two runs or more; `runexp show RUN` shows one")
         raise typer.Exit(2)
@@ -63,6 +64,17 @@ def compare(
         folds=folds,
     )
     sys.stdout.write(page)
+
+
+def _standing_for(folders: Sequence[Path]) -> list[Path]:
+    """The best trial in the place of each sweep; leaves with 2 where one has none."""
+    from runexp.api.stored_sweep import NoTrials, standing_for
+
+    try:
+        return [standing_for(folder) for folder in folders]
+    except NoTrials as reason:
+        say(f"error: {reason}")
+        raise typer.Exit(2) from None
 
 
 def _folds(opened: Sequence[StoredRun]) -> Iterator[FoldsAgainst]:

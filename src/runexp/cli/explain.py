@@ -14,12 +14,18 @@ from runexp.cli.screen import say, wants_color, width
 if TYPE_CHECKING:  # imported by the functions, to start fast
     from runexp.report.explanations import Explanation
 
-Code = Annotated[str | None, typer.Argument(metavar="CODE", help="The word in brackets; left out: all of them.")]
+Code = Annotated[
+    str | None,
+    typer.Argument(metavar="CODE", help="The word in brackets, or a built-in callback; left out: all words."),
+]
 Form = Annotated[Format, typer.Option("--format", help="text or json.")]
 
 
 def explain(code: Code = None, *, form: Form = Format.TEXT, no_color: NoColor = False) -> None:
-    """Say what a diagnostic means, why it is one, and how to mend it. Without a code: list them all."""
+    """Say what a diagnostic means, why it is one, and how to mend it; or what a built-in callback does.
+
+    Without a code: list all diagnostics. `runexp catalog --kind callback` lists the callbacks.
+    """
     from runexp.report.explanations import explanations
 
     if code is None:
@@ -27,11 +33,26 @@ def explain(code: Code = None, *, form: Form = Format.TEXT, no_color: NoColor = 
         return
     pages = {page.code: page for page in explanations()}
     if code not in pages:
-        _refuse(code, list(pages))
+        return _explain_callback(code, list(pages), form, no_color=no_color)
     if form is Format.JSON:
         print(json.dumps({"version": 1, **_facts(pages[code]), "page": pages[code].text}, ensure_ascii=False, indent=2))
     else:
         _show(pages[code].text, no_color=no_color)
+
+
+def _explain_callback(name: str, codes: list[str], form: Format, *, no_color: bool) -> None:
+    """The page of a callback that runexp brings; leaves with 2 for what is neither that nor a code."""
+    from runexp.report.callback_pages import callback_pages
+
+    pages = {page.name: page for page in callback_pages()}
+    if name not in pages:
+        _refuse(name, [*codes, *pages])
+    if form is Format.JSON:
+        page = pages[name]
+        facts = {"version": 1, "callback": name, "levels": page.levels, "summary": page.summary, "page": page.text}
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+    else:
+        _show(pages[name].text, no_color=no_color)
 
 
 def _show(text: str, *, no_color: bool) -> None:
@@ -76,7 +97,8 @@ def _refuse(code: str, known: list[str]) -> None:
 
     close = nearest(code, known)
     guess = f"did you mean `{close}`? " if close else ""
-    say(f"error: there is no diagnostic `{code}`\n  = help: {guess}`runexp explain` lists all of them")
+    say(f"error: there is no diagnostic `{code}`, nor a callback of that name")
+    say(f"  = help: {guess}`runexp explain` lists all of them")
     raise typer.Exit(2)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runexp.cli.folds import Fold, as_fold
 from runexp.cli.options import AllowImport, Format, Quiet, Runs
 from runexp.cli.references import RunReference, require_run
 from runexp.cli.screen import say, say_on_terminal
@@ -57,6 +58,7 @@ def export(
     form: Form = ExportForm.BUNDLE,
     output: Output = None,
     nodes: Nodes = None,
+    fold: Fold = "",
     checkpoint: Checkpoint = "final",
     inputs: Takes = Inputs.RAW,
     runs: Runs = Path("runs"),
@@ -78,6 +80,7 @@ def export(
             folder,
             form.value,
             output,
+            fold=as_fold(fold),
             checkpoint=checkpoint,
             nodes=nodes,
             inputs=inputs.value,

@@ -24,6 +24,16 @@ SaveEvery = Annotated[
     float,
     typer.Option("--save-every", min=0, metavar="SECONDS", help="How often the run saves what it would go on from."),
 ]
+Grace = Annotated[
+    float | None,
+    typer.Option(
+        "--grace",
+        min=0,
+        envvar="RUNEXP_GRACE",
+        metavar="SECONDS",
+        help="Leave so long after SIGTERM or SIGUSR1 at most; left out: after the batch, evaluation or fit that runs.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show tracebacks and details.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Plain text (also: NO_COLOR=1).")]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runexp.cli.checked import leave_with
-from runexp.cli.options import AllowImport, Format, NoColor, Quiet, Runs, SaveEvery, Verbose
+from runexp.cli.grace import leaving_in_time
+from runexp.cli.options import AllowImport, Format, Grace, NoColor, Quiet, Runs, SaveEvery, Verbose
 from runexp.cli.screen import say, say_on_terminal
 from runexp.cli.trust import trusted
 from runexp.cli.watching import leave, progress_sinks, report, stop_on_signals, writing_a_run
@@ -73,6 +74,7 @@ def resume(
     allow_import: AllowImport = None,
     form: Annotated[Format, typer.Option("--format", help="text: a table; json: events as JSON lines.")] = Format.TEXT,
     save_every: SaveEvery = 30.0,
+    grace: Grace = None,
     force: Annotated[
         bool, typer.Option("--force", help="Go on though data, code or versions have changed: other numbers may come.")
     ] = False,
@@ -105,7 +107,7 @@ def resume(
     talk = Talk(quiet, verbose, no_color)
     folder = _extended(folder, extend, schedule, runs=runs, talk=talk) if extend else folder
     how = Going(tuple(guards or ()), force=force)
-    go_on(folder, allow_import=allow_import, form=form, save_every=save_every, talk=talk, going=how)
+    go_on(folder, allow_import=allow_import, form=form, save_every=save_every, grace=grace, talk=talk, going=how)
 
 
 def _extended(folder: Path, changes: list[str], schedule: Curves, *, runs: Path, talk: Talk) -> Path:
@@ -131,6 +133,7 @@ def go_on(
     allow_import: list[str] | None,
     form: Format,
     save_every: float,
+    grace: float | None,
     talk: Talk,
     going: Going | None = None,
 ) -> None:
@@ -146,7 +149,7 @@ def go_on(
     control = Control()
     stop_on_signals(control)
     try:
-        with writing_a_run():
+        with leaving_in_time(control, grace), writing_a_run():
             run = open_run(folder, overrides=going.guards)
             run = replace(run, checked=trusted(run.checked, allow_import, quiet=talk.quiet, no_color=talk.no_color))
             try:
@@ -169,28 +172,41 @@ def go_on(
 
 
 def unfinished(checked: Checked, runs: Path, run_dir: Path | None) -> Path | None:
-    """The newest run of a spec's name, or that in `run_dir`, if it was broken off; leaves with 2 where it was another
-    spec's."""
+    """The newest run of this spec, or that in `run_dir`, if it was broken off; leaves with 2 where there is none and
+    the newest of its name, which was broken off, was another spec's."""
     from runexp.plan.experiment import digest
     from runexp.store.find import list_runs
-    from runexp.store.records import read_lock_file
-    from runexp.store.status import read_status
+    from runexp.store.locks import is_locked
 
     plan = checked.linked
     found = [run_dir] if run_dir else [entry.path for entry in list_runs(runs) if entry.name == plan.name]
-    status = read_status(found[-1]) if found else None
-    if status is None or status.state == "completed":
+    began_with = {folder: _began_with(folder) for folder in found}
+    same = [folder for folder in found if began_with[folder] == digest(plan)]
+    if same:
+        return same[-1] if run_dir or _is_broken_off(same[-1]) else None  # no other run can have that folder
+    if not found or not began_with[found[-1]] or not _is_broken_off(found[-1]) or is_locked(found[-1]):
         return None
-    try:
-        began_with = read_lock_file(found[-1]).get("plan")
-    except (OSError, ValueError):
-        return None  # broken off before it had begun
-    if began_with == digest(plan):
-        return found[-1]
     say(f"error: the spec has changed since {found[-1]} was broken off")
     say(f"  see what: runexp plan {found[-1] / 'written.yaml'} {checked.path}")
     say(f"  go on with the old one: runexp resume {found[-1]}; or begin anew: --resume never")
     raise typer.Exit(2)
+
+
+def _began_with(folder: Path) -> object:
+    """The digest of the plan that a run began with; None where it was broken off before it had begun."""
+    from runexp.store.records import read_lock_file
+
+    try:
+        return read_lock_file(folder).get("plan")
+    except (OSError, ValueError):
+        return None
+
+
+def _is_broken_off(folder: Path) -> bool:
+    from runexp.store.status import read_status
+
+    status = read_status(folder)
+    return status is not None and status.state != "completed"
 
 
 def _refused(error: Exception) -> typer.Exit:

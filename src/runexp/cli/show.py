@@ -24,7 +24,7 @@ def show(
 ) -> None:
     """Show one run: how it stands, its numbers and curves, checkpoints, environment, data. Runs nothing."""
     folder = require_run(runs, reference)
-    from runexp.api.stored_sweep import is_sweep
+    from runexp.api.stored_sweep import is_sweep, trial_of
 
     if is_sweep(folder):
         return _show_sweep(folder, form, no_color=no_color)
@@ -38,22 +38,29 @@ def show(
     from runexp.report.run_page import RunFacts, render_run
 
     found = (run.record, run.results, run.checkpoints, run.problems, run.units, run.tables, run.requirements)
-    facts = RunFacts(*found, lines_of(run.lock), run.aftermath)
+    trial = trial_of(folder)
+    told = (*((("trial", trial),) if trial else ()), *run.aftermath)
+    facts = RunFacts(*found, lines_of(run.lock), told)
     color = wants_color(sys.stdout, no_color=no_color)
     sys.stdout.write(render_run(facts, console_width=width(), color=color, unicode=can_draw(sys.stdout)))
 
 
 def _show_sweep(folder: Path, form: Format, *, no_color: bool) -> None:
     """The trials of a sweep, or the repeats of a run, as far as they have come."""
-    from runexp.api.stored_sweep import open_sweep
+    from runexp.api.stored_sweep import NoTrials, around_sweep, require_sweep
     from runexp.cli.sweep import show_sweep
+    from runexp.report.trials import render_around
 
     try:
-        results = open_sweep(folder)
-    except (OSError, ValueError):
-        say(f"{folder} has no trial that has ended")
+        results = require_sweep(folder)
+    except NoTrials as reason:
+        say(str(reason))
         return
     show_sweep(results, form, no_color=no_color)
+    if form is Format.TEXT:
+        record, told = around_sweep(folder)
+        color = wants_color(sys.stdout, no_color=no_color)
+        sys.stdout.write(render_around(record, told, console_width=width(), color=color))
 
 
 def _as_json(run: StoredRun) -> dict[str, Any]:

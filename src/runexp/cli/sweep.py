@@ -7,15 +7,17 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from runexp.cli.checked import leave_with, require_checked
+from runexp.cli.grace import leaving_in_time
 from runexp.cli.options import (
     AllowImport,
     Device,
     Format,
+    Grace,
     NoColor,
     Overrides,
     Quiet,
@@ -38,7 +40,8 @@ if TYPE_CHECKING:  # these import torch; the verbs import them when they run
 
     Carry = Callable[[LiveTrials | PlainTrials, Control], SweepResults]
 
-_EXIT = {"SIGINT": 130, "SIGTERM": 143}
+_EXIT = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
+_AGAIN = "the same command goes on, and repeats no trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Manner:
     form: Format
     quiet: bool
     no_color: bool
+    grace: float | None = None
 
 
 def sweep(
@@ -64,6 +68,7 @@ def sweep(
     form: Annotated[Format, typer.Option("--format", help="text: tables; json: one document.")] = Format.TEXT,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run trials that failed once more.")] = False,
     save_every: SaveEvery = 30.0,
+    grace: Grace = None,
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
@@ -83,17 +88,34 @@ def sweep(
     carry_out(
         lambda watcher, control: run_sweep(checked, place, watcher=watcher, control=control),
         checked,
-        Manner(form, quiet, no_color),
+        Manner(form, quiet, no_color, grace),
     )
 
 
-def repeat(checked: Checked, n: int, *, runs: Path, run_dir: Path | None, save_every: float, manner: Manner) -> None:
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How many runs with other seeds, how they are run, and how many at a time; 0: as many as fit."""
+
+    n: int
+    execution: Literal["sequential", "processes", "vectorized"]
+    workers: int
+
+
+def repeat(
+    checked: Checked, repeats: Repeats, *, runs: Path, run_dir: Path | None, save_every: float, manner: Manner
+) -> None:
     """Run a spec with several seeds, and leave with the exit code of a sweep."""
     from runexp.api.sweeping import SweepPlace, run_replicates
+    from runexp.strategies.sweep_run import Execution
 
     place = SweepPlace(runs, run_dir, save_every_s=save_every)
+    how = Execution(repeats.execution, repeats.workers)
     carry_out(
-        lambda watcher, control: run_replicates(checked, n, place, watcher=watcher, control=control), checked, manner
+        lambda watcher, control: run_replicates(
+            checked, repeats.n, place, watcher=watcher, control=control, execution=how
+        ),
+        checked,
+        manner,
     )
 
 
@@ -104,7 +126,8 @@ def carry_out(carry: Carry, checked: Checked, manner: Manner) -> None:
     stop_on_signals(control := Control())
     watcher = _watcher(manner)
     try:
-        results = _refusing(lambda: carry(watcher, control), checked.files, no_color=manner.no_color)
+        with leaving_in_time(control, manner.grace, again=_AGAIN):
+            results = _refusing(lambda: carry(watcher, control), checked.files, no_color=manner.no_color)
     finally:
         watcher.close()
     show_sweep(results, manner.form, no_color=manner.no_color)
@@ -183,7 +206,7 @@ def _as_json(results: SweepResults) -> dict[str, Any]:
 
 def _leave(results: SweepResults, control: Control) -> None:
     if results.status == "interrupted":
-        say(f"interrupted by {control.signal or 'SIGINT'}; the same command goes on, and repeats no trial")
+        say(f"interrupted by {control.signal or 'SIGINT'}; {_AGAIN}")
         raise typer.Exit(_EXIT.get(control.signal, 130))
     failed = [trial for trial in results.trials if trial.status == "failed"]
     if not results.completed or (failed and not results.objectives):

@@ -32,7 +32,7 @@ def watch(
     form: Form = Format.TEXT,
     no_color: NoColor = False,
 ) -> None:
-    """Follow a run of another process, here or on a shared disk, until it ends; Ctrl-C leaves it running.
+    """Follow a run or a sweep of another process, here or on a shared disk, until it ends; Ctrl-C leaves it running.
 
     Exit code 1 if it failed, was interrupted or killed, or missed a threshold of its spec. A run that has ended is
     shown at once.
@@ -40,12 +40,20 @@ def watch(
     folder = require_run(runs, reference)
     signal.signal(signal.SIGTERM, _leave_quietly)  # so that the terminal is given back as it was
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this deaf to Ctrl-C
+    from runexp.api.stored_sweep import is_sweep
+
+    if is_sweep(folder):
+        from runexp.cli.watch_trials import watch_trials
+
+        return watch_trials(folder, every, form, no_color=no_color)
     from runexp.api.opening import StoredRun
 
     run = StoredRun(folder)
     try:
         if form is Format.JSON:
             _as_lines(folder, every)
+        elif run.record.status == "running" and run.spec.get("cv"):
+            _folds_shown(folder, every, no_color=no_color)
         elif run.record.status == "running":
             _shown(folder, every, no_color=no_color)
     except KeyboardInterrupt:
@@ -73,6 +81,22 @@ def _shown(folder: Path, every: float, *, no_color: bool) -> None:
             before(stamped)
             if stamped is not None and type(stamped.event) in (sink.wants or {type(stamped.event)}):
                 sink.receive(stamped)
+
+
+def _folds_shown(folder: Path, every: float, *, no_color: bool) -> None:
+    """All folds of a cross-validation, also where they run at once: a table that moves, or lines in a pipe."""
+    from contextlib import closing
+
+    from rich.console import Console
+
+    from runexp.api.watching import follow_folds
+    from runexp.observe.fold_watching import LiveFolds, PlainFolds
+
+    colored = wants_color(sys.stdout, no_color=no_color)
+    shown = LiveFolds(Console(no_color=not colored)) if sys.stdout.isatty() else PlainFolds(sys.stdout)
+    with closing(shown):
+        for stamped in _events(follow_folds(folder, every_s=every)):
+            shown.receive(stamped)
 
 
 def _display(*, no_color: bool) -> tuple[Sink, Callable[[Stamped | None], None]]:

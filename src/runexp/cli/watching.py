@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -142,7 +143,8 @@ def writing_a_run() -> Iterator[None]:
 def leave(finished: Run, control: Control) -> None:
     """Leave with the code that says how the run ended, if it did not complete."""
     if finished.status == "interrupted":
-        say(f"interrupted by {control.signal or 'SIGINT'}; what was done so far is in {finished.folder}")
+        took = f", saved and left after {monotonic() - control.asked_at:.1f} s" if control.asked_at else ""
+        say(f"interrupted by {control.signal or 'SIGINT'}{took}; what was done so far is in {finished.folder}")
         if finished.can_go_on:
             say(f"to go on: runexp resume {finished.folder}")
         raise typer.Exit(_EXIT.get(control.signal, 130))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from runexp import catalog
@@ -54,13 +55,14 @@ class Numbers:
     """The numbers a phase reports and the direction in which each improves.
 
     `lost` are names that broken definitions would have reported; `is_whole` tells whether those are all known, and
-    `is_open` whether code of the user's may report others.
+    `is_open` whether code of the user's may report others. `by_steps` are measured amid epochs, and not at their ends.
     """
 
     modes: Mapping[str, Mode | None]
     lost: frozenset[str]
     is_whole: bool
     is_open: bool = False
+    by_steps: frozenset[str] = frozenset()
 
 
 def link_callbacks(
@@ -79,9 +81,10 @@ def link_callbacks(
     is_whole = len(written) == len(items) and not any(scope.found.is_damaged(place) for place in places)
     modes = _modes(scope, watched, evaluations, path)
     for _, callback, _ in written.values():
-        modes |= produced(callback) if isinstance(callback, (BuiltIn, Custom)) else {}
+        modes |= produced(callback, watched.trains) if isinstance(callback, (BuiltIn, Custom)) else {}
     is_open = any(isinstance(callback, Custom) for _, callback, _ in written.values())
-    numbers = Numbers(modes, frozenset(lost), is_whole, is_open)
+    amid = [plan.evaluation.produces for plan in evaluations.values() if plan.every_n_steps]
+    numbers = Numbers(modes, frozenset(lost), is_whole, is_open, frozenset(name for names in amid for name in names))
     check_averages(scope, written)
     linked: list[CallbackPlan] = []
     for index, (name, callback, place) in written.items():
@@ -108,27 +111,33 @@ def _linked(
         case LossNotDecreasing() | SaveBest():
             mode = monitored(scope, callback.monitor, callback.mode, numbers, (*place, "monitor"))
             return link_built_in(scope, name, callback.model_copy(update={"mode": mode}), (), place)
-        case Evaluation() | Curves():
+        case Curves():
+            for index, metric in enumerate(callback.metrics or ()):
+                _check_number(scope, metric, numbers, (*place, "metrics", index))
+            return link_built_in(scope, name, callback, (), place)
+        case Evaluation():
             return None
         case _:
             check_held(scope, callback, Moving(watched.label, watched.trains, watched.n_epochs), place)
-            return link_built_in(scope, name, callback, tuple(produced(callback)), place)
+            return link_built_in(scope, name, callback, tuple(produced(callback, watched.trains)), place)
 
 
 def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
-    """Whether less or more of a monitored number is better; reports one that nothing produces."""
-    is_unknown = monitor not in numbers.modes and monitor not in numbers.lost and numbers.is_whole
-    if is_unknown and not numbers.is_open:
-        meant = nearest(monitor, [*numbers.modes, *sorted(numbers.lost)])
+    """Whether less or more of a number that is looked at when epochs end is better; reports one that is not there."""
+    if monitor in numbers.by_steps:
         scope.found.error(
             "unknown-monitor",
-            f"nothing in this phase produces the metric `{monitor}`",
+            f"`{monitor}` is measured by steps, and not at the end of epochs, when it is looked at here",
             path,
-            label="never measured",
-            help=did_you_mean(
-                monitor, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"
-            ),
+            label="not measured then",
+            help="`early_stopping` looks at it whenever it is measured; here, evaluate by epochs",
         )
+    return _direction(scope, monitor, mode, numbers, path)
+
+
+def _direction(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, path: Path) -> Mode:
+    """Whether less or more of a monitored number is better; reports one that nothing produces."""
+    _check_number(scope, monitor, numbers, path)
     if mode is None and numbers.modes.get(monitor, None if numbers.is_open else "min") is None:
         scope.found.error(
             "missing-key",
@@ -138,6 +147,22 @@ def monitored(scope: Scope, monitor: str, mode: Mode | None, numbers: Numbers, p
             help="say `mode: max` or `mode: min` beside it",
         )
     return mode or numbers.modes.get(monitor) or "min"
+
+
+def _check_number(scope: Scope, metric: str, numbers: Numbers, path: Path) -> None:
+    """Report a number that nothing in the phase measures."""
+    is_known = metric in numbers.modes or metric in numbers.lost
+    is_rate = "lr_0" in numbers.modes and re.fullmatch(r"lr_\d+", metric)  # as many as the optimizer has groups
+    if is_known or is_rate or numbers.is_open or not numbers.is_whole:
+        return
+    meant = nearest(metric, [*numbers.modes, *sorted(numbers.lost)])
+    scope.found.error(
+        "unknown-monitor",
+        f"nothing in this phase produces the metric `{metric}`",
+        path,
+        label="never measured",
+        help=did_you_mean(metric, dict.fromkeys([*numbers.modes, *([meant] if meant else [])]), kind="measured here"),
+    )
 
 
 def _written(scope: Scope, item: str | Callback, path: Path) -> tuple[str, Callback, Path] | None:
@@ -166,11 +191,25 @@ def _evaluation(scope: Scope, name: str, callback: Evaluation, watched: Watched,
     lanes = link_judged(scope, items, callback.sampler, watched.lanes, path)
     data = lanes[0].data if lanes else data
     origin = scope.found.origin(path)
+    _check_rhythm(scope, callback, path)
     label = f"{watched.label}/{name}"
     evaluation = EvalPlan(
         label, callback.split, data, nodes, losses, metrics, callback.batch_size, _prefix(callback), origin, lanes
     )
-    return EvaluationPlan(name, evaluation, callback.every_n_epochs, callback.at_start, origin)
+    n_steps = callback.every_n_steps or 0
+    return EvaluationPlan(
+        name, evaluation, callback.every_n_epochs, callback.at_start, origin, n_steps, callback.at_end
+    )
+
+
+def _check_rhythm(scope: Scope, callback: Evaluation, path: Path) -> None:
+    if callback.every_n_steps and "every_n_epochs" in callback.model_fields_set:
+        scope.found.error(
+            "exclusive-options",
+            "an evaluation is made by epochs or by steps",
+            (*path, "every_n_steps"),
+            help="two evaluations, with a `prefix:` each, do both",
+        )
 
 
 def _prefix(callback: Evaluation) -> str:
@@ -210,7 +249,7 @@ def _name_of(item: str | Use) -> str:
 def _early_stopping(
     scope: Scope, name: str, callback: EarlyStopping, numbers: Numbers, path: Path
 ) -> EarlyStoppingPlan:
-    mode = monitored(scope, callback.monitor, callback.mode, numbers, (*path, "monitor"))
+    mode = _direction(scope, callback.monitor, callback.mode, numbers, (*path, "monitor"))
     return EarlyStoppingPlan(
         name,
         callback.monitor,
@@ -231,6 +270,8 @@ def _check_patience(
     n_measured = watched.n_epochs
     for each in evaluations:
         if callback.monitor in each.evaluation.produces:
+            if each.every_n_steps:
+                return
             n_measured = watched.n_epochs // each.every_n_epochs + each.at_start
     if callback.patience >= n_measured:
         times = f"{n_measured} time{'' if n_measured == 1 else 's'}"

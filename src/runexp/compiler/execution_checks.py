@@ -13,7 +13,8 @@ _IN_TURN = {"sequential": "one after the other", "vectorized": "all at once in o
 def check_execution(scope: Scope, section: CrossValidation | Sweep) -> None:
     """Report workers that nobody starts, and a cluster that nobody asks, or the wrong one."""
     name, what = ("cv", "folds") if isinstance(section, CrossValidation) else ("sweep", "trials")
-    if section.workers is not None and section.execution in _IN_TURN:
+    is_at_a_time = section.execution == "vectorized" and name == "sweep"  # workers are then trials at a time
+    if section.workers is not None and section.execution in _IN_TURN and not is_at_a_time:
         message = f"`workers` counts processes, and {what} run {_IN_TURN[section.execution]}"
         scope.found.error("exclusive-keys", message, (name, "workers"), part="key", help="`execution: processes`")
     if section.cluster is None:

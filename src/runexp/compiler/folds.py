@@ -5,7 +5,7 @@ from __future__ import annotations
 from runexp.compiler.findings import Path
 from runexp.compiler.fold_checks import check_folded_set, check_folds, check_needs
 from runexp.compiler.fold_names import folded, pool_of
-from runexp.compiler.fold_stacking import check_stacking
+from runexp.compiler.fold_stacking import check_stacked_folds
 from runexp.compiler.scope import Scope
 from runexp.plan.folds import CVPlan, Execution, FoldedSet
 from runexp.plan.phases import PhasePlan
@@ -33,7 +33,7 @@ def link_folds(scope: Scope, phases: tuple[PhasePlan, ...]) -> CVPlan | None:
         _set(scope, name, data) for name, data in folded(scope.found.spec).items() if name in scope.found.names("data")
     )
     check_folds(scope, cv, phases)
-    check_stacking(scope, phases)
+    check_stacked_folds(scope, phases)
     if not sets:
         return None
     return CVPlan(

@@ -18,6 +18,7 @@ from runexp.spec.built_in_callbacks import (
     Ema,
     Freeze,
     GradualUnfreezing,
+    LearningRateMonitor,
     NanGuard,
     Norms,
     Swa,
@@ -79,11 +80,15 @@ def link_built_in(scope: Scope, name: str, callback: Section, produces: Sequence
     return BuiltInPlan(name, use, FrozenMap(options), tuple(produces), scope.found.origin(path))
 
 
-def produced(callback: BuiltIn | Custom) -> dict[str, Mode | None]:
-    """The numbers a callback is known to report, and in which direction each improves."""
+def produced(callback: BuiltIn | Custom, trains: Sequence[str]) -> dict[str, Mode | None]:
+    """The numbers a callback of a phase that trains these nodes is known to report, and in which direction each
+    improves."""
     match callback:
+        case LearningRateMonitor():
+            return {"lr_0": None}
         case Norms():
-            return {"gradient_norm": "min", "weight_norm": "min"}
+            parts = ("", *(f"_{node}" for node in trains if callback.by_node))
+            return {f"{kind}{part}": "min" for kind in ("gradient_norm", "weight_norm") for part in parts}
         case Throughput():
             return {"rows_per_second": "max", "memory_mb": "min"}
         case NanGuard() if callback.on_nan != "stop":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runexp.compiler.execution_checks import check_execution, check_nesting
 from runexp.compiler.final_numbers import FinalNumbers, check_number, final_numbers, trained_numbers
 from runexp.compiler.findings import Path
+from runexp.compiler.fold_stacking import check_stacked_trials
 from runexp.compiler.scope import Scope
 from runexp.compiler.sweep_ranges import check_address, check_range, check_when
 from runexp.diagnostics import did_you_mean
@@ -29,6 +30,7 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         check_when(scope, address, values, written)
     parameters = tuple(_parameter(scope, address, values) for address, values in written.items())
     _check_sampler(scope, sweep, parameters)
+    check_stacked_trials(scope, phases)
     numbers = final_numbers(_in_fold(scope, phases))
     objectives = _objectives(scope, sweep, numbers)
     trained = trained_numbers(phases)
@@ -44,7 +46,7 @@ def link_sweep(scope: Scope, phases: tuple[PhasePlan, ...]) -> SweepPlan | None:
         pruner=sweep.pruner,
         monitor=monitor,
         monitor_mode=mode,
-        execution="sequential" if sweep.execution == "vectorized" else sweep.execution,
+        execution=sweep.execution,
         workers=sweep.workers or 0,
         is_stored_elsewhere=sweep.storage is not None,
         origin=scope.found.origin(_PATH),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 from runexp.engine.protocol import Snapshot
 from runexp.engine.view import Callback, Hook, Restored, View
@@ -22,8 +22,10 @@ def make_callback(plan: EvaluationPlan | EarlyStoppingPlan) -> Callback:
 
 
 def judges(plan: CallbackPlan) -> bool:
-    """Whether a callback judges numbers, so that those of the others have to be known before."""
-    return isinstance(plan, EarlyStoppingPlan) or (isinstance(plan, BuiltInPlan) and "monitor" in plan.options)
+    """Whether a callback judges or draws numbers, so that those of the others have to be known before."""
+    if isinstance(plan, BuiltInPlan):
+        return "monitor" in plan.options or plan.use == "curves"
+    return isinstance(plan, EarlyStoppingPlan)
 
 
 def improves(value: float, best: float, mode: Mode, min_delta: float = 0.0) -> bool:
@@ -36,7 +38,7 @@ def improves(value: float, best: float, mode: Mode, min_delta: float = 0.0) -> b
 
 
 class Evaluation:
-    """Evaluates another split after every n-th epoch, and before the first if asked (S-34)."""
+    """Evaluates another split after every n-th epoch or update, before the first and at the end if asked (S-34)."""
 
     measures = True
 
@@ -45,15 +47,27 @@ class Evaluation:
         self._plan = plan
 
     def hooks(self) -> Mapping[Hook, Callable[[View], object]]:
-        """Epoch ends; the start of the phase only if asked."""
-        hooks: dict[Hook, Callable[[View], object]] = {"on_epoch_end": self._after_epoch}
+        """Epoch ends, or those of batches; the start and the end of the phase only if asked."""
+        by_steps = bool(self._plan.every_n_steps)
+        hooks: dict[Hook, Callable[[View], object]] = {"on_batch_end" if by_steps else "on_epoch_end": self._when_due}
         if self._plan.at_start:
             hooks["on_phase_start"] = self._evaluate
+        if self._plan.at_end:
+            hooks["on_phase_end"] = self._at_end
         return hooks
 
-    def _after_epoch(self, view: View) -> None:
-        if (view.epoch + 1) % self._plan.every_n_epochs == 0:
+    def _when_due(self, view: View) -> None:
+        if self._is_due(view):
             self._evaluate(view)
+
+    def _at_end(self, view: View) -> None:
+        if not view.is_cut and view.epoch >= 0 and not self._is_due(view):
+            self._evaluate(view)
+
+    def _is_due(self, view: View) -> bool:
+        if self._plan.every_n_steps:
+            return view.update > 0 and view.update % self._plan.every_n_steps == 0
+        return (view.epoch + 1) % self._plan.every_n_epochs == 0
 
     def _evaluate(self, view: View) -> None:
         view.evaluate(self._plan.evaluation, self.name)
@@ -68,14 +82,17 @@ class EarlyStopping:
         self.name = plan.name
         self._plan = plan
         self._best = Restored(plan.name, -1, plan.monitor, math.nan, {})
+        self._best_update = -1
         self._snapshot: Snapshot = None
         self._waited = 0
 
     def hooks(self) -> Mapping[Hook, Callable[[View], object]]:
-        """Epoch ends; the start of the phase for a first measure; its end to restore the best."""
+        """Epoch ends, and evaluations amid them; the start of the phase for a first measure; its end to restore the
+        best."""
         hooks: dict[Hook, Callable[[View], object]] = {
             "on_phase_start": self._improve,
-            "on_epoch_end": self._after_epoch,
+            "on_epoch_end": self._look,
+            "on_measured": self._look_amid,
         }
         if self._plan.restore_best:
             hooks["on_phase_end"] = self._restore
@@ -84,14 +101,18 @@ class EarlyStopping:
     def state(self) -> Mapping[str, Any]:
         """The best so far, with its weights, and how long it has been so."""
         best = {field.name: getattr(self._best, field.name) for field in fields(Restored)}
-        return {"best": best, "snapshot": self._snapshot, "waited": self._waited}
+        return {"best": best, "update": self._best_update, "snapshot": self._snapshot, "waited": self._waited}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` told."""
         self._best = Restored(**state["best"])
+        self._best_update = state["update"]
         self._snapshot, self._waited = state["snapshot"], state["waited"]
 
-    def _after_epoch(self, view: View) -> None:
+    def _look_amid(self, view: View) -> None:
+        self._look(view, at="batch")
+
+    def _look(self, view: View, *, at: Literal["batch", "epoch"] = "epoch") -> None:
         if self._plan.monitor not in view.measured:
             return
         if self._improve(view):
@@ -99,7 +120,7 @@ class EarlyStopping:
             return
         self._waited += 1
         if self._waited >= self._plan.patience:
-            view.request_stop(self.name, self._reason())
+            view.request_stop(self.name, self._reason(), at=at)
 
     def _improve(self, view: View) -> bool:
         """Keep what is measured now if it is the best so far."""
@@ -108,6 +129,7 @@ class EarlyStopping:
         if not improves(value, self._best.value, plan.mode, plan.min_delta):
             return False
         self._best = Restored(self.name, view.epoch, plan.monitor, value, dict(view.measured))
+        self._best_update = view.update
         self._snapshot = view.snapshot() if plan.restore_best else None
         return True
 
@@ -120,5 +142,7 @@ class EarlyStopping:
         return f"{since}; best {best.value:.6g} {where}"
 
     def _restore(self, view: View) -> None:
-        if self._snapshot is not None and self._best.epoch != view.epoch:
+        if not view.is_cut and self._plan.monitor in view.measured:
+            self._improve(view)  # what was evaluated at the end may be the best
+        if self._snapshot is not None and self._best_update != view.update:
             view.restore(self._snapshot, self._best)

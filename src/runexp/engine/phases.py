@@ -77,6 +77,7 @@ class TrainPhase:
         self.error: Exception | None = None
         self.evaluations = {item.name: item.evaluation for item in plan.callbacks if isinstance(item, EvaluationPlan)}
         self._reads_newest = False
+        self._has_evaluated = False
         self._measured: dict[str, float] = {}
         self._final: dict[str, float] = {}
 
@@ -194,6 +195,19 @@ class TrainPhase:
             newest = FrozenMap(self._program.latest())
             self._around.outbox.append(BatchFinished(self.phase, self.epoch, self.batch, newest))
         self._fire("on_batch_end")
+        if self._has_evaluated:
+            self._has_evaluated = False
+            self._fire("on_measured")
+
+    @property
+    def update(self) -> int:
+        """How often the weights were updated so far; amid an epoch -1 after a batch that only gathered gradients."""
+        if self._now[1] not in ("on_batch_end", "on_measured"):
+            return self.step
+        n_done, n_left = divmod(self.batch + 1, self._plan.accumulate)
+        if n_left and self.batch + 1 < self._n_batches(self.epoch):
+            return -1
+        return self.step + n_done + bool(n_left)
 
     def _record_batches(self) -> EpochRecord:
         """What the epoch's batches gave, also of an epoch that was broken off: its updates did happen."""
@@ -252,7 +266,7 @@ class TrainPhase:
 
         No hook runs inside but those that lend an evaluation other weights.
         """
-        now = self._now
+        now, step = self._now, max(self.update, self.step)
         self._fire("on_evaluation_start")
         try:
             numbers = self._around.evaluate(plan)
@@ -260,7 +274,10 @@ class TrainPhase:
             self._fire("on_evaluation_end")
             self._now = now
         self._measured.update(numbers)
-        event = EvaluationFinished(self.phase, callback, plan.split, self.epoch, self.step, FrozenMap(numbers))
+        self._has_evaluated = now[1] == "on_batch_end"
+        if now[1] == "on_phase_end":
+            self._final |= numbers
+        event = EvaluationFinished(self.phase, callback, plan.split, self.epoch, step, FrozenMap(numbers))
         self._around.outbox.append(event)
         return numbers
 

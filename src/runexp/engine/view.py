@@ -13,9 +13,10 @@ Snapshot = Any
 
 Hook = Literal[
     "on_phase_start", "on_epoch_start", "on_batch_start", "on_batch_end", "on_epoch_end", "on_phase_end",
-    "on_exception", "on_evaluation_start", "on_evaluation_end",
+    "on_exception", "on_evaluation_start", "on_evaluation_end", "on_measured",
 ]  # fmt: skip
-"""The moments of a phase, in the order they come; then that of a failure, and those around an evaluation."""
+"""The moments of a phase, in the order they come; then that of a failure, those around an evaluation, and that after
+the hooks of a batch that evaluated."""
 
 
 class View(Protocol):
@@ -27,6 +28,10 @@ class View(Protocol):
     step: int
     is_cut: bool
     """Whether an interrupt ends the phase here: a run that goes on will come to its end once more."""
+
+    @property
+    def update(self) -> int:
+        """How often the weights were updated so far; amid an epoch -1 after a batch that only gathered gradients."""
 
     @property
     def measured(self) -> Mapping[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,7 +107,16 @@ class EventLog:
     def _write(self) -> None:
         with naming(self._path):
             while self._pending:  # a write may be short; the next one goes on where it ended
-                del self._pending[: os.write(self._file, self._pending)]
+                try:
+                    del self._pending[: os.write(self._file, self._pending)]
+                except OSError:
+                    self._cut_back()
+                    raise
+
+    def _cut_back(self) -> None:
+        """Take away what a write that failed may have left, so that the next does not go on in the middle of a line."""
+        with suppress(OSError):  # it is written when the disk is fit for it, or never
+            os.truncate(self._file, self._n_bytes - len(self._pending))
 
 
 def encode(stamped: Stamped) -> bytes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from runexp.engine.live import Live
 from runexp.events import BatchesRecorded, EpochStarted, Event, NumbersLogged, PhaseFinished, PhaseStarted
 from runexp.observe.resources import Resources
 from runexp.observe.sink import Stamped
+from runexp.observe.speed import Speed
 from runexp.plan.values import FrozenMap
 from runexp.results.phases import RESOURCES
 
@@ -17,24 +18,19 @@ from runexp.results.phases import RESOURCES
 class Monitor:
     """A sink that learns how fast batches go, and a companion that tells it, beside what a thread measures.
 
-    Numbers: those of `Resources.look`; `samples_per_second` and `steps_per_second` of training alone, evaluations left
-    out; `data_wait_percent`, the share of that time that training waited for its rows. Every `every_s` seconds at most,
-    and at least once in each phase. `pace` gives the seconds trained and waited so far; without it speeds are those of
-    whole epochs.
+    Numbers: those of `Resources.look`, every `every_s` seconds and at least once in each phase, and those of `Speed`.
+    Folds tell their own speed, since they may run elsewhere: there is no `speed` here then.
     """
 
     wants: frozenset[type[Event]] = frozenset({BatchesRecorded, EpochStarted, PhaseFinished, PhaseStarted})
 
-    def __init__(self, live: Live, *, every_s: float, pace: Callable[[], tuple[float, float]] | None) -> None:
+    def __init__(self, live: Live, *, every_s: float, speed: Speed | None) -> None:
         self._live = live
         self._every_s = every_s
-        self._pace = pace
+        self._speed = speed
         self._resources = Resources()
         self._told: deque[Event] = deque()
         self._phase = ""
-        self._epoch_began, self._passed = 0.0, (0.0, 0.0)
-        self._speed: dict[str, float] = {}
-        self._speed_told_at = float("-inf")
         self._n_looks = 0
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -47,25 +43,21 @@ class Monitor:
             yield self._told.popleft()
 
     def receive(self, stamped: Stamped) -> None:
-        """Note when an epoch began, and how long its batches took."""
-        match stamped.event:
-            case PhaseStarted(phase=phase):
-                self._phase, self._n_looks, self._speed = phase, 0, {}
-                self._speed_told_at = float("-inf")
-            case EpochStarted():
-                self._epoch_began = stamped.time
-            case BatchesRecorded():
-                self._note_speed(stamped.event, stamped.time)
-            case PhaseFinished():
-                self._phase = ""
+        """Note which phase runs, and how long its batches took."""
+        event = stamped.event
+        if isinstance(event, PhaseStarted):
+            self._phase, self._n_looks = event.phase, 0
+        if isinstance(event, PhaseFinished):
+            self._phase = ""
+        else:
+            self._note_speed(event, stamped.time)
 
     def before(self, event: Event) -> Iterator[Event]:
         """What there is to tell before an event: at the end of a phase at least one look at everything."""
-        if isinstance(event, PhaseFinished) and not self._n_looks:
-            self._look(event.phase)
-        if isinstance(event, PhaseFinished) and self._speed:
-            self._tell(event.phase, self._speed)
-            self._speed = {}
+        if isinstance(event, PhaseFinished):
+            if not self._n_looks:
+                self._look(event.phase)
+            self._note_speed(event, 0.0)
         yield from self.take()
 
     def close(self) -> None:
@@ -73,19 +65,10 @@ class Monitor:
         self._over.set()
         self._thread.join(timeout=2)
 
-    def _note_speed(self, event: BatchesRecorded, now: float) -> None:
-        seconds, waiting = now - self._epoch_began, {}
-        if self._pace is not None:
-            before, self._passed = self._passed, self._pace()
-            seconds, waited = (now_s - then_s for now_s, then_s in zip(self._passed, before, strict=True))
-            waiting = {"data_wait_percent": waited / max(seconds, 1e-9) * 100}
-        seconds = max(seconds, 1e-9)
-        speed = {"samples_per_second": sum(event.n_rows) / seconds, "steps_per_second": len(event.n_rows) / seconds}
-        self._speed = speed | waiting
-        if now - self._speed_told_at >= self._every_s:
-            self._speed_told_at = now
-            self._tell(event.phase, self._speed)
-            self._speed = {}
+    def _note_speed(self, event: Event, now: float) -> None:
+        told = self._speed.note(event, now) if self._speed is not None else None
+        if told is not None:
+            self._told.append(told)
 
     def _work(self) -> None:
         while not self._over.wait(self._every_s):

@@ -109,13 +109,16 @@ class EvalPlan:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPlan:
-    """Evaluate while training: after every n-th epoch, and before the first if asked."""
+    """Evaluate while training: after every n-th epoch, or with `every_n_steps` (0: none) after every n-th update
+    instead; before the first and at the end if asked."""
 
     name: str
     evaluation: EvalPlan
     every_n_epochs: int
     at_start: bool
     origin: Origin
+    every_n_steps: int = 0
+    at_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from runexp.records import dataclass
 Sampler = Literal["grid", "random", "tpe", "cmaes"]
 Pruner = Literal["none", "median", "halving"]
 Direction = Literal["min", "max"]
-Execution = Literal["sequential", "processes", "dask", "ray"]
+SweepExecution = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SweepPlan:
     pruner: Pruner
     monitor: str
     monitor_mode: Direction
-    execution: Execution
+    execution: SweepExecution
     workers: int
     is_stored_elsewhere: bool
     origin: Origin

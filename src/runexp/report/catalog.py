@@ -12,6 +12,9 @@ from runexp.report.catalog_example import example, given_by_runexp
 from runexp.report.page import indented, named, styled, to_text
 from runexp.report.wording import counted
 
+LEVELS = {"phase": "callbacks", "experiment": "experiment_callbacks"}
+"""Where a callback that is called at a level is defined."""
+
 _NARROW = 80  # below, a table of four columns is no longer readable
 _MOST_SHOWN = 40
 
@@ -25,7 +28,7 @@ KIND_SUMMARIES: Mapping[str, str] = {
     "metric": "what is reported",
     "splitter": "how folds are made",
     "dataset": "data sets that need no file",
-    "callback": "what steers a train phase",
+    "callback": "what steers or watches a train phase",
     "sampler": "how rows are drawn",
     "merge": "how several inputs become one",
     "function": "a function of numbers, by name, for a transformer",
@@ -86,6 +89,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("inferred from the input", ", ".join(inferred)),
         ("given by runexp", ", ".join(given_by_runexp(entry))),
         ("methods", ", ".join(entry.words("methods"))),
+        ("stands in", " and ".join(f"`{LEVELS[level]}`" for level in entry.words("levels"))),
+        ("more", f"runexp explain {entry.name}" if entry.traits.get("page") else ""),
         ("columns", _some(entry.words("columns"))),
         ("better", _better(entry)),
     ]
@@ -117,19 +122,20 @@ def _parameters(entry: Entry, console_width: int) -> list[RenderableType]:
         table.add_row(
             styled(named(parameter.name)),
             styled(accepted_text(parameter)),
-            styled(_default(parameter, entry)),
+            styled(default_text(parameter, entry)),
             styled(parameter.summary),
         )
     return [table]
 
 
 def _stacked(parameter: Parameter, entry: Entry) -> list[RenderableType]:
-    head = styled(named(parameter.name), (f"  {_default(parameter, entry)}", "dim"))
+    head = styled(named(parameter.name), (f"  {default_text(parameter, entry)}", "dim"))
     lines: list[RenderableType] = [head, indented(styled(accepted_text(parameter)))]
     return [*lines, indented(styled((parameter.summary, "dim")))] if parameter.summary else lines
 
 
-def _default(parameter: Parameter, entry: Entry) -> str:
+def default_text(parameter: Parameter, entry: Entry) -> str:
+    """The default as a spec would have it, or why there is none."""
     if parameter.name in entry.words("infers"):
         return "inferred"
     if parameter.required:

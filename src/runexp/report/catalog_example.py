@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from runexp.catalog import Entry, Json, Parameter
 
@@ -15,6 +16,7 @@ _PLACES = {
     "estimator": "nodes:\n  model: {{inputs: digits.pixels, {made}}}",
     "transform": "data:\n  digits:\n    transforms:\n      - {{on: pixels, {made}}}",
     "metric": "metrics:\n  score: {{{made}}}",
+    "callback": "callbacks:\n  watch: {{{made}}}",
     "dataset": "data:\n  rows:\n    source: {{{made}}}",
 }
 _BY_TYPE: dict[str, Json] = {
@@ -41,6 +43,9 @@ def example(entry: Entry) -> str:
 
 
 def _arguments(entry: Entry) -> dict[str, Json]:
+    shown = entry.traits.get("example")
+    if isinstance(shown, Mapping) and shown:
+        return dict(shown)
     left_out = {*given_by_runexp(entry), *entry.words("infers")}
     written = [parameter for parameter in entry.parameters if parameter.name not in left_out]
     required = [parameter for parameter in written if parameter.required]

@@ -83,7 +83,12 @@ def _differences(title: str, rows: Sequence[Row], letters: Sequence[str], width:
         held: dict[str, list[str]] = {}
         for letter, value in zip(letters, values, strict=True):
             held.setdefault(value, []).append(letter)
-        pieces = [piece for value, by in held.items() for piece in ((" ".join(by), "bold"), f" {value}   ")]
+        told = [(" ".join(by), value) for value, by in held.items()]
+        if sum(len(by) + len(value) + 4 for by, value in told) + 4 > width:
+            for by, value in told:
+                yield indented(Text.assemble((by, "bold"), f"  {value}", overflow="fold"), 4)
+            continue
+        pieces = [piece for by, value in told for piece in ((by, "bold"), f" {value}   ")]
         yield indented(Text.assemble(*pieces, overflow="fold"), 4)
 
 

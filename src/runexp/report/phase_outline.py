@@ -222,8 +222,10 @@ def outline_callback(callback: CallbackPlan) -> Branch:
     """A callback with every option."""
     if isinstance(callback, EvaluationPlan):
         every = "every epoch" if callback.every_n_epochs == 1 else f"every {callback.every_n_epochs} epochs"
+        every = f"every {callback.every_n_steps} steps" if callback.every_n_steps else every
         start = "also before the first" if callback.at_start else "not before the first"
-        text = f"evaluation on {callback.evaluation.split} · {every}, {start}"
+        end = ", also at the end" if callback.at_end else ""
+        text = f"evaluation on {callback.evaluation.split} · {every}, {start}{end}"
         return Branch(callback.name, text, _evaluated(callback.evaluation))
     if isinstance(callback, BuiltInPlan):
         options = ", ".join(f"{name}={literal(value)}" for name, value in callback.options.items())

@@ -79,12 +79,13 @@ def _fitting(records: Sequence[RunRecord], width: int) -> dict[str, list[str]]:
     numbers = default_numbers(records)
     first, more, rest = numbers[:1], numbers[1:2], numbers[2:]
     tags = ["tags"] if any(record.tags for record in records) else []
+    kinds = ["kind"] if any(record.kind != "run" for record in records) else []
     chosen = {name: _cells(name, records) for name in _ALWAYS}
-    for name in (*first, "started", *more, *tags, "seconds", *rest):
+    for name in (*first, *kinds, "started", *more, *tags, "seconds", *rest):
         tried = {**chosen, name: _cells(name, records)}
         if _width(tried) <= width:
             chosen = tried
-    order = [*_ALWAYS, "started", "seconds", *numbers, "tags"]
+    order = ["id", "name", "kind", "status", "started", "seconds", *numbers, "tags"]
     return {name: chosen[name] for name in order if name in chosen}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runexp.plan.likeness import AT_ONCE
 from runexp.plan.sweeps import ParameterPlan, SweepPlan
 from runexp.report.fold_outline import through
 from runexp.report.outline import Branch, literal
@@ -46,6 +47,8 @@ def _values(one: ParameterPlan) -> str:
 def _execution(sweep: SweepPlan) -> str:
     if sweep.execution == "sequential":
         return "one after the other"
+    if sweep.execution == "vectorized":
+        return f"trained at once, {sweep.workers or AT_ONCE} at a time, as far as they differ in numbers only"
     if sweep.cluster:
         return through(sweep.execution, sweep.cluster)
     if sweep.execution != "processes":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runexp.report.page import styled, to_text
+from runexp.report.page import indented, styled, to_text
+from runexp.report.run_list import moment
 from runexp.report.wording import column, counted, duration, number, plain
 from runexp.results.folds import Spread
 from runexp.results.losses import is_rate
+from runexp.results.run_record import RunRecord
 from runexp.results.trials import Importance, SweepResults, Trial, short_names
 
 _MOST_ROWS = 40
@@ -23,6 +26,26 @@ STYLES = {"completed": "", "pruned": "yellow", "failed": "red", "interrupted": "
 def render_sweep(results: SweepResults, *, console_width: int = 100, color: bool = False) -> str:
     """All that a sweep, or repeats, found out."""
     return to_text(_parts(results, console_width), console_width=console_width, color=color)
+
+
+def render_around(record: RunRecord, told: Sequence[tuple[str, str]], *, console_width: int, color: bool) -> str:
+    """Where and when the trials ran, and what else is `told` of all of them."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    took = f", {duration(record.seconds)}" if record.seconds is not None else ""
+    on = f" on {record.host}" if record.host else ""
+    pairs = [
+        ("folder", str(record.folder)),
+        ("when", f"{moment(record.started)}{took}{on}" if record.started else ""),
+        ("tags", ", ".join(record.tags)),
+        ("note", record.note),
+        *told,
+    ]
+    for label, said in pairs:
+        if said:
+            table.add_row(label, Text(plain(said), overflow="fold"))
+    return "\n" + to_text([table], console_width=console_width, color=color)
 
 
 def trial_line(trial: Trial, addresses: Sequence[str], *, note: str = "") -> str:
@@ -59,22 +82,46 @@ def _parts(results: SweepResults, width: int) -> Iterator[RenderableType]:
 
 def _table(results: SweepResults, ended: Sequence[Trial], width: int) -> Iterator[RenderableType]:
     trials = _most_telling(results, ended)
-    judged = [one.address for one in results.objectives] or _final_numbers(results)
+    judged = [one.address for one in results.objectives] or final_numbers(results)
     short = short_names(results.addresses)
     columns: dict[str, list[str]] = {
         "trial": [str(trial.number) for trial in trials],
         "status": [str(trial.status) for trial in trials],
         **{name: column(trial.metrics.get(name) for trial in trials) for name in judged},
-        **{short[name]: [_change(trial, name) for trial in trials] for name in results.addresses},
+        **{short[name]: _changes(trials, name) for name in results.addresses},
     }
-    needed = [max(len(plain(name)), *map(len, cells), 0) + _GAP for name, cells in columns.items()]
-    if sum(needed) > width:
-        for trial in trials:
-            yield Text(trial_line(trial, judged), style=STYLES[trial.status], no_wrap=False)
-    else:
+    if _breadth(columns) <= width:
         yield _drawn(trials, columns)
+    else:
+        yield from _stacked(trials, columns, len(judged) + 2, width)
     if len(trials) < len(ended):
         yield styled((f"the {len(trials)} best of {len(ended)} trials; `sweep.json` has all", "dim"))
+
+
+def _breadth(columns: Mapping[str, Sequence[str]]) -> int:
+    return sum(max(len(plain(name)), *map(len, cells), 0) + _GAP for name, cells in columns.items())
+
+
+def _stacked(
+    trials: Sequence[Trial], columns: Mapping[str, Sequence[str]], n_first: int, width: int
+) -> Iterator[RenderableType]:
+    """A narrow table: what a trial gave in a line, and below it what it changed."""
+    names = list(columns)
+    first = {name: columns[name] for name in names[:n_first]}
+    while len(first) > 3 and _breadth(first) > width:  # of several objectives as many as fit
+        first.popitem()
+    widths = {name: max(len(plain(name)), *map(len, cells), 0) for name, cells in first.items()}
+    heads = (plain(name).ljust(widths[name]) if name == "status" else plain(name).rjust(widths[name]) for name in first)
+    yield Text("  ".join(heads), style="dim")
+    for index, trial in enumerate(trials):
+        told = "  ".join(
+            cells[index].ljust(widths[name]) if name == "status" else cells[index].rjust(widths[name])
+            for name, cells in first.items()
+        )
+        rest = [f"{plain(name)}={columns[name][index]}" for name in names if name not in first and columns[name][index]]
+        yield Text(told, style=STYLES[trial.status])
+        if rest:
+            yield indented(Text("  ".join(rest), style="dim"), 7)
 
 
 def _most_telling(results: SweepResults, ended: Sequence[Trial]) -> Sequence[Trial]:
@@ -94,11 +141,15 @@ def _drawn(trials: Sequence[Trial], columns: Mapping[str, Sequence[str]]) -> Tab
     return table
 
 
-def _change(trial: Trial, name: str) -> str:
-    return shown(trial.changes[name]) if name in trial.changes else ""
+def _changes(trials: Sequence[Trial], name: str) -> list[str]:
+    """What trials changed at an address; of dotted names that differ in their last part, that part."""
+    cells = [shown(trial.changes[name]) if name in trial.changes else "" for trial in trials]
+    last = [cell.rpartition(".")[2] for cell in cells]
+    are_dotted = all(re.fullmatch(r"([A-Za-z_]\w*\.)+[A-Za-z_]\w*", cell) for cell in cells if cell)
+    return last if are_dotted and len(set(last)) == len(set(cells)) else cells
 
 
-def _final_numbers(results: SweepResults) -> list[str]:
+def final_numbers(results: SweepResults) -> list[str]:
     """The totals first in each phase; a loss that only repeats another number of its phase is left out."""
     names = dict.fromkeys(name for trial in results.completed for name in trial.metrics)
     found: dict[tuple[str, tuple[float | None, ...]], str] = {}
@@ -141,7 +192,7 @@ def _importance(importance: Importance | None) -> Iterator[RenderableType]:
 
 def _spreads(results: SweepResults) -> Iterator[RenderableType]:
     """Mean, spread and interval of every final number."""
-    names = _final_numbers(results)
+    names = final_numbers(results)
     if not names:
         return
     yield Text("")

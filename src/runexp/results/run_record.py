@@ -17,6 +17,7 @@ STATES = ("running", "completed", "stopped", "failed", "interrupted", "killed", 
 FACTS = (
     "id",
     "name",
+    "kind",
     "status",
     "started",
     "ended",
@@ -47,12 +48,14 @@ MISSING = Missing()
 class RunRecord:
     """One run: how it stands, its final numbers by phase, its lock; `spec` is None until it is asked for.
 
-    Times are ISO 8601, UTC, empty where they are not known. `problems` says what of the folder cannot be read.
+    `kind` is `run`, `folds` of a cross-validation, `sweep` or `repeats`. Times are ISO 8601, UTC, empty where they are
+    not known. `problems` says what of the folder cannot be read.
     """
 
     folder: Path
     name: str
     id: str
+    kind: str = "run"
     status: str = "unknown"
     started: str = ""
     ended: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import exp, inf, isfinite, lgamma, log, log1p
 
 _TINY = 1e-300
@@ -14,6 +15,7 @@ def two_sided(t: float, freedom: int) -> float:
     return _beta(freedom / 2, 0.5, freedom / (freedom + t * t))
 
 
+@cache
 def quantile(level: float, freedom: int) -> float:
     """How far from 0 the middle share `level` of all values reaches: 12.7062 for 0.95 and 1 degree of freedom."""
     low, high = 0.0, 1.0

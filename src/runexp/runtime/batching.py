@@ -49,6 +49,11 @@ class Batcher:
             sizes = self._sizes(len(rows))
             yield from zip(*[column.batches(rows, sizes) for column in self._columns], strict=True)
 
+    def blocks(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
+        """The rows of an epoch in their order, as many batches at a time as are gathered at once."""
+        for rows in self._blocks(epoch, 0):
+            yield tuple(next(iter(column.batches(rows, [len(rows)]))) for column in self._columns)
+
     def places(self, epoch: int, batch: int) -> dict[str, Tensor]:
         """Where the rows of one batch stand among those of the split; under no name, as there is one lane."""
         first = batch * self._plan.size

@@ -10,6 +10,14 @@ import numpy as np
 import torch
 
 
+def seed_torch(seed: int) -> None:
+    """Seed torch's own generators: `torch.manual_seed`, which without a device keeps a stack trace a call for it."""
+    if torch.accelerator.is_available():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
 @contextmanager
 def kept_randomness() -> Iterator[None]:
     """Whatever is drawn inside, generators of torch, numpy and python are afterwards what they were."""

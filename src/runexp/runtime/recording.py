@@ -58,13 +58,13 @@ class StepRecord:
             self._values[-1].append(value := total.item())
         return value - value == 0.0
 
-    def add_numbers(self, losses: Sequence[float], total: float, rate: float) -> None:
-        """Note one batch whose losses were read already."""
-        self._rates.append(rate)
-        for values, loss in zip(self._values, losses, strict=False):
-            values.append(loss)
+    def add_numbers(self, losses: Sequence[Sequence[float]], totals: Sequence[float], rates: Sequence[float]) -> None:
+        """Note batches whose losses were read already: by loss, and by batch."""
+        self._rates.extend(rates)
+        for values, own in zip(self._values, losses, strict=False):
+            values.extend(own)
         if not self._is_plain:
-            self._values[-1].append(total)
+            self._values[-1].extend(totals)
 
     def add_partly(
         self, losses: Sequence[Tensor | None], total: Tensor | None, n_rows: Sequence[int], rate: float

@@ -34,6 +34,7 @@ from runexp.runtime.graph.weights import check_weights, take_weights
 from runexp.runtime.lanes.opening import Opening
 from runexp.runtime.learning import PartialFitProgram
 from runexp.runtime.pace import Pace
+from runexp.runtime.randomness import seed_torch
 from runexp.runtime.recorded.evaluation import Recording
 from runexp.runtime.recorded.place import Records
 from runexp.runtime.rehearsal import Rehearsal
@@ -89,7 +90,7 @@ class TorchRuntime:
     def seed(self, label: str) -> None:
         """Seed every random number generator for the phase of that label (S-50)."""
         seed = derive_seed(self._seed, "phase", label)
-        torch.manual_seed(seed)
+        seed_torch(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
 

@@ -13,6 +13,7 @@ from runexp.diagnostics import Diagnostic, SpecError
 from runexp.engine.protocol import EpochRecord, ExecutionContext
 from runexp.plan.guards import OnNan
 from runexp.plan.phases import OptimizerPlan, TrainPlan
+from runexp.runtime.batching import Batcher
 from runexp.runtime.data.problems import collecting, stop_at
 from runexp.runtime.freezing import hold_frozen, trained_parameters
 from runexp.runtime.graph.forward import Forward, node_slot
@@ -99,11 +100,23 @@ class TrainProgram:
         if plan.freezing:
             hold_frozen(plan, graph, self._trained)
 
+    @property
+    def rates_now(self) -> tuple[float, ...]:
+        """The learning rate of every group, of several optimizers one after the other."""
+        return tuple(float(group["lr"]) for mover in self._movers for group in mover.optimizer.param_groups)
+
     def draw(self, epoch: int, start: int = 0) -> Iterator[Sequence[Tensor]]:
         """The batches of an epoch from the `start`-th on."""
         self._sizes = self._draws.sizes(epoch)
         drawn = self._draws.draw(epoch, start)
         return drawn if self.pace is None else self.pace.timed(drawn)
+
+    def blocks(self, epoch: int) -> Iterator[Sequence[Tensor]]:
+        """The rows of an epoch in the order of its batches, several of them at a time where that is faster."""
+        if not isinstance(self._draws, Batcher):
+            return self.draw(epoch)
+        self._sizes = self._draws.sizes(epoch)
+        return self._draws.blocks(epoch)
 
     def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
         """Call `meet` for every loss that is not finite; after `skip` the update is left out, bit for bit.

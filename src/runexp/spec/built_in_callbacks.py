@@ -1,6 +1,6 @@
 """The callbacks that runexp brings besides evaluation and early stopping, each with its options."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -136,11 +136,14 @@ class Throughput(Section):
 
 
 class Curves(Section):
-    """Plots of the curves."""
+    """Draw the numbers of every epoch so far as curves, into `curves.svg`."""
 
-    later: ClassVar[str] = "this callback"
-
-    use: Annotated[Literal["curves"], Field(description="plots of the curves")]
+    use: Annotated[Literal["curves"], Field(description="draw the numbers of every epoch as curves")]
+    metrics: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...] | None,
+        Field(min_length=1, description="the numbers that are drawn; left out: all that the phase measures"),
+    ] = None
+    every_n_epochs: Annotated[Count, Field(description="drawn anew after every n-th epoch, and at the end")] = 1
 
 
 BuiltIn = (
@@ -159,5 +162,6 @@ BuiltIn = (
     | SaveBest
     | ModelSummary
     | Throughput
+    | Curves
 )
 OfExperiment = TimeLimit | MemoryLimit | ModelSummary

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from runexp.spec.base import Arguments, Count, Name, Section
-from runexp.spec.built_in_callbacks import BuiltIn, Curves, OfExperiment
+from runexp.spec.built_in_callbacks import BuiltIn, OfExperiment
 from runexp.spec.losses import Loss, Metric
 
 LossItems = tuple[Name | Loss, ...]
@@ -25,7 +25,11 @@ class Evaluation(Section):
         Field(description="names are `<prefix>_loss`, `<prefix>_<metric>`; left out: the split's name"),
     ] = None
     every_n_epochs: Annotated[Count, Field(description="evaluate after every n-th epoch")] = 1
+    every_n_steps: Annotated[
+        Count | None, Field(description="after every n-th update instead, also amid an epoch; left out: by epochs")
+    ] = None
     at_start: Annotated[bool, Field(description="also evaluate before the first epoch")] = False
+    at_end: Annotated[bool, Field(description="also at the end of the phase, unless that was just evaluated")] = False
     batch_size: Annotated[Count, Field(description="rows a forward pass; the numbers do not depend on it")] = 1024
     sampler: Annotated[
         Name | None,
@@ -54,7 +58,7 @@ class Custom(Section):
     on_error: Annotated[Literal["fail", "warn"], Field(description="what an exception in it does to the run")] = "fail"
 
 
-Known = Annotated[Evaluation | EarlyStopping | BuiltIn | Curves, Field(discriminator="use")]
+Known = Annotated[Evaluation | EarlyStopping | BuiltIn, Field(discriminator="use")]
 Callback = Known | Custom
 ExperimentCallback = Annotated[OfExperiment, Field(discriminator="use")] | Custom
 CallbackItems = tuple[Name | Known | Custom, ...]

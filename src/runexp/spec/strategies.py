@@ -6,7 +6,6 @@ from pydantic import Field
 
 from runexp.spec.base import Count, Name, Reference, Scalar, Section, Share, Use
 from runexp.spec.callbacks import Mode
-from runexp.spec.later import Later
 
 Executor = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 
@@ -132,13 +131,13 @@ class Sweep(Section):
             description="the number of a train phase that the pruner watches: `train.val_loss`; left out: the objective"
         ),
     ] = None
-    execution: Annotated[
-        Executor,
-        Field(description="how trials are run"),
-        Later("this way to run trials", words=("vectorized",)),
-    ] = "sequential"
+    execution: Annotated[Executor, Field(description="how trials are run")] = "sequential"
     workers: Annotated[
-        Count | None, Field(description="processes at a time; left out: as many as there are processors, or trials")
+        Count | None,
+        Field(
+            description="trials at a time, in processes or trained at once; left out: as many as there are processors, "
+            "or 16 at once"
+        ),
     ] = None
     cluster: Annotated[
         str | None,

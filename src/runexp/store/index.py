@@ -22,7 +22,7 @@ from runexp.store.run_files import read_record
 from runexp.store.scan import STORE, scan
 
 INDEX = "index.sqlite"
-_FORMAT = 1  # of the records in it; another one is rebuilt
+_FORMAT = 2  # of the records in it; another one is rebuilt
 _PATIENCE_S = 2.0
 _BESIDE = ("", "-journal", "-wal", "-shm")
 _UNREADABLE = (sqlite3.Error, OSError)

@@ -33,12 +33,15 @@ class FolderInUse(Exception):  # noqa: N818 - it reads as what happened
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who holds a folder. `born` is when the process began, in the system's own form, empty where it does not tell;
-    `file` numbers the lock file, which a copy of the folder has another of."""
+    `file` numbers the lock file, which a copy of the folder has another of. `job` is that of a scheduler, and `turn`
+    grows whenever it starts the job again: what ran before is gone by then, on whatever host."""
 
     host: str
     pid: int
     born: str
     file: int
+    job: str = ""
+    turn: int = 0
 
 
 def hold(folder: Path, *, patience_s: float = 0.0) -> int:
@@ -154,7 +157,8 @@ def _is_stale(holder: Holder, descriptor: int, *, born_of: Callable[[int], str] 
     if holder.file != os.fstat(descriptor).st_ino:
         return True
     if holder.host != socket.gethostname():
-        return False
+        job, turn = _job()
+        return bool(job) and holder.job == job and holder.turn < turn
     was_born = born_of(holder.pid)
     return holder.pid == os.getpid() or not _lives(holder.pid) or (bool(holder.born) and was_born != holder.born)
 
@@ -172,16 +176,26 @@ def _lives(pid: int) -> bool:
 def _read(descriptor: int) -> Holder | None:
     try:
         data = json.loads(os.pread(descriptor, _LARGEST, 0))
-        return Holder(str(data["host"]), int(data["pid"]), str(data["born"]), int(data["file"]))
+        process = (str(data["host"]), int(data["pid"]), str(data["born"]), int(data["file"]))
+        return Holder(*process, str(data.get("job", "")), int(data.get("turn", 0)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _write(descriptor: int) -> None:
     pid = os.getpid()
-    holder = Holder(socket.gethostname(), pid, born(pid), os.fstat(descriptor).st_ino)
+    holder = Holder(socket.gethostname(), pid, born(pid), os.fstat(descriptor).st_ino, *_job())
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(asdict(holder)).encode() + b"\n", 0)
+
+
+def _job() -> tuple[str, int]:
+    """The job that this process is, empty for none, and which start of it: `RUNEXP_JOB` by the clock, else SLURM's."""
+    named, slurm = os.environ.get("RUNEXP_JOB", ""), os.environ.get("SLURM_JOB_ID", "")
+    if named:
+        return named, time.time_ns()
+    restarts = os.environ.get("SLURM_RESTART_COUNT", "0")
+    return (f"slurm {slurm}", int(restarts) if restarts.isdecimal() else 0) if slurm else ("", 0)
 
 
 def _held(folder: Path, holder: Holder | None) -> str:

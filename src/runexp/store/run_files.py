@@ -17,6 +17,9 @@ from runexp.store.records import LOCK_FILE, SUMMARY
 from runexp.store.status import STATUS
 
 EVENTS = "events.jsonl"
+BASE = "base.json"
+"""Says that a folder is one of many runs, and which spec they are of."""
+
 _LARGEST = 16 << 20
 _HEAD = 64 << 10
 _TAIL = 256 << 10
@@ -39,6 +42,7 @@ def read_record(folder: Path, name: str) -> RunRecord:
         folder=folder,
         name=name or _text(first.get("name")) or folder.resolve().parent.name,
         id=folder.name,
+        kind=_kind(folder, first),
         status=_state(status.get("state") or finished.get("status")),
         started=started,
         ended=ended,
@@ -61,6 +65,15 @@ def read_record(folder: Path, name: str) -> RunRecord:
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is none that can be read."""
     return _mapping(path, [])
+
+
+def _kind(folder: Path, first: Mapping[str, Any]) -> str:
+    """`run`, `folds`, `sweep` or `repeats`, by what says that a folder holds many runs, and by the first event."""
+    if (folder / BASE).is_file():
+        return "repeats" if _mapping(folder / BASE, []).get("kind") == "replicates" else "sweep"
+    labels = first.get("phases")
+    is_folded = isinstance(labels, list) and bool(labels) and str(labels[0]).startswith("fold-0/")
+    return "folds" if is_folded else "run"
 
 
 def _mapping(path: Path, problems: list[str], *, must_be: bool = False) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from runexp.events import (
     Event,
     FoldFinished,
     FoldStarted,
+    PhaseFinished,
     RefitFinished,
     RefitStarted,
     RunFinished,
@@ -26,8 +28,10 @@ from runexp.events import (
     WarningRaised,
 )
 from runexp.observe.sink import Timed, Told
+from runexp.observe.speed import Speed
 from runexp.plan.experiment import Plan
 from runexp.runtime.folds.fold import Fold
+from runexp.runtime.pace import Pace
 from runexp.runtime.randomness import kept_randomness
 from runexp.runtime.torch_runtime import TorchRuntime
 
@@ -80,8 +84,8 @@ class Keeping(Protocol):
     def place(self, fold: Fold, runtime: TorchRuntime) -> None:
         """Tell the live things of a fold where its own files go."""
 
-    def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> None:
-        """Write what a fold ended with. `OSError` if that cannot be written."""
+    def keep(self, fold: Fold, runtime: TorchRuntime, status: str) -> Sequence[str]:
+        """Write what a fold ended with; gives what a person should know. `OSError` if it cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,7 @@ def _run(
         yield record.tell(finished(fold, "failed", f"SpecError: {error}", fold.label))
         return error
     job.keeping.place(fold, runtime)
+    speed = _speed(job.plan, runtime)
     resumed = record.restore(job.plan, runtime)
     with record.saving(runtime, around.control) if driven is None else nullcontext() as progress:
         experiment = Experiment(
@@ -178,24 +183,35 @@ def _run(
             live=around.live,
             wants=around.wants,
         )
-        ended = yield from _told(experiment, fold, record)
-    for problem in record.problems:
+        ended = yield from _told(experiment, fold, record, speed)
+    end, failure, notes = _kept(job, runtime, ended, experiment.error)
+    for problem in (*record.problems, *notes):
         yield WarningRaised("", f"{fold.label}: {problem}")
-    end, failure = _kept(job, runtime, ended, experiment.error)
     last = record.tell(end)
     record.close(is_over=end.status == "completed")
     yield last
     return failure
 
 
-def _told(experiment: Experiment, fold: Fold, record: Record) -> Generator[Told, None, RunFinished]:
+def _speed(plan: Plan, runtime: TorchRuntime) -> Speed | None:
+    """What measures how fast the fold learns, where that is asked for."""
+    if plan.tracking is None or not plan.tracking.resources:
+        return None
+    runtime.pace = Pace()
+    return Speed(every_s=plan.tracking.every_s, pace=runtime.pace.read)
+
+
+def _told(
+    experiment: Experiment, fold: Fold, record: Record, speed: Speed | None
+) -> Generator[Told, None, RunFinished]:
     """Pass on what happens in the fold; an interrupt that hits whoever listens is one of the experiment."""
     events = experiment.run()
     event = next(events)
     while not isinstance(event, RunFinished):
         try:
             if not isinstance(event, RunStarted):
-                yield record.tell(labelled(event, fold.label))
+                for each in _with_speed(event, speed):
+                    yield record.tell(labelled(each, fold.label))
         except KeyboardInterrupt as interrupt:
             event = events.throw(interrupt)  # type: ignore[attr-defined]  # a generator, typed as an iterator
         else:
@@ -203,20 +219,29 @@ def _told(experiment: Experiment, fold: Fold, record: Record) -> Generator[Told,
     return event
 
 
+def _with_speed(event: Event, speed: Speed | None) -> tuple[Event, ...]:
+    """The event, and how fast the fold learns where that is due: what ends a phase comes last."""
+    told = speed.note(event, time.time()) if speed is not None else None
+    if told is None:
+        return (event,)
+    return (told, event) if isinstance(event, PhaseFinished) else (event, told)
+
+
 def _kept(
     job: FoldJob, runtime: TorchRuntime, ended: RunFinished, error: Exception | None
-) -> tuple[FoldFinished | RefitFinished, Exception | None]:
+) -> tuple[FoldFinished | RefitFinished, Exception | None, Sequence[str]]:
     fold = job.fold
+    notes: Sequence[str] = ()
     if error is not None:
         error.add_note(f"in {fold.label}")
     try:
-        job.keeping.keep(fold, runtime, ended.status)
+        notes = job.keeping.keep(fold, runtime, ended.status)
     except OSError as lost:
         if error is None:
             lost.add_note(f"in {fold.label}")
-            return finished(fold, "failed", f"OSError: {lost}", fold.label), lost
+            return finished(fold, "failed", f"OSError: {lost}", fold.label), lost, notes
     where = f"{fold.label}/{ended.where}" if ended.where else ""
-    return finished(fold, ended.status, ended.error, where), error
+    return finished(fold, ended.status, ended.error, where), error, notes
 
 
 def finished(fold: Fold, status: Status, error: str = "", where: str = "") -> FoldFinished | RefitFinished:

@@ -13,10 +13,24 @@ from runexp.strategies.crew import Crew, Lost
 from runexp.strategies.processes import n_processors
 from runexp.strategies.sweep_search import Asked
 
+Manner = Literal["sequential", "processes", "vectorized", "dask", "ray"]
+
 PRUNED = "pruned"
 """The word that ends a trial early, in the place of a signal's name."""
 
 Ending = Literal["completed", "pruned", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How trials are run: one after the other, in worker processes, or trained at once; `workers` at a time, 0: as many
+    as fit."""
+
+    manner: Manner = "sequential"
+    workers: int = 0
+
+
+IN_TURN = Execution()
 
 
 @dataclass(frozen=True, slots=True)

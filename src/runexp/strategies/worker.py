@@ -25,7 +25,7 @@ def serve(descriptor: int) -> None:
     """Run folds as long as somebody is there to send them. What they print goes to standard error, as talk does."""
     os.dup2(2, 1)
     connection, control = Connection(descriptor), Control()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, lambda number, _: control.interrupt(signal.Signals(number).name))
     jobs: _Jobs = SimpleQueue()
     Thread(target=_listen, args=(connection, control, jobs), daemon=True).start()

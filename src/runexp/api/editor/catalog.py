@@ -80,16 +80,16 @@ def name_with_arguments(kinds: Iterable[str]) -> Schema:
 
 def known(kinds: Iterable[str]) -> tuple[str, ...]:
     """Those of the kinds that the catalog has entries of."""
-    return tuple(kind for kind in kinds if names(kind))
+    return tuple(kind for kind in kinds if _entries(kind))
 
 
 def _entries(kind: str) -> list[tuple[Entry, tuple[str, ...]]]:
-    """The entries, each with all its names, short ones first."""
+    """The entries, each with all its names, short ones first; none of which the language has a section of its own."""
     spellings: dict[str, list[str]] = {}
     entries: dict[str, Entry] = {}
     for name in names(kind):
         entry = lookup(name, kind)
-        if entry is not None:
+        if entry is not None and not entry.traits.get("section"):
             entries[entry.name] = entry
             spellings.setdefault(entry.name, []).append(name)
     return [(entries[name], tuple(spellings[name])) for name in sorted(entries)]

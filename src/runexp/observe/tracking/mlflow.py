@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,13 @@ from runexp.observe.tracking.tracker import Point, TrackedRun
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlflow-artifacts"
+GROUP = "runexp.group"
+"""The tag of the run below which those of a group stand: the id of the group."""
+
 _IDENTITY = "runexp.run"
-_GROUP = "runexp.group"
 _PARENT = "mlflow.parentRunId"
+_INDEX = re.compile(r"\[(\d+)\]")
+_REFUSED = re.compile(r"[^\w\-. :/]")  # in the name of a parameter
 _LONGEST_VALUE = 6000
 _MOST_PARAMETERS = 100
 _STATUS = {"completed": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
@@ -61,7 +66,7 @@ class MLflowTracker:
     def __init__(self, server: Server, experiment: str) -> None:
         self.run_id = ""
         self._server = server
-        self._experiment = experiment
+        self.experiment = experiment
         self._library = library()
         self._client = client(server)
         self._folds: dict[str, str] = {}
@@ -72,7 +77,7 @@ class MLflowTracker:
         """Make the run, or find that of a run that was resumed; its steps are those it has."""
         self._run = run
         with alone(self._server):
-            self._experiment_id = _experiment(self._client, self._server, self._experiment)
+            self._experiment_id = _experiment(self._client, self._server, self.experiment)
         found = self._found(f"{run.name}/{run.id}") if run.is_resumed else None
         if found is not None:
             self.run_id = found.info.run_id
@@ -128,8 +133,8 @@ class MLflowTracker:
     def _group(self, group: str) -> str:
         """The run that those of a group stand below; the first of them makes it."""
         with alone(self._server):
-            found = self._search(_GROUP, group)
-            return str(found.info.run_id) if found else self._create(group, {_GROUP: group})
+            found = self._search(GROUP, group)
+            return str(found.info.run_id) if found else self._create(group, {GROUP: group})
 
     def _run_of(self, fold: str) -> str:
         if not fold:
@@ -151,7 +156,10 @@ class MLflowTracker:
 
     def _tell_parameters(self, run: TrackedRun) -> None:
         param = self._library.entities.Param
-        parameters = [param(name, value[:_LONGEST_VALUE]) for name, value in run.parameters.items() if len(name) <= 250]
+        told = {_INDEX.sub(r".\1", name): value for name, value in run.parameters.items()}
+        parameters = [
+            param(_REFUSED.sub("_", name), value[:_LONGEST_VALUE]) for name, value in told.items() if len(name) <= 250
+        ]
         for first in range(0, len(parameters), _MOST_PARAMETERS):
             self._client.log_batch(self.run_id, params=parameters[first : first + _MOST_PARAMETERS])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +17,20 @@ from runexp.observe.tracking.tracker import Point, TrackedRun
 FOLDER = "tensorboard"
 CONFUSION = "confusion/"
 _HISTOGRAMS = f"callbacks/**/{FOLDER}/histograms.jsonl"
+_FOLD = re.compile(r"fold-\d+")
 _STATUS = {"completed": "STATUS_SUCCESS", "stopped": "STATUS_SUCCESS"}
 
 
 class TensorBoardTracker:
     """Scalars, histograms of weights and gradients, confusion matrices, the spec as text, and hyperparameters.
 
+    A fold has a folder and a session of its own; the sessions of all folds are one group, which shows their mean.
+
     `ImportError` where tensorboard is not installed.
     """
 
     def __init__(self) -> None:
-        self._parts = _parts()
+        self._parts = parts()
         self._writers: dict[str, Any] = {}
         self._run = TrackedRun("", "", Path())
         self._known: dict[str, int] = {}
@@ -52,17 +56,19 @@ class TensorBoardTracker:
         self._flush()
 
     def keep(self, path: Path, name: str) -> None:
-        """Draw the confusion matrices; other files lie in the run folder anyway."""
-        if not name.startswith(CONFUSION):
+        """Draw confusion matrices, those of folds beside their numbers; other files lie in the run folder anyway."""
+        before, mark, what = name.partition(CONFUSION)
+        if not mark:
             return
         told = json.loads(path.read_text(encoding="utf-8"))
         picture = confusion_picture(told["labels"], told["counts"])
-        self._add(self._picture(name.removesuffix(".json"), *picture), 0)
+        self._add(self._picture(f"{CONFUSION}{what.removesuffix('.json')}", *picture), 0, fold=before.rstrip("/"))
 
     def finish(self, status: str) -> None:
         """Say how it ended, and close the files."""
-        self._add_histograms()
-        self._add(self._ending(_STATUS.get(status, "STATUS_FAILURE")), 0)
+        self._add_histograms(is_last=True)
+        for fold in self._writers.keys() | {""}:
+            self._add(self._ending(_STATUS.get(status, "STATUS_FAILURE")), 0, fold=fold)
         self._flush()
         while self._writers:
             self._writers.popitem()[1].close()
@@ -77,6 +83,8 @@ class TensorBoardTracker:
             folder = self._run.folder / FOLDER / fold
             folder.mkdir(parents=True, exist_ok=True)
             self._writers[fold] = self._parts.writer(str(folder), filename_suffix=f".{len(self._writers)}")
+            if fold and f"{fold}/{self._parts.hparams.SESSION_START_INFO_TAG}" not in self._known:
+                self._add(self._hyperparameters(self._run), 0, fold=fold)
         return self._writers[fold]
 
     def _flush(self) -> None:
@@ -101,14 +109,19 @@ class TensorBoardTracker:
         tensor = self._parts.tensor([str(width).encode(), str(height).encode(), png], dtype=None)
         return self._parts.value(tag=tag, tensor=tensor, metadata=metadata)
 
-    def _add_histograms(self) -> None:
+    def _add_histograms(self, *, is_last: bool = False) -> None:
+        """Those of a fold whose numbers have not come yet wait for them: folds may run at once and be told in turn."""
         for path in sorted(self._run.folder.glob(_HISTOGRAMS)):
-            phase = path.parent.parent.relative_to(self._run.folder / "callbacks").as_posix()
+            label = path.parent.parent.relative_to(self._run.folder / "callbacks").as_posix()
+            first, _, rest = label.partition("/")
+            if not is_last and _FOLD.fullmatch(first) and first not in self._writers:
+                continue
+            fold, phase = (first, rest) if first in self._writers else ("", label)
             for line in self._new_lines(path):
-                tag = f"{phase}/{line['of']}/{line['parameter']}"
-                if line["counts"] and line["epoch"] > self._known.get(tag, -1):
-                    self._known[tag] = line["epoch"]
-                    self._add(self._histogram(tag, line), line["epoch"])
+                tag = f"{line['of']}/{line['parameter']}"
+                if line["counts"] and line["epoch"] > self._known.get(f"{label}/{tag}", -1):
+                    self._known[f"{label}/{tag}"] = line["epoch"]
+                    self._add(self._histogram(f"{phase}/{tag}", line), line["epoch"], fold=fold)
 
     def _new_lines(self, path: Path) -> Iterator[Mapping[str, Any]]:
         """The whole lines that came since the last look."""
@@ -130,7 +143,8 @@ class TensorBoardTracker:
         return self._parts.value(tag=tag, tensor=self._parts.tensor(rows, dtype="float64"), metadata=metadata)
 
     def _hyperparameters(self, run: TrackedRun) -> Any:  # noqa: ANN401 - a protobuf
-        started = self._parts.hparams_data.SessionStartInfo(group_name=run.group, start_time_secs=time.time())
+        group = f"{run.name}/{run.id}"
+        started = self._parts.hparams_data.SessionStartInfo(group_name=group, start_time_secs=time.time())
         for name, chosen in run.chosen.items():
             held = started.hparams[name]
             if isinstance(chosen, bool):
@@ -154,7 +168,7 @@ class TensorBoardTracker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """What is used of tensorboard, which has no types."""
 
     writer: Any
@@ -172,10 +186,11 @@ class _Parts:
     loader: Any
 
 
-def _parts() -> _Parts:
+def parts() -> Parts:
+    """What is used of tensorboard; `ImportError` where it is not installed."""
     summary = import_module("tensorboard.compat.proto.summary_pb2")
     plugins = "tensorboard.plugins"
-    return _Parts(
+    return Parts(
         writer=import_module("tensorboard.summary.writer.event_file_writer").EventFileWriter,
         event=import_module("tensorboard.compat.proto.event_pb2").Event,
         value=summary.Summary.Value,
@@ -192,7 +207,7 @@ def _parts() -> _Parts:
     )
 
 
-def _steps_of(parts: _Parts, folder: Path) -> Iterator[tuple[str, int]]:
+def _steps_of(parts: Parts, folder: Path) -> Iterator[tuple[str, int]]:
     """The last step of each tag in the files of a folder, below the folds they are of; a torn end is passed over."""
     last: dict[str, int] = {}
     for file in sorted(folder.rglob("*tfevents*")):
@@ -205,6 +220,6 @@ def _steps_of(parts: _Parts, folder: Path) -> Iterator[tuple[str, int]]:
     yield from last.items()
 
 
-def _events(parts: _Parts, file: Path) -> Iterable[Any]:
+def _events(parts: Parts, file: Path) -> Iterable[Any]:
     loaded: Iterable[Any] = parts.loader(str(file)).Load()
     return loaded

@@ -41,6 +41,13 @@ class Chart:
     description: str
     spec: Spec
     notes: tuple[str, ...] = field(default=())
+    width: int = WIDTH
+    height: int = HEIGHT
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes the whole width of a page."""
+        return self.width > WIDTH
 
 
 def line_chart(title: str, lines: Sequence[Line], *, x_title: str = "epoch", best: float | None = None) -> Chart | None:
@@ -72,7 +79,7 @@ def band_chart(title: str, rows: Sequence[tuple[float, float, float, float]], *,
     is_log = min(row[2] for row in finite) > 0 and max(row[3] for row in finite) / min(row[2] for row in finite) >= 1e3
     x = {"field": "x", "type": "quantitative", "title": x_title, "axis": {"tickMinStep": 1}, "scale": {"nice": False}}
     levels = [level for row in finite for level in row[2:]]
-    y = {"type": "quantitative", "title": None, **_scaled(levels, is_log=is_log)}
+    y = {"type": "quantitative", "title": None, **scaled(levels, is_log=is_log)}
     spec = {
         "data": {"values": [dict(zip(("x", "y", "low", "high"), row, strict=True)) for row in finite]},
         "layer": [
@@ -181,7 +188,7 @@ def _encoding(rows: Sequence[Spec], names: Mapping[str, Line], x_title: str, *, 
     legend = None if domain == ["lr"] else {**looks, "columns": _columns(domain)}
     curve = {"field": "curve", "type": "nominal", "legend": legend}
     x_axis = {"tickMinStep": 1, "format": "~s"}
-    y_looks = _scaled([row["y"] for row in rows], is_log=is_log)
+    y_looks = scaled([row["y"] for row in rows], is_log=is_log)
     return {
         "x": {"field": "x", "type": "quantitative", "title": x_title, "scale": {"nice": False}, "axis": x_axis},
         "y": {"field": "y", "type": "quantitative", "title": None, **y_looks},
@@ -196,7 +203,7 @@ def _columns(labels: Sequence[str]) -> int:
     return max(1, min(len(labels), 46 // (max(map(len, labels), default=1) + 5)))
 
 
-def _scaled(levels: Sequence[float], *, is_log: bool) -> Spec:
+def scaled(levels: Sequence[float], *, is_log: bool) -> Spec:
     """The scale of y; a logarithmic one has a line at each power of ten, or at 1, 2 and 5 where those are few."""
     low, high = min(levels), max(levels)
     if not is_log and low == high:  # Vega would round the one level there is

@@ -10,7 +10,7 @@ from typing import Any
 
 import vl_convert
 
-from runexp.report.html.charts import HEIGHT, WIDTH, Chart
+from runexp.report.html.charts import Chart
 
 _FONT = "system-ui, sans-serif"
 _AXIS = {
@@ -61,7 +61,7 @@ def draw_chart(chart: Chart) -> str:
     svg = vl_convert.vegalite_to_svg(whole_spec(chart))
     head = (
         f'<svg class="chart" role="img" aria-label="{escape(chart.description)}" '
-        f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
+        f'width="{chart.width}" height="{chart.height}" viewBox="0 0 {chart.width} {chart.height}">'
     )
     return _START.sub(lambda _: head, svg, count=1)
 
@@ -71,8 +71,8 @@ def whole_spec(chart: Chart) -> dict[str, Any]:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": chart.description,
-        "width": WIDTH,
-        "height": HEIGHT,
+        "width": chart.width,
+        "height": chart.height,
         "autosize": {"type": "fit", "contains": "padding"},
         "config": _CONFIG,
         **chart.spec,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from runexp.report.data import SetFacts
 from runexp.report.run_page import CheckpointFacts
@@ -54,10 +54,38 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of the machine in a phase, in seconds from the start of the run, by name."""
+
+    phase: str
+    seconds: float
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a run was warned of or stopped by, in seconds from its start; `phase` is empty for the run as a whole."""
+
+    phase: str
+    seconds: float
+    kind: Literal["warning", "loss that is not finite", "stop"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """When a checkpoint was saved; -1 where it has no epoch."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class PageFacts:
     """A run as a page tells it. `gaps` says plainly what the page cannot show, and why.
 
-    `per_batch` tells whether the records of single batches are few enough to be read for curves.
+    `per_batch` tells whether the records of single batches are few enough to be read for curves. `tracked` is what
+    tracking.json holds, `registered` what registered.json does; `committed` has the checkpoints by name.
     """
 
     record: RunRecord
@@ -74,3 +102,8 @@ class PageFacts:
     gaps: Mapping[str, str]
     requirements: Sequence[Verdict] = ()
     per_batch: bool = True
+    measured: Sequence[Measured] = ()
+    alerts: Sequence[Alert] = ()
+    committed: Mapping[str, Committed] = field(default_factory=dict)
+    tracked: Mapping[str, Any] = field(default_factory=dict)
+    registered: Mapping[str, Any] = field(default_factory=dict)

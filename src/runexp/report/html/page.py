@@ -1,4 +1,4 @@
-"""A run, or several side by side, as one HTML file that needs nothing else. Everything a user wrote is escaped."""
+"""Runs and sweeps as HTML files that need nothing else. Everything a user wrote is escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ from runexp.report.html.drawing import draw_chart, embedded, interactive_script
 from runexp.report.html.facts import PageFacts
 from runexp.report.html.graph import draw_graph
 from runexp.report.html.highlight import highlighted
-from runexp.report.html.sections import data_tables, environment_of, facts_of, files_of, judged_parts, units_of
+from runexp.report.html.provenance import (
+    alerts_of,
+    checkpoints_of,
+    guards_of,
+    lineage_of,
+    model_of,
+    trackers_of,
+)
+from runexp.report.html.resources import resource_charts, resource_table
+from runexp.report.html.sections import data_tables, environment_of, facts_of, judged_parts, units_of
+from runexp.report.html.sweep import sweep_parts
+from runexp.report.html.sweep_facts import SweepFacts
 from runexp.report.html.tables import key_numbers, number_tables
 from runexp.report.html.timeline import timeline
 from runexp.report.wording import plain
@@ -56,7 +67,14 @@ def render_run_page(facts: PageFacts, *, interactive: bool = False) -> str:
         errors=errors,
         data=data_tables(facts.sets),
         environment=environment_of(facts.record),
-        files=files_of(facts),
+        resources=resource_table(facts.measured),
+        measured=resource_charts(facts.measured),
+        guards=guards_of(facts),
+        alerts=alerts_of(facts),
+        checkpoints=checkpoints_of(facts),
+        lineage=lineage_of(facts.record),
+        trackers=trackers_of(facts),
+        model=model_of(facts),
         spec=Markup(highlighted(facts.spec)),
     )
 
@@ -66,6 +84,12 @@ def render_comparison_page(pages: Sequence[PageFacts], found: Comparison, *, int
     parts = comparison_parts(pages, found)
     specs = [Markup(highlighted(facts.spec)) for facts in pages]
     return _rendered("comparison.html", interactive=interactive, specs=specs, **parts)
+
+
+def render_sweep_page(facts: SweepFacts, *, interactive: bool = False) -> str:
+    """The page of a sweep, or of repeats."""
+    spec, best = Markup(highlighted(facts.spec)), Markup(highlighted(facts.best))
+    return _rendered("sweep.html", interactive=interactive, spec=spec, best_spec=best, **sweep_parts(facts))
 
 
 def _warnings(facts: PageFacts) -> list[tuple[str, str]]:

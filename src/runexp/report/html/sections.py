@@ -11,7 +11,6 @@ from runexp.report.html.charts import Chart, residual_charts
 from runexp.report.html.facts import PageFacts
 from runexp.report.html.tables import HtmlTable, without_empty
 from runexp.report.run_list import moment
-from runexp.report.sizes import in_units
 from runexp.report.wording import counted, duration, number, plain
 from runexp.results.judged import Confusion, Judged, Residuals
 from runexp.results.run_record import RunRecord
@@ -164,10 +163,3 @@ def _git(git: Any) -> str:  # noqa: ANN401 - whatever the file holds
 
 def _items(found: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401 - whatever the file holds
     return list(found.items()) if isinstance(found, Mapping) else []
-
-
-def files_of(page: PageFacts) -> HtmlTable | None:
-    """The checkpoints that lie in the folder."""
-    found = [(plain(item.name), item.role, in_units(item.n_bytes)) for item in page.checkpoints]
-    heads, rows = without_empty(("checkpoint", "role", "size"), found)
-    return HtmlTable("checkpoints", heads, rows, is_numeric=False) if rows else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from runexp.engine.view import Callback
 from runexp.plan.phases import BuiltInPlan, MadePlan
 from runexp.runtime.callbacks.averaging import Ema, Swa
+from runexp.runtime.callbacks.curves import Curves
 from runexp.runtime.callbacks.guards import LossNotDecreasing, MemoryLimit, NanGuard, TimeLimit
 from runexp.runtime.callbacks.holding import GradualUnfreezing, freeze, unfreeze
 from runexp.runtime.callbacks.live import LivePhase
@@ -16,6 +17,7 @@ from runexp.runtime.callbacks.reports import Histograms, LearningRateMonitor, No
 from runexp.runtime.callbacks.writing import ModelSummary, SaveBest
 
 _BUILT_IN: Mapping[str, Callable[[BuiltInPlan, LivePhase], Callback]] = {
+    "curves": Curves,
     "ema": Ema,
     "freeze": freeze,
     "gradual_unfreezing": GradualUnfreezing,

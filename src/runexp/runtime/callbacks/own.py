@@ -17,7 +17,7 @@ from runexp.runtime.graph.graph import Graph
 from runexp.runtime.own_code import OwnCodeError, failure, misfit
 from runexp.runtime.resolve import make
 
-_HOOKS: tuple[Hook, ...] = tuple(hook for hook in get_args(Hook) if "evaluation" not in hook)
+_HOOKS: tuple[Hook, ...] = tuple(hook for hook in get_args(Hook) if hook != "on_measured" and "evaluation" not in hook)
 
 
 class PhaseView:
@@ -61,7 +61,7 @@ class PhaseView:
     @property
     def rates(self) -> tuple[float, ...]:
         """The learning rate of each group of the optimizer."""
-        return tuple(float(group["lr"]) for group in self._live.program.optimizer.param_groups)
+        return self._live.program.rates_now
 
     @property
     def folder(self) -> Path:

@@ -33,8 +33,7 @@ class LearningRateMonitor:
         return {"on_epoch_end": self._report}
 
     def _report(self, view: View) -> None:
-        groups = self._live.program.optimizer.param_groups
-        view.log({f"lr_{index}": float(group["lr"]) for index, group in enumerate(groups)})
+        view.log({f"lr_{index}": rate for index, rate in enumerate(self._live.program.rates_now)})
 
 
 class Norms:

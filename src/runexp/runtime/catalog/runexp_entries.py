@@ -1,4 +1,4 @@
-"""Catalog entries of runexp's own networks."""
+"""Catalog entries of what is runexp's own: networks and callbacks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from runexp.catalog.docstrings import first_sentence
 from runexp.catalog.entry import Entry, Json, Parameter, Range
 from runexp.runtime import modules
 from runexp.runtime.catalog import torch_tables
+from runexp.runtime.catalog.callback_entries import callback_entries
 from runexp.runtime.catalog.signatures import described_parameters, named_parameters
 
 _RANGES = {
@@ -22,9 +23,10 @@ _LAYOUTS = {"CNN1d": "NCL", "CNN2d": "NCHW"}
 
 
 def runexp_entries() -> Iterator[Entry]:
-    """Everything of runexp's own that a spec can name as a node."""
+    """Everything of runexp's own that a spec can name as a node or a callback."""
     for name in modules.__all__:
         yield _module(getattr(modules, name))
+    yield from callback_entries()
 
 
 def _module(module: type[nn.Module]) -> Entry:

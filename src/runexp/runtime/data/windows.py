@@ -86,13 +86,9 @@ def open_windows(
 
     `SpecError` where rows cannot be put in order, or where a split is too short for a single window.
     """
-    groups = _codes(plan, source, column_of, plan.group_by) if plan.group_by else np.zeros(source.n_rows, np.int64)
-    times = _times(plan, source, column_of) if plan.order else np.zeros(0)
-    order = np.lexsort((times, groups) if plan.order else (groups,))
-    windowing = Windowing(plan, order)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    is_cut = np.diff(groups[order]) != 0
+    windowing, is_cut = _ordered(plan, source, column_of)
+    place = np.empty_like(windowing.rows)
+    place[windowing.rows] = np.arange(len(place))
     starts = {}
     for name, rows in splits.items():
         runs = _runs(place[rows], is_cut)
@@ -100,6 +96,28 @@ def open_windows(
         if len(rows) and not len(starts[name]):
             raise _too_short(plan, name, int(runs[1].max()))
     return windowing, starts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cover:
+    """Windows over all rows: `starts` (M,) ascending, `stride` apart, and the last of each group besides.
+
+    `heads` are the positions at which groups begin; the longest has `n_longest` rows.
+    """
+
+    windowing: Windowing
+    starts: Array
+    heads: Array
+    n_longest: int
+
+
+def cover(plan: WindowPlan, source: Source, column_of: ColumnOf) -> Cover:
+    """The windows that look at every row that any window can look at; none of a group that is too short for one."""
+    windowing, is_cut = _ordered(plan, source, column_of)
+    heads, lengths = _runs(np.arange(source.n_rows), is_cut)
+    last = (heads + lengths - plan.reach)[lengths >= plan.reach]
+    starts = np.union1d(_starts(plan, heads, lengths), last).astype(np.int64, copy=False)
+    return Cover(windowing, starts, heads, int(lengths.max(initial=0)))
 
 
 def in_order(windowing: Windowing, gathered: Mapping[str, Gathered]) -> dict[str, Gathered]:
@@ -118,6 +136,14 @@ def by_position(windowing: Windowing, values: Array) -> Array:
     """Rows of the source put in the order of windows."""
     rows = windowing.rows
     return values if np.array_equal(rows, np.arange(len(rows))) else values[rows]
+
+
+def _ordered(plan: WindowPlan, source: Source, column_of: ColumnOf) -> tuple[Windowing, Array]:
+    """The rows by group and time, and (N - 1,) where a new group begins."""
+    groups = _codes(plan, source, column_of, plan.group_by) if plan.group_by else np.zeros(source.n_rows, np.int64)
+    times = _times(plan, source, column_of) if plan.order else np.zeros(0)
+    order = np.lexsort((times, groups) if plan.order else (groups,))
+    return Windowing(plan, order), np.diff(groups[order]) != 0
 
 
 def _codes(plan: WindowPlan, source: Source, column_of: ColumnOf, name: str) -> Array:

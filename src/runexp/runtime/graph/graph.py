@@ -25,6 +25,7 @@ from runexp.runtime.graph.outputs import Several, check_named, picked
 from runexp.runtime.graph.own_module import check_output, own_module
 from runexp.runtime.graph.weights import load_weights
 from runexp.runtime.own_code import guarded, running
+from runexp.runtime.randomness import seed_torch
 from runexp.runtime.resolve import REFUSALS, keyword_arguments, resolve
 from runexp.runtime.seeds import derive_seed
 
@@ -164,7 +165,7 @@ class Graph:
         outside = too_small(plan, self._sets)
         if outside:
             raise SpecError([outside])
-        torch.manual_seed(derive_seed(self._seed, "node", plan.name))
+        seed_torch(derive_seed(self._seed, "node", plan.name))
         positional = [value for feed, value in zip(plan.feeds, inputs, strict=True) if not feed.argument]
         keyword = {feed.argument: value for feed, value in zip(plan.feeds, inputs, strict=True) if feed.argument}
         try:

@@ -17,24 +17,29 @@ from safetensors.torch import save
 from torch import Tensor
 
 from runexp.runtime.data.problems import first_line
-from runexp.runtime.model.loading import CannotLoad
 from runexp.runtime.model.model import Model
 from runexp.runtime.model.network import Network, Side
+from runexp.runtime.model.problems import CannotLoad
 
 _TOLERANCE = 1e-4
 _MISSING = "ONNX needs libraries that are not installed: `pip install 'runexp[onnx]'`"
 
 
-def to_weights(model: Model, path: Path) -> None:
-    """The weights and buffers of all torch nodes by `<node>.<name>` as safetensors; what it is stands in its header."""
+def to_weights(models: Mapping[str, Model], path: Path) -> None:
+    """The weights and buffers of all torch nodes by `<node>.<name>` as safetensors; what it is stands in its header.
+
+    `models` are one or several, by what the names of theirs begin with.
+    """
     tensors = {
-        f"{name}.{key}": value.contiguous()
+        f"{prefix}{name}.{key}": value.contiguous()
+        for prefix, model in models.items()
         for name, module in model.modules.items()
         for key, value in module.state_dict().items()
     }
     if not tensors:
         raise CannotLoad("there are no weights: no node is a torch module")
-    path.write_bytes(save(tensors, {"runexp": json.dumps({"name": model.name, "nodes": sorted(model.modules)})}))
+    first = next(iter(models.values()))
+    path.write_bytes(save(tensors, {"runexp": json.dumps({"name": first.name, "nodes": sorted(first.modules)})}))
 
 
 def to_program(model: Model, path: Path, side: Side) -> float:

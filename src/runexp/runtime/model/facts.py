@@ -13,7 +13,9 @@ from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.fitted import Fitted
 from runexp.runtime.data.gathering import Gathered
 from runexp.runtime.data.table import Array
+from runexp.runtime.data.tokenizer import Tokenizer
 from runexp.runtime.data.transforms import Transformed
+from runexp.runtime.data.windows import Windowing
 
 Facts = Mapping[str, Any]
 """Plain JSON data: by feature set, `keys` by name and how its rows are seen."""
@@ -33,14 +35,21 @@ def facts_of(sets: Iterable[FeatureSet]) -> dict[str, Any]:
     }
 
 
-def stand_in(plan: DataPlan, facts: Facts, transformers: Transformers) -> FeatureSet:
-    """Two rows in the place of a feature set that is not here: shapes, types, classes and ranges are those it had."""
+def stand_in(
+    plan: DataPlan, facts: Facts, transformers: Transformers, tokenizer: Tokenizer | None = None
+) -> FeatureSet:
+    """Two samples in the place of a feature set that is not here: shapes, types, classes and ranges are those it had.
+
+    A sample is a row, or a window over rows.
+    """
     keys = facts[plan.name]["keys"]
+    n_rows = 2 if plan.windows is None else plan.windows.reach + 1
+    windows = None if plan.windows is None else Windowing(plan.windows, np.arange(n_rows))
     gathered: dict[str, Gathered] = {}
     transforms: dict[str, Transformed] = {}
     plans = transformed_by(plan)
     for name, told in keys.items():
-        raw = _two_rows(told["raw"])
+        raw = _rows(told["raw"], n_rows)
         gathered[name] = Gathered(plan.key(name), raw, raw, tuple(told["classes"]), 0)
         if told["steps"]:
             steps = tuple(
@@ -53,9 +62,9 @@ def stand_in(plan: DataPlan, facts: Facts, transformers: Transformers) -> Featur
                 )
                 for index, step in enumerate(told["steps"])
             )
-            transforms[name] = Transformed(_two_rows(told["transformed"]), steps)
+            transforms[name] = Transformed(_rows(told["transformed"], n_rows), steps)
     columns = {name: tuple(told["columns"]) for name, told in keys.items()}
-    return FeatureSet(plan.name, np.arange(2), {}, "", gathered, transforms, columns=columns)
+    return FeatureSet(plan.name, np.arange(n_rows), {}, "", gathered, transforms, tokenizer, windows, columns=columns)
 
 
 def transformed_by(plan: DataPlan) -> dict[str, list[Any]]:
@@ -92,11 +101,12 @@ def _of_array(values: Array) -> dict[str, Any]:
     return found
 
 
-def _two_rows(told: Mapping[str, Any]) -> Array:
-    """(2, *shape): the least in the first, the largest in the second."""
+def _rows(told: Mapping[str, Any], n_rows: int) -> Array:
+    """(n_rows, *shape): the least and the largest by turns."""
     shape = tuple(told["shape"])
     dtype = np.dtype(told["dtype"])
     if dtype.kind not in "biuf":
-        return np.zeros((2, *shape), "U1" if dtype.kind in "UO" else dtype)
+        return np.zeros((n_rows, *shape), "U1" if dtype.kind in "UO" else dtype)
     low, high = np.full(math.prod(shape), told["low"]), np.full(math.prod(shape), told["high"])
-    return np.stack([low, high]).reshape(2, *shape).astype(dtype)
+    both = np.stack([low, high]).reshape(2, *shape).astype(dtype)
+    return both[np.arange(n_rows) % 2]

@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-_ROWS = 65_536
+from runexp.runtime.data.arrow_table import TableSource, row_number
+from runexp.runtime.data.problems import first_line
+
+ROWS = 65_536
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
 
@@ -26,13 +29,44 @@ def read_blocks(path: Path, keep: Sequence[str]) -> Iterator[Any]:
     A column of a CSV file has the type of its first block.
     """
     try:
+        n_rows = 0
         for block in _blocks(path):
+            n_rows += block.num_rows
+            if not block.num_rows:
+                continue
             missing = [name for name in keep if name not in block.column_names]
             if missing:
                 raise CannotRead(f"{path} has no column `{missing[0]}` to keep")
             yield block
+        if not n_rows:
+            raise CannotRead(f"{path} has no rows")
     except (OSError, pa.ArrowException) as error:
-        raise CannotRead(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise CannotRead(f"{path} cannot be read: {first_line(error)}") from error
+
+
+def as_rows(path: Path, block: Any, n_before: int = 0) -> TableSource:  # noqa: ANN401 - pyarrow has no types
+    """A block of a file, so that messages name the file and count its rows; `n_before` rows stand before it."""
+    return TableSource(path.name, block, "", lambda row: row_number(row + n_before))
+
+
+def read_columns(path: Path, columns: Sequence[str], keep: Sequence[str]) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """A whole file with some of its columns, or with all where it lacks one; raises what `read_blocks` does."""
+    wanted = list(dict.fromkeys((*columns, *keep)))
+    blocks = [
+        block.select(wanted) if set(wanted) <= set(block.column_names) else block for block in read_blocks(path, keep)
+    ]
+    try:
+        return pa.concat_tables(blocks)
+    except pa.ArrowException as error:
+        raise CannotRead(f"{path} cannot be read: {first_line(error)}") from error
+
+
+def read_text(path: Path) -> str:
+    """A text in UTF-8, line ends as `\\n`."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotRead(f"{path} cannot be read: {first_line(error)}") from error
 
 
 def write_blocks(blocks: Iterable[Any], target: Path | BinaryIO) -> int:
@@ -74,11 +108,14 @@ def _csv_writer(file: BinaryIO, schema: Any) -> Any:  # noqa: ANN401 - pyarrow h
 def _blocks(path: Path) -> Iterator[Any]:
     if path.suffix in _PARQUET:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS):
+            for batch in file.iter_batches(ROWS):
                 yield pa.Table.from_batches([batch])
         return
+    if path.suffix == ".txt":
+        yield pa.table({"text": read_text(path).splitlines()})
+        return
     if path.suffix not in _DELIMITERS:
-        raise CannotRead(f"{path} is neither .csv, .tsv nor .parquet")
+        raise CannotRead(f"{path} is neither .csv, .tsv, .parquet nor .txt")
     parsing = pyarrow.csv.ParseOptions(delimiter=_DELIMITERS[path.suffix])
     with pyarrow.csv.open_csv(path, parse_options=parsing) as reader:
         for batch in reader:

@@ -17,51 +17,59 @@ from runexp.plan.graph import NodePlan
 from runexp.plan.judged import judged_nodes
 from runexp.plan.values import FrozenMap
 from runexp.runtime.data import FeatureSet, load_transformer
+from runexp.runtime.data.tokenizer import FOLDER as TOKENIZERS
+from runexp.runtime.data.tokenizer import load_tokenizer
 from runexp.runtime.graph.graph import Graph
 from runexp.runtime.model.facts import Facts, stand_in
 from runexp.runtime.model.model import Model
+from runexp.runtime.model.problems import CannotLoad
 from runexp.runtime.randomness import kept_randomness
-
-_TRANSFORMS = "artifacts/transforms"
-
-
-class CannotLoad(Exception):  # noqa: N818 - it reads as what happened
-    """There is no model to be loaded here, or not in this way."""
+from runexp.runtime.torch_runtime import choose_device
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Where a model lies: the folder of a run or bundle, its checkpoint, its plan, and the facts of its data.
 
-    `modules` makes code that the nodes name importable.
+    `transforms` are the folders in which fitted transforms are looked for, one after the other. `modules` makes code
+    that the nodes name importable. `kind` says in words which of several models it is.
     """
 
     folder: Path
     checkpoint: Path
+    transforms: tuple[Path, ...]
     plan: Plan
     facts: Facts
     modules: Callable[[], AbstractContextManager[object]]
+    kind: str = ""
 
 
 def load_parts(parts: Parts, *, nodes: Sequence[str] | None, device: str) -> Model:
     """The model of some nodes; None: of those that were judged, or the last ones of the graph.
 
-    `CannotLoad` where files are missing or damaged, or the nodes cannot be asked about single rows.
+    `CannotLoad` where files are missing or damaged, or there is no such node.
     """
     judged = judged_nodes(parts.plan)
     asked = tuple(nodes) if nodes is not None else _outputs(parts.plan, judged)
     needed = _needed(parts.plan, asked)
-    _check(needed, asked)
+    place = _device(device)
     data = {plan.name: plan for plan in parts.plan.data if plan.name in parts.facts}
     try:
         with kept_randomness(), parts.modules():
             references = {name: _reference(parts, name) for name in data}
-            graph = _graph(parts, needed, references, torch.device(device))
+            graph = _graph(parts, needed, references, place)
     except SpecError as error:
         raise CannotLoad(f"the graph cannot be built again: {error}") from error
     except (OSError, ValueError, LookupError) as error:
         raise CannotLoad(f"{parts.folder} cannot be loaded: {error}") from error
-    return Model(parts.plan.name, graph, data, references, judged=judged, outputs=asked)
+    return Model(parts.plan.name, graph, data, references, judged=judged, outputs=asked, kind=parts.kind)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return choose_device(name)
+    except (SpecError, RuntimeError) as error:
+        raise CannotLoad(f"there is no device `{name}` here: `cpu`, or `auto` takes what there is") from error
 
 
 def _outputs(plan: Plan, judged: Mapping[str, Any]) -> tuple[str, ...]:
@@ -92,24 +100,18 @@ def _needed(plan: Plan, asked: Sequence[str]) -> tuple[NodePlan, ...]:
     return tuple(node for node in plan.nodes if node.name in wanted)
 
 
-def _check(needed: Sequence[NodePlan], asked: Sequence[str]) -> None:
-    if any(feed.role for node in needed for feed in node.feeds):
-        raise CannotLoad(f"{', '.join(asked)} compares rows that are drawn together: name a node that takes one")
-
-
 def _reference(parts: Parts, name: str) -> FeatureSet:
-    seen = parts.facts[name].get("seen_through")
-    if seen:
-        raise CannotLoad(f"`{name}` is seen through {seen}, and a model can be loaded for plain rows only so far")
     plan = next(one for one in parts.plan.data if one.name == name)
 
     def transformer(data: str, key: str, index: int) -> Any:  # noqa: ANN401 - any transformer
-        path = parts.folder / _TRANSFORMS / data / f"{key}-{index}.skops"
-        if not path.is_file():
+        paths = (folder / data / f"{key}-{index}.skops" for folder in parts.transforms)
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             raise CannotLoad(f"the transform {index} of `{data}.{key}` could not be kept in a file by the run")
         return load_transformer(path)
 
-    return stand_in(plan, parts.facts, transformer)
+    tokenizer = load_tokenizer(parts.folder / TOKENIZERS / f"{name}.json") if plan.tokenizer else None
+    return stand_in(plan, parts.facts, transformer, tokenizer)
 
 
 def _graph(parts: Parts, needed: Sequence[NodePlan], sets: Mapping[str, FeatureSet], device: torch.device) -> Graph:

@@ -11,11 +11,11 @@ import torch
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from torch import Tensor, nn
 
-from runexp.plan.graph import NodePlan
+from runexp.plan.graph import Feed, NodePlan
 from runexp.runtime.data import FeatureSet
 from runexp.runtime.data.fitted import Fitted
-from runexp.runtime.model.loading import CannotLoad
 from runexp.runtime.model.model import Model
+from runexp.runtime.model.problems import CannotLoad
 
 Side = Literal["raw", "transformed"]
 """Whether a network takes rows as they are read, or as the transforms of the data leave them."""
@@ -26,7 +26,8 @@ N_ROWS = 4  # of the example: torch.export takes a size of 1 for a fact
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a network takes: `name` is `<data>.<key>`, `example` (4, *shape) rows of it."""
+    """What a network takes: `name` is `<data>.<key>`, and the role where rows are compared; `example` (4, *shape) rows
+    or windows of it."""
 
     name: str
     columns: tuple[str, ...]
@@ -44,30 +45,34 @@ class Network(nn.Module):
         super().__init__()
         plans = model.needed(model.outputs)
         _check_modules(model, plans)
-        reads = model.reads(model.outputs)
+        read = [(role, name, key) for (role, name), keys in model.wanted(model.outputs).items() for key in keys]
         self.outputs = model.outputs
-        self.entries = tuple(_entry(model.references[name], key, side) for name, keys in reads.items() for key in keys)
-        self._plans = plans
+        self.entries = tuple(_entry(model.references[name], key, role, side) for role, name, key in read)
+        self._feeds = {plan.name: plan.feeds for plan in plans}
         self._calls = {plan.name: model.graph.call_of(plan.name) for plan in plans}
         self.nodes = nn.ModuleList(model.graph.modules[plan.name] for plan in plans if plan.name in model.graph.modules)
-        pairs = [(name, key) for name, keys in reads.items() for key in keys]
-        self._slots = {pair: index for index, pair in enumerate(pairs)}
-        self.before = nn.ModuleList(_scaling(model.references[name], key, side) for name, key in pairs)
+        self._slots = {place: index for index, place in enumerate(read)}
+        self.before = nn.ModuleList(_scaling(model.references[name], key, side) for _, name, key in read)
         self.after = nn.ModuleList(_way_back(model, node) for node in self.outputs)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """(N, *shape) for each entry → (N, *shape) for each output."""
         read = [scale(one) for scale, one in zip(self.before, inputs, strict=True)]
-        values: dict[str, Any] = {}
-        for plan in self._plans:
-            given = [
-                values[feed.name] if feed.source == "node" else read[self._slots[feed.name, feed.key]]
-                for feed in plan.feeds
-            ]
-            positional = [one for feed, one in zip(plan.feeds, given, strict=True) if not feed.argument]
-            named = {feed.argument: one for feed, one in zip(plan.feeds, given, strict=True) if feed.argument}
-            values[plan.name] = self._calls[plan.name](*positional, **named)
-        return tuple(back(values[node]) for node, back in zip(self.outputs, self.after, strict=True))
+        known: dict[tuple[str, str], Any] = {}
+
+        def value(feed: Feed, role: str) -> Any:  # noqa: ANN401 - a tensor, or several of a module with several outputs
+            own = feed.role or role
+            return output(feed.name, own) if feed.source == "node" else read[self._slots[own, feed.name, feed.key]]
+
+        def output(name: str, role: str) -> Any:  # noqa: ANN401
+            if (name, role) not in known:
+                feeds = self._feeds[name]
+                positional = [value(feed, role) for feed in feeds if not feed.argument]
+                named = {feed.argument: value(feed, role) for feed in feeds if feed.argument}
+                known[name, role] = self._calls[name](*positional, **named)
+            return known[name, role]
+
+        return tuple(back(output(node, "")) for node, back in zip(self.outputs, self.after, strict=True))
 
 
 class _Scaled(nn.Module):
@@ -108,18 +113,19 @@ def _check_modules(model: Model, plans: Sequence[NodePlan]) -> None:
         )
 
 
-def _entry(features: FeatureSet, key: str, side: Side) -> Entry:
+def _entry(features: FeatureSet, key: str, role: str, side: Side) -> Entry:
     rows = _as_read(features, key) if side == "raw" else features.tensor(key, torch.device("cpu"))
     columns = features.columns.get(key, ()) if side == "raw" else ()
     example = rows[:2].repeat(N_ROWS // 2, *[1] * (rows.ndim - 1))
     if example.is_floating_point():  # codes of classes stay codes
         example = torch.randn(example.shape, dtype=example.dtype, generator=torch.Generator().manual_seed(0))
-    return Entry(f"{features.name}.{key}", tuple(columns), example)
+    return Entry(".".join(filter(None, (features.name, key, role))), tuple(columns), example)
 
 
 def _as_read(features: FeatureSet, key: str) -> Tensor:
     """Rows before any transform: numbers that are transformed come in double precision, as in training."""
-    rows = torch.as_tensor(features.gathered[key].raw)
+    raw = torch.as_tensor(features.gathered[key].raw)
+    rows = raw if features.windows is None else features.windows.tensor(key, raw)
     return rows.double() if rows.is_floating_point() and key in features.transforms else rows
 
 
@@ -128,7 +134,9 @@ def _scaling(features: FeatureSet, key: str, side: Side) -> nn.Module:
     steps = features.transforms[key].steps if key in features.transforms and side == "raw" else ()
     if not steps:
         return _As(dtype)
-    return _Scaled(*_composed(steps, f"{features.name}.{key}"), steps[0].shape_in, dtype)
+    shape = steps[0].shape_in
+    rows_last = features.windows is not None and key in features.windows.plan.rows_last
+    return _Scaled(*_composed(steps, f"{features.name}.{key}"), (*shape, 1) if rows_last else shape, dtype)
 
 
 def _way_back(model: Model, node: str) -> nn.Module:

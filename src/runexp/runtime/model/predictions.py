@@ -25,7 +25,9 @@ class NodePredictions:
 
     `values` (N, *shape) is its output, of a target that was transformed in the target's own units. Where the node
     decides between classes: `labels` (N,) as the target had them, words or numbers, and `probabilities` (N, K) of
-    `classes`; of two classes told by one number, both. Otherwise these are None and empty.
+    `classes`; of two classes told by one number, both. Otherwise these are None and empty. Of several models asked
+    together, `spread` says how far they are apart, see `Ensemble`. Of a model of language `given` (N,) is the
+    probability that each token had from what stands before it, NaN where nothing does; the rest is about what follows.
     """
 
     node: str
@@ -33,28 +35,53 @@ class NodePredictions:
     labels: Array | None = None
     probabilities: Array | None = None
     classes: tuple[str, ...] = ()
+    spread: Array | None = None
+    given: Array | None = None
+
+    @property
+    def perplexity(self) -> float | None:
+        """Of a model of language how surprised it is by the text; None of others, and of a single token."""
+        surprise, n_tokens = self.surprise
+        return float(np.exp(surprise / n_tokens)) if n_tokens else None
+
+    @property
+    def surprise(self) -> tuple[float, int]:
+        """The sum of the negative logarithms of what tokens were given, and of how many; of other models 0 of none."""
+        given = np.zeros(0) if self.given is None else self.given[~np.isnan(self.given)]
+        with np.errstate(divide="ignore"):
+            return float(-np.log(given).sum()), len(given)
 
     def columns(self) -> Iterator[tuple[str, Array]]:
-        """Flat columns by name: `head.class`, `head.probability.0`; otherwise `head`, or `head.0` and so on."""
+        """Flat columns by name: `head.class`, `head.probability.0`; otherwise `head`, or `head.0` and so on. After
+        them `head.spread`, or `head.spread.0` and so on."""
+        yield from self._said()
+        if self.spread is not None:
+            yield from _flat(f"{self.node}.spread", self.spread)
+
+    def _said(self) -> Iterator[tuple[str, Array]]:
+        if self.given is not None and self.labels is not None:
+            yield f"{self.node}.probability", np.ma.masked_invalid(self.given)
+            yield f"{self.node}.next", self.labels
+            return
         if self.labels is not None and self.labels.ndim == 1:
             yield f"{self.node}.class", self.labels
             for index, name in enumerate(self.classes):
                 if self.probabilities is not None:
                     yield f"{self.node}.probability.{name}", self.probabilities[:, index]
             return
-        flat = self.values.reshape(len(self.values), -1)
-        if flat.shape[1] == 1:
-            yield self.node, flat[:, 0]
-            return
-        for index in range(flat.shape[1]):
-            yield f"{self.node}.{index}", flat[:, index]
+        yield from _flat(self.node, self.values)
 
 
 class Predictions(Mapping[str, NodePredictions]):
-    """What every node that was asked says of the rows, by its name."""
+    """What every node that was asked says of the rows, by its name.
 
-    def __init__(self, nodes: Mapping[str, NodePredictions]) -> None:
+    `lines` says what each prediction is about where that is not simply the row of the table at its place: `row`, from
+    0, the last of a window, and of a text the `token` there.
+    """
+
+    def __init__(self, nodes: Mapping[str, NodePredictions], lines: Mapping[str, Array] | None = None) -> None:
         self._nodes = dict(nodes)
+        self.lines = dict(lines or {})
 
     def __getitem__(self, node: str) -> NodePredictions:
         return self._nodes[node]
@@ -77,12 +104,23 @@ class Predictions(Mapping[str, NodePredictions]):
         return next(iter(self._nodes.values()))
 
     def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
-        """Flat columns as an Arrow table, a row for each row of the input."""
-        return pa.table({name: pa.array(values) for one in self.values() for name, values in one.columns()})
+        """Flat columns as an Arrow table, a row for each row of the input; of windows after `row`, and `token`."""
+        columns = {name: values for one in self.values() for name, values in one.columns()}
+        return pa.table({name: pa.array(values) for name, values in (self.lines | columns).items()})
 
     def to_pandas(self) -> Any:  # noqa: ANN401 - pandas is optional
         """The same as a data frame; `ImportError` where pandas is not installed."""
         return to_frame(self.to_arrow())
+
+
+def _flat(name: str, values: Array) -> Iterator[tuple[str, Array]]:
+    """(N, *shape) as a column, or one for each number of a row."""
+    flat = values.reshape(len(values), -1)
+    if flat.shape[1] == 1:
+        yield name, flat[:, 0]
+        return
+    for index in range(flat.shape[1]):
+        yield f"{name}.{index}", flat[:, index]
 
 
 def said(node: str, output: torch.Tensor, judged: Judged | None, reference: FeatureSet | None) -> NodePredictions:

@@ -26,7 +26,7 @@ class Held:
         for name, first in named[0].items():
             own = [tensors[name] for tensors in named if name in tensors]
             if len(own) < self.n_folds or any(one.shape != first.shape for one in own):
-                raise ValueError(f"`{name}` has another shape in each fold")
+                raise ValueError(f"`{name}` has another shape in each of them")
             together = torch.stack([one.detach() for one in own])
             for fold, one in enumerate(own):
                 one.data = together[fold]

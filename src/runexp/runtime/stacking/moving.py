@@ -1,4 +1,5 @@
-"""The optimizers of several folds at work: one update for all where they are alike, else each by itself."""
+"""The optimizers of several folds at work: one update for all where they are alike or differ in numbers, else each by
+itself."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from torch import Tensor, optim
 
 from runexp.runtime.fused import update_of
 from runexp.runtime.stacking.held import Held
+from runexp.runtime.stacking.varied import can_vary, update_varied
 from runexp.runtime.training import TrainParts
 
 _ELEMENTWISE = frozenset(
@@ -30,22 +32,33 @@ class StackedMover:
         self._held = held
         self._names = {id(parameter): name for name, parameter in parts[0].trained.items()}
         self._clip = parts[0].mover.clip
-        self._is_together = type(parts[0].mover.optimizer) in _ELEMENTWISE and self._are_alike()
-        self._follows_curve = parts[0].mover.follows_curve
+        self._are_one = self._are_alike()
+        self._is_together = type(parts[0].mover.optimizer) in _ELEMENTWISE and (self._are_one or self._can_vary())
+        self._with_curves = [one for one in parts if one.weights.changing]
+        self._follows_curve = any(one.mover.follows_curve for one in parts)
+        self._fixed = [one.mover.rate for one in parts]
         self._joint = self._made() if self._is_together else None
         self._is_together = self._joint is not None
         self._move = update_of(self._joint) if self._joint is not None else None
 
     def update(self, due: Sequence[int]) -> None:
         """Move the weights of the folds whose update is due, and set the rates of their next."""
-        if self._is_together and (len(due) < len(self._parts) or (self._follows_curve and not self._are_alike())):
+        if self._is_together and self._follows_curve:
+            self._are_one = self._are_alike()
+        if self._is_together and (len(due) < len(self._parts) or not (self._are_one or self._can_vary())):
             self._part()
         if self._is_together:
             self._update_together()
         else:
             self._update_apart(due)
-        for fold in due:
-            self._parts[fold].weights.after_update()
+        for parts in self._with_curves if len(due) == len(self._parts) else [self._parts[fold] for fold in due]:
+            parts.weights.after_update()
+
+    def rates(self, folds: Sequence[int]) -> Sequence[float]:
+        """The rates of some folds now."""
+        if self._follows_curve or len(folds) < len(self._parts):
+            return [self._parts[fold].mover.rate for fold in folds]
+        return self._fixed
 
     def write(self, fold: int) -> None:
         """Bring the state of a fold's own optimizer up to date."""
@@ -64,27 +77,35 @@ class StackedMover:
         self._is_together = False
 
     def _update_together(self) -> None:
-        assert self._joint is not None  # they are together
-        assert self._move is not None
-        for group, own in zip(self._joint.param_groups, self._parts[0].mover.optimizer.param_groups, strict=True):
-            group.update(_options(own))
         gradients = [weights.grad for weights in self._held.weights.values() if weights.grad is not None]
         if self._clip.norm:
             clip_norms(gradients, self._clip.norm)
         if self._clip.value:
             for gradient in gradients:
                 gradient.clamp_(-self._clip.value, self._clip.value)
-        self._move()
+        self._move_together()
         for weights in self._held.weights.values():
             weights.grad = None
-        for parts in self._parts:
-            parts.mover.after_joint_update()
+        if self._follows_curve:
+            for parts in self._parts:
+                parts.mover.after_joint_update()
+
+    def _move_together(self) -> None:
+        assert self._joint is not None  # they are together
+        assert self._move is not None
+        if not self._are_one:
+            update_varied(self._joint, self._by_fold())
+            return
+        if self._follows_curve:
+            for group, own in zip(self._joint.param_groups, self._by_fold()[0], strict=True):
+                group.update(own)
+        self._move()
 
     def _update_apart(self, due: Sequence[int]) -> None:
         for fold in due:
             parts = self._parts[fold]
             for name, weights in self._held.weights.items():
-                parts.trained[name].grad = None if weights.grad is None else weights.grad[fold].clone()
+                parts.trained[name].grad = None if weights.grad is None else weights.grad[fold]
             parts.mover.update()
         for weights in self._held.weights.values():
             if len(due) == len(self._parts):
@@ -92,10 +113,18 @@ class StackedMover:
             elif weights.grad is not None:  # the others gather on
                 weights.grad[list(due)] = 0.0
 
+    def _by_fold(self) -> list[list[dict[str, Any]]]:
+        """The options of every group now, by fold."""
+        return [[_options(group) for group in parts.mover.optimizer.param_groups] for parts in self._parts]
+
     def _are_alike(self) -> bool:
         """Whether all folds have the same rates and options now."""
-        first, *others = [[_options(group) for group in parts.mover.optimizer.param_groups] for parts in self._parts]
+        first, *others = self._by_fold()
         return all(options == first for options in others)
+
+    def _can_vary(self) -> bool:
+        """Whether folds whose options differ can be moved together."""
+        return can_vary(type(self._parts[0].mover.optimizer), self._by_fold())
 
     def _made(self) -> optim.Optimizer | None:
         """An optimizer over the stacked weights, with the state of those of the folds; None where the states are not

@@ -22,20 +22,30 @@ from runexp.runtime.state import Snapshot
 from runexp.runtime.torch_runtime import TorchRuntime
 from runexp.runtime.training import TrainProgram
 
+Wait = Callable[[str, int], None]
+"""Comes back when the steps of an epoch of a phase have been taken."""
+
 
 class Company:
     """The folds that train together, by phase. Their steps of an epoch are taken before their engines ask for them."""
 
-    def __init__(self, control: Control, live: Live) -> None:
+    def __init__(self, control: Control, live: Live, whose: str = "folds") -> None:
         self._control = control
+        self._whose = whose
         self._live = live
         self._programs: dict[str, dict[int, StackedProgram]] = {}
         self._stacks: dict[str, tuple[tuple[int, ...], Stack]] = {}
 
-    def enter(self, fold: int, plan: TrainPlan, program: TrainProgram) -> StackedProgram:
+    def enter(self, fold: int, plan: TrainPlan, program: TrainProgram, wait: Wait) -> StackedProgram:
         """A fold has begun a phase."""
-        self._programs.setdefault(plan.label, {})[fold] = StackedProgram(plan, program)
+        self._programs.setdefault(plan.label, {})[fold] = StackedProgram(plan, program, wait)
         return self._programs[plan.label][fold]
+
+    def dismiss(self, reason: BaseException) -> None:
+        """Let every fold that goes on fail of this."""
+        for programs in self._programs.values():
+            for program in programs.values():
+                program.failure = reason
 
     def run_epoch(self, label: str, folds: Sequence[int], epoch: int) -> None:
         """Take the steps of an epoch of a phase for some folds. What fails is told by the program of each."""
@@ -64,7 +74,7 @@ class Company:
         try:
             stack = Stack([program.inner for program in programs])
         except ValueError as error:
-            raise SpecError([of_shapes(programs[0].plan.origin, str(error))]) from error
+            raise SpecError([of_shapes(programs[0].plan.origin, str(error), self._whose)]) from error
         for program in programs:
             program.stack = stack
         self._stacks = {label: (folds, stack)}  # of an earlier phase nothing is needed
@@ -77,16 +87,18 @@ class Company:
 class StackedProgram:
     """The train program of one fold whose steps are taken together with others'."""
 
-    def __init__(self, plan: TrainPlan, inner: TrainProgram) -> None:
+    def __init__(self, plan: TrainPlan, inner: TrainProgram, wait: Wait) -> None:
         self.plan = plan
         self.inner = inner
         self.n_rows = inner.n_rows
         self.n_batches = inner.n_batches
         self.n_steps_an_epoch = inner.n_steps_an_epoch
         self.stack: Stack | None = None
-        self.failure: Exception | None = None
-        self._taken: Sequence[Taken] = ()
+        self.failure: BaseException | None = None
+        self._wait = wait
+        self._taken = Taken((), (), ())
         self._batch = -1
+        self._are_sound = True
         self._meet: Callable[[str, float, int], None] = lambda name, value, batch: None
 
     def n_batches_of(self, epoch: int) -> int:
@@ -96,9 +108,9 @@ class StackedProgram:
         left = self.plan.n_steps - epoch * self.n_steps_an_epoch
         return min(self.n_batches, left * self.plan.accumulate)
 
-    def go_on(self, taken: Sequence[Taken]) -> None:
+    def go_on(self, taken: Taken) -> None:
         """The steps of an epoch were taken."""
-        self._taken, self._batch = taken, -1
+        self._taken, self._batch, self._are_sound = taken, -1, taken.are_sound
 
     def leave(self) -> None:
         """Part with the others: the optimizer's own state is what counts from now on."""
@@ -116,11 +128,14 @@ class StackedProgram:
 
     def step(self, context: ExecutionContext) -> None:
         """Was taken; whoever looks at this batch is told its numbers. Raises what the steps failed of."""
+        if context.batch == 0:
+            self._wait(self.plan.label, context.epoch)
         if self.failure is not None:
             raise self.failure
         self._batch = context.batch
-        for name, value in self._broken(self._taken[context.batch]):
-            self._meet(name, value, context.batch)
+        if not self._are_sound:
+            for name, value in self._broken(context.batch):
+                self._meet(name, value, context.batch)
 
     def guard(self, on_nan: OnNan, meet: Callable[[str, float, int], None]) -> None:
         """Call `meet` for every loss that is not finite, when its batch is told."""
@@ -138,8 +153,7 @@ class StackedProgram:
         """The newest loss and learning rate."""
         if not 0 <= self._batch < len(self._taken):
             return self.inner.latest()
-        taken = self._taken[self._batch]
-        return {"loss": taken.total, "lr": taken.rate}
+        return {"loss": self._taken.totals[self._batch], "lr": self._taken.rates[self._batch]}
 
     def after_epoch(self, measured: Mapping[str, float]) -> None:
         """Let the schedules see the numbers of the epoch."""
@@ -160,22 +174,26 @@ class StackedProgram:
         self.leave()
         self.inner.close()
 
-    def _broken(self, taken: Taken) -> Iterator[tuple[str, float]]:
+    def _broken(self, batch: int) -> Iterator[tuple[str, float]]:
         """Every loss of a step that is not finite; the total where that alone is not."""
-        if not math.isfinite(taken.total):
-            losses = zip(self.plan.losses, taken.losses, strict=True)
-            found = [(loss.name, value) for loss, value in losses if not math.isfinite(value)]
-            yield from found or [("loss", taken.total)]
+        total = self._taken.totals[batch]
+        if not math.isfinite(total):
+            losses = zip(self.plan.losses, self._taken.losses, strict=True)
+            found = [(loss.name, values[batch]) for loss, values in losses if not math.isfinite(values[batch])]
+            yield from found or [("loss", total)]
 
 
 class StackedRuntime:
     """The runtime of one fold whose train phases are taken together with others'."""
 
-    def __init__(self, inner: TorchRuntime, fold: int, company: Company) -> None:
+    def __init__(
+        self, inner: TorchRuntime, fold: int, company: Company, wait: Wait = lambda label, epoch: None
+    ) -> None:
         self.device = inner.device
         self._inner = inner
         self._fold = fold
         self._company = company
+        self._wait = wait
 
     def seed(self, label: str) -> None:
         """Seed every random number generator for the phase of that label."""
@@ -186,7 +204,7 @@ class StackedRuntime:
         program = self._inner.open_train(plan)
         if not isinstance(program, TrainProgram):
             raise TypeError(f"`{plan.label}` trains an estimator by batches, and was not refused")
-        return self._company.enter(self._fold, plan, program)
+        return self._company.enter(self._fold, plan, program, self._wait)
 
     def open_eval(self, plan: EvalPlan) -> EvalProgram:
         """Make an evaluation ready."""

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
 
+from runexp.runtime.stacking.drawing import Batch, Part, drawn_together, together
 from runexp.runtime.stacking.forward import StackedForward
 from runexp.runtime.stacking.held import Held
 from runexp.runtime.stacking.losses import total_of
 from runexp.runtime.stacking.moving import StackedMover
 from runexp.runtime.training import TrainProgram
 
-Batch = Sequence[Tensor]
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A step that one fold has taken: each loss, their total, and the learning rate."""
+    """The steps that one fold has taken: each loss by step, their totals, and the learning rates."""
 
-    losses: Sequence[float]
-    total: float
-    rate: float
+    losses: Sequence[Sequence[float]]
+    totals: Sequence[float]
+    rates: Sequence[float]
+
+    @property
+    def are_sound(self) -> bool:
+        """Whether no total is known not to be finite."""
+        return isfinite(sum(self.totals))
+
+    def __len__(self) -> int:
+        return len(self.totals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Stack:
     def __init__(self, programs: Sequence[TrainProgram]) -> None:
         self._programs = programs
         self._parts = [program.parts for program in programs]
+        self._moves_always = all(program.n_steps_an_epoch == program.n_batches for program in programs)
         self._held = Held(self._parts)
         self._forward = StackedForward(self._parts[0])
         self._mover = StackedMover(self._parts, self._held)
@@ -52,18 +61,16 @@ class Stack:
 
     def run_epoch(
         self, epoch: int, n_batches: Sequence[int], *, watch: Callable[[int], None], is_halted: Callable[[], bool]
-    ) -> list[list[Taken]]:
+    ) -> list[Taken]:
         """Take the steps of an epoch, of each fold as many batches as it is said; returns those it took.
 
         A fold whose batches are at an end waits for the others.
         """
-        drawing = [program.draw(epoch) for program in self._programs]
         notes: list[_Note] = []
-        for batch in range(max(n_batches)):
-            if is_halted():
+        for batch, parts in enumerate(drawn_together(self._programs, epoch, n_batches)):
+            if batch and is_halted():  # whoever has begun an epoch takes a step of it
                 break
-            folds = [fold for fold, n_own in enumerate(n_batches) if batch < n_own]
-            notes += self._step(batch, {fold: next(drawing[fold]) for fold in folds})
+            notes += self._step(batch, parts)
             watch(batch + 1)
         return self._record(notes)
 
@@ -73,50 +80,62 @@ class Stack:
 
     def try_step(self, batches: Sequence[Batch]) -> None:
         """The losses of a batch of every fold and their gradients, which nothing keeps."""
-        self._backward(0, dict(enumerate(batches)))
+        self._backward(0, together(dict(enumerate(batches))))
         for weights in self._held.weights.values():
             weights.grad = None
 
-    def _step(self, batch: int, batches: Mapping[int, Batch]) -> list[_Note]:
-        notes = self._backward(batch, batches)
-        due = [fold for fold in batches if self._programs[fold].is_due(batch)]
+    def _step(self, batch: int, parts: Sequence[Part]) -> list[_Note]:
+        notes = self._backward(batch, parts)
+        due = [fold for folds, _ in parts for fold in folds if self._moves_always or self._programs[fold].is_due(batch)]
         if due:
             self._mover.update(due)
         return notes
 
-    def _backward(self, batch: int, batches: Mapping[int, Batch]) -> list[_Note]:
-        """Gradients of all folds. Those whose batches have as many rows go together: no row is made up, so that a mean
-        or a normalisation over the batch is what it is alone."""
+    def _backward(self, batch: int, parts: Sequence[Part]) -> list[_Note]:
+        """Gradients of all folds."""
         totals: list[Tensor] = []
         notes: list[_Note] = []
-        for folds in _alike(batches):
+        for folds, columns in parts:
             is_whole = len(folds) == self._held.n_folds
             values, copies = (self._held.values, {}) if is_whole else self._held.of(folds)
-            columns = [torch.stack(column) for column in zip(*[batches[fold] for fold in folds], strict=True)]
             losses = self._forward(values, columns)
             self._held.put_back(folds, copies)
             total = total_of(losses, self._weights(folds, len(losses)))
-            rates = [self._parts[fold].mover.rate for fold in folds]
-            notes.append(_Note(folds, torch.stack([*losses, total]).detach(), rates))
-            totals.append(total_of([total], [[self._programs[fold].share(batch) for fold in folds]]).sum())
+            notes.append(_Note(folds, torch.stack([*losses, total]).detach(), self._mover.rates(folds)))
+            if not self._moves_always:
+                total = total_of([total], [[self._programs[fold].share(batch) for fold in folds]])
+            totals.append(total.sum())
         torch.stack(totals).sum().backward() if len(totals) > 1 else totals[0].backward()
         return notes
 
     def _weights(self, folds: Sequence[int], n_losses: int) -> list[list[float]]:
         return [[self._parts[fold].weights.now[loss] for fold in folds] for loss in range(n_losses)]
 
-    def _record(self, notes: Sequence[_Note]) -> list[list[Taken]]:
-        taken: list[list[Taken]] = [[] for _ in self._parts]
-        for note in notes:
-            for fold, rate, (*losses, total) in zip(note.folds, note.rates, note.losses.T.tolist(), strict=True):
-                self._parts[fold].record.add_numbers(losses, total, rate)
-                taken[fold].append(Taken(losses, total, rate))
+    def _record(self, notes: Sequence[_Note]) -> list[Taken]:
+        """The steps of each fold, by loss; what is on a device is read at once."""
+        steps: list[list[Sequence[float]]] = [[] for _ in self._parts]
+        rates: list[list[float]] = [[] for _ in self._parts]
+        numbers = _read([note.losses for note in notes])
+        for note, by_fold in zip(notes, numbers, strict=True):
+            for fold, rate, own in zip(note.folds, note.rates, by_fold, strict=True):
+                steps[fold].append(own)
+                rates[fold].append(rate)
+        taken = []
+        for parts, own_steps, own_rates in zip(self._parts, steps, rates, strict=True):
+            *losses, totals = map(list, zip(*own_steps, strict=True))
+            parts.record.add_numbers(losses, totals, own_rates)
+            taken.append(Taken(losses, totals, own_rates))
         return taken
 
 
-def _alike(batches: Mapping[int, Batch]) -> list[list[int]]:
-    """The folds by the rows of their batch."""
-    sizes: dict[int, list[int]] = {}
-    for fold, batch in batches.items():
-        sizes.setdefault(len(batch[0]), []).append(fold)
-    return list(sizes.values())
+def _read(losses: Sequence[Tensor]) -> list[list[list[float]]]:
+    """The numbers of each tensor (L, F), by fold and loss."""
+    flat = torch.cat([one.T.flatten() for one in losses]).tolist()
+    found: list[list[list[float]]] = []
+    start = 0
+    for one in losses:
+        n_losses, n_folds = one.shape
+        end = start + n_losses * n_folds
+        found.append([flat[first : first + n_losses] for first in range(start, end, n_losses)])
+        start = end
+    return found
