@@ -35,8 +35,8 @@ def test_workers_of_this_machine_give_the_bits_of_one_process_though_one_is_kill
 KILLER = """\
 import os, signal, sys, time
 from pathlib import Path
-folder = Path(sys.argv[1])
-while len(list((folder / "progress").glob("fold-*/events.jsonl"))) < 2:
+folder, until = Path(sys.argv[1]), time.monotonic() + 300
+while len(list((folder / "progress").glob("fold-*/events.jsonl"))) < 2 and time.monotonic() < until:
     time.sleep(0.01)
 time.sleep(0.3)
 commands = Path("/proc").glob("[0-9]*/cmdline")
