@@ -13,7 +13,7 @@ from runexp.strategies.crew import Crew, Lost
 from runexp.strategies.processes import n_processors
 from runexp.strategies.sweep_search import Asked
 
-Manner = Literal["sequential", "processes", "vectorized"]
+Manner = Literal["sequential", "processes", "vectorized", "dask", "ray"]
 
 PRUNED = "pruned"
 """The word that ends a trial early, in the place of a signal's name."""
