@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -40,9 +41,10 @@ def opened(site: Site, n_jobs: int) -> Iterator[DaskEngine]:
         else:
             n_workers = max(1, min(site.workers or n_processors(), n_jobs))
             cluster = distributed.LocalCluster(
-                n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+                n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
             )
             client = distributed.Client(way_out.enter_context(cluster), set_as_default=False)
+            client.register_worker_callbacks(_deaf)
         way_out.callback(_leave, client)
         yield DaskEngine(client, site.address)
 
@@ -115,6 +117,11 @@ class DaskTask:
         """See that it does not begin, if it has not."""
         with suppress(OSError, RuntimeError):
             self.future.cancel()
+
+
+def _deaf() -> None:
+    """A Ctrl-C is for the process that gives out the work; a terminal sends it to its children too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def gone(address: str) -> str:
