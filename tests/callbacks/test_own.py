@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from callbacks.specs import CODE, SPEC, checked, found_in, of, ran, weights
@@ -141,3 +143,17 @@ def test_a_number_it_reports_can_be_what_a_sweep_looks_for(objective, codes, hom
     sweep = f"sweep: {{sampler: grid, objective: {objective}, parameters: {{seed: [1, 2]}}}}\n"
     found = found_in(home, "validate, {use: mine.Mine}", spec=SPEC.replace("phases:\n", sweep + "phases:\n"))
     assert [code for code, _, _ in found] == codes
+
+
+@pytest.mark.slow
+def test_an_installed_package_offers_callbacks_by_entry_point(home, run_python):
+    """S-32: under a name with a dot, and without `imports`."""
+    (home / "lab-1.0.dist-info").mkdir()
+    (home / "lab-1.0.dist-info" / "entry_points.txt").write_text("[runexp.callbacks]\nlab.stopper = lab_hooks:Mine\n")
+    (home / "lab_hooks.py").write_text(CODE)
+    callbacks = "validate, {use: lab.stopper, with: {at: 2}}"
+    (home / "spec.yaml").write_text(SPEC.replace("imports: [mine]\n", "").replace("CALLBACKS", callbacks))
+    done = run_python("-m", "runexp", "run", "spec.yaml", "--run-dir", "run", cwd=home, path=[home])
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in (home / "run" / "events.jsonl").read_text().splitlines()]
+    assert (of("PhaseFinished", events)[0]["by"], of("PhaseFinished", events)[0]["n_epochs"]) == ("lab.stopper", 3)
