@@ -36,14 +36,8 @@ def test_there_is_a_guide():
     assert PAGES
 
 
-FIRST = "first-spec"
-"""The page that every test run executes; each takes some seconds for every command it shows."""
-
-
-@pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, id=page.stem, marks=() if page.stem == FIRST else (pytest.mark.slow,)) for page in PAGES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
 def test_a_page_of_the_guide_does_what_it_says(page, tmp_path, run_python):
     specs = written_files(page, tmp_path)
     commands = [line[len("$ runexp ") :] for kind, text in blocks(page) if kind == "console"

@@ -143,6 +143,7 @@ def test_what_a_form_cannot_hold_is_said_and_nothing_is_left(runs, tmp_path, run
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_it_wrote_and_writes_over_nothing(runs, tmp_path, run_python):
     words = ("-m", "runexp", "export", "numbers/last", "--format", "safetensors", "--runs", str(runs), "-o", "w")
     first = run_python(*words, cwd=tmp_path)

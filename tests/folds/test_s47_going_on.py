@@ -159,7 +159,7 @@ def test_a_fold_that_failed_is_run_again_and_the_others_are_not(whole, tmp_path,
     def refuse(self, fold, runtime, status):
         if fold.index == 1 and refusing:
             raise OSError(28, "No space left on device")
-        keep(self, fold, runtime, status)
+        return keep(self, fold, runtime, status)
 
     monkeypatch.setattr(fold_files.FoldFiles, "keep", refuse)
     assert ran(path, tmp_path / "run").status == "failed"

@@ -110,6 +110,7 @@ def check_kills(n_kills, tmp_path, seed):
             assert_same(folder, tmp_path / "whole", numbered=True)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_some_instants_ends_as_if_it_had_not_been(tmp_path):
     check_kills(4, tmp_path, seed=1)
 

@@ -71,12 +71,13 @@ class _Expansion:
 
     def _groups(self, items: SequenceNode, inner: MappingNode, each: Mapping[str, Node]) -> MappingNode:
         groups = []
+        names = {name for item in items.items for name in _keys(item)}
         for position, item in enumerate(items.items):
             if not isinstance(item, MappingNode):
                 continue
             values = {**each, **{entry.key: entry.value for entry in item.entries}}
             note = Related(item.span, f"repeated for item {position}")
-            before, self._item = self._item, (item, {name for other in items.items for name in _keys(other)})
+            before, self._item = self._item, (item, names)
             kind = Entry("kind", item.span, ScalarNode("group", item.span, text="group"))
             phases = Entry("phases", item.span, self.phases(inner, values))
             self._item = before
