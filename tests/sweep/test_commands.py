@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 import runexp
+from runexp.api.checking import check
 from runexp.observe.trial_progress import LiveTrials
 from runexp.results.trials import Objective, SweepResults, Trial
 
@@ -115,3 +116,10 @@ def test_on_a_terminal_one_table_has_the_trials_that_run_and_their_newest_number
     assert "trial 1  completed  train.val_loss 0.5  lr=0.2  2.0 s  best so far" in shown
     assert "train 3/10  val_loss 0.75" in shown
     assert "1/2" in shown
+
+
+@pytest.mark.parametrize("key", [".", "[]"])
+def test_an_unknown_address_is_told_beside_a_key_that_is_none(key, write):
+    path = write("sampler: grid\nparameters: {nodes.nix.p: [1]}\nobjective: test.accuracy")
+    path.write_text(f'{path.read_text()}"{key}": 3\n')
+    assert [found.code for found in check(path).diagnostics] == ["unknown-path", "unknown-key"]

@@ -45,7 +45,8 @@ def swept(place):
 
 @pytest.fixture(scope="module")
 def client(place, swept):
-    return mlflow.MlflowClient(f"sqlite:///{place}/runs/mlflow.db")
+    address = f"sqlite:///{place}/runs/mlflow.db"
+    return mlflow.MlflowClient(address, registry_uri=address)
 
 
 def runs_of(client):

@@ -24,7 +24,7 @@ def check_address(scope: Scope, address: str) -> None:
         message = f"a sweep cannot vary `{head}`: it is what all trials have in common"
         scope.found.error("wrong-value", message, path, part="key")
     elif not _is_there(scope, address):
-        known = [name for name in scope.found.document.addresses() if _steps(name)[0] not in _FIXED]
+        known = [name for name in scope.found.document.addresses() if _steps(name) and _steps(name)[0] not in _FIXED]
         scope.found.error(
             "unknown-path",
             f"a sweep varies `{address}`, which the spec does not have",
